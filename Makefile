@@ -1,0 +1,55 @@
+# One file, the same on every machine: python3 (3.11 or newer, with venv), git and make are enough.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+JOBS   ?= 2
+
+.PHONY: run test test-all soak check format lock setup-dev setup-run browser clean benchmarks
+
+run: $(VENV)/.run                      ## the shipped simulated home, or CONFIG=your.yaml
+	$(BIN)/hemsd run -c $(or $(CONFIG),config.yaml)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "hemsd needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python has no venv here. On Debian: sudo apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run
+
+setup-run: $(VENV)/.run
+setup-dev: $(VENV)/.dev
+
+# The broker and the browser that the tests use come from Debian's packages.
+browser:
+	@./tests/install_system_parts.sh
+
+check: $(VENV)/.dev                    ## what a commit must pass; under a minute
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -n $(JOBS) -m "not slow and not long"
+
+test: $(VENV)/.dev browser             ## every test, long scenarios in their short form; under 10 minutes
+	$(BIN)/pytest -n $(JOBS) -m "not long"
+
+test-all: $(VENV)/.dev browser         ## the long forms as well
+	$(BIN)/pytest -n $(JOBS) --timeout 3600
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock:                                  ## needs uv; the locks name no index and cover 3.11 to 3.13 on every platform
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --group dev --group build -o requirements-dev.txt
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --group build -c requirements-dev.txt -o requirements.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

@@ -1,0 +1,3 @@
+"""hemsd: a home energy management daemon."""
+
+__version__ = "0.1.0"
