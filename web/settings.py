@@ -1,0 +1,59 @@
+"""The ``web`` section of config.yaml: where the page and the HTTP interfaces listen, and who may ask.
+
+On loopback the page is open; a host that other machines can reach needs a password. Whether one was set is not
+written in config.yaml but known to the store, so the check is a function of both: ``refusal(settings, has_password)``.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from drivers.base import Strict
+
+
+class TlsSettings(Strict):
+    """Serve https instead of http."""
+
+    cert_file: Path
+    """The certificate with its chain, PEM"""
+    key_file: Path
+    """Its private key, PEM"""
+
+
+class WebSettings(Strict):
+    """The page and the HTTP interfaces."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on; one that is not loopback needs a password (`hemsd password`)"""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """The TCP port; 0 takes a free one"""
+    password_file: Path | None = None
+    """A file that holds the page's password, instead of `hemsd password`"""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names under which a browser may ask, beside this machine's own name and its addresses"""
+    tls: TlsSettings | None = None
+    """Serve https with this certificate"""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def refusal(settings: WebSettings, *, has_password: bool) -> str | None:
+    """Why these settings may not be used, with what would be right; None when they may."""
+    if is_loopback(settings.host) or settings.password_file is not None or has_password:
+        return None
+    return (
+        f"{settings.host} can be reached from the network, so the page needs a password: "
+        "run `hemsd password` first, or set web.password_file, or use 127.0.0.1"
+    )
