@@ -1,0 +1,151 @@
+"""The newest of everything, and how old it is.
+
+Drivers put readings and events in as they come; once a tick ``freeze`` makes a Snapshot of them that cannot change
+while the rules look at it. Only the present lives here: replayed history never overwrites it, and what a wallbox
+said before it lost its link is forgotten with the link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from hemsd.clock import Clock
+from hemsd.model import (
+    Booted,
+    ConnectorStatus,
+    LinkDown,
+    LinkUp,
+    Metered,
+    MeterReading,
+    Role,
+    Sample,
+    Sampled,
+    Snapshot,
+    StatusChanged,
+    TransactionEnded,
+    TransactionStarted,
+    WallboxEvent,
+    WallboxImage,
+)
+
+SLOW_SAMPLE_S = 3600.0  # a longer gap is an outage, not a sampling interval
+
+
+@dataclass(slots=True)
+class _Box:
+    image: WallboxImage
+    link_since_s: float
+    sample_s: float | None = None
+
+
+class Latest:
+    """Holds the present for the next tick. All calls come from the event loop, so nothing needs a lock."""
+
+    def __init__(self, clock: Clock, roles: Mapping[str, Role], wallboxes: tuple[str, ...]) -> None:
+        self._clock = clock
+        self._roles = dict(roles)
+        self._readings: dict[str, tuple[MeterReading, float]] = {}
+        now_s = clock.monotonic()
+        self._boxes = {name: _Box(WallboxImage(name), now_s) for name in wallboxes}
+
+    def put(self, meter: str, reading: MeterReading) -> None:
+        """A meter's newest reading; a power that is not known leaves the old one to age."""
+        if reading.power_w is None and meter in self._readings:
+            old, at_s = self._readings[meter]
+            self._readings[meter] = (replace(old, doubts=reading.doubts), at_s)
+        else:
+            self._readings[meter] = (reading, self._clock.monotonic())
+
+    def apply(self, event: WallboxEvent) -> None:
+        """Takes what happened at a wallbox into its image; events of wallboxes that are not configured are ignored."""
+        box = self._boxes.get(getattr(event, "wallbox", ""))
+        if box is None:
+            return
+        now_s = self._clock.monotonic()
+        match event:
+            case LinkUp():
+                box.image = replace(box.image, connected=True)
+                box.link_since_s = now_s
+            case LinkDown():
+                box.image = replace(box.image, connected=False, sample=None)
+                box.sample_s = None
+                box.link_since_s = now_s
+            case Booted(vendor=vendor, model=model, firmware=firmware):
+                box.image = replace(box.image, vendor=vendor, model=model, firmware=firmware)
+            case StatusChanged(status=status, error_code=error_code):
+                box.image = replace(box.image, status=status, error_code=error_code)
+            case TransactionStarted(transaction_id=transaction_id):
+                box.image = replace(box.image, transaction_id=transaction_id, soc_pct=None)
+            case TransactionEnded(transaction_id=transaction_id):
+                if box.image.transaction_id in (transaction_id, None):
+                    box.image = replace(box.image, transaction_id=None)
+            case Sampled(sample=sample) if not sample.backlog:
+                self._take_sample(box, sample)
+
+    def _take_sample(self, box: _Box, sample: Sample) -> None:
+        interval_s = box.image.sample_interval_s
+        if box.sample_s is not None and sample.context == "Sample.Periodic":
+            gap_s = sample.received_s - box.sample_s
+            if 0.5 <= gap_s <= SLOW_SAMPLE_S:
+                interval_s = gap_s
+        old = box.image.sample
+        if old is not None:
+            # Some boxes spread their values over several messages: what this one leaves out is kept.
+            sample = replace(
+                sample,
+                offered_a=sample.offered_a if sample.offered_a is not None else old.offered_a,
+                energy_wh=sample.energy_wh if sample.energy_wh is not None else old.energy_wh,
+            )
+        box.sample_s = sample.received_s
+        soc_pct = sample.soc_pct if sample.soc_pct is not None else box.image.soc_pct
+        box.image = replace(box.image, sample=sample, sample_interval_s=interval_s, soc_pct=soc_pct)
+
+    def status(self, wallbox: str) -> ConnectorStatus | None:
+        return self._boxes[wallbox].image.status
+
+    def meter(self, name: str) -> Metered | None:
+        """One meter as the page shows it."""
+        found = self._readings.get(name)
+        return Metered(found[0], self._clock.monotonic() - found[1]) if found else None
+
+    def role_of(self, name: str) -> Role:
+        return self._roles[name]
+
+    @property
+    def meters(self) -> tuple[str, ...]:
+        return tuple(self._roles)
+
+    def _metered(self, role: Role) -> Metered | None:
+        """All meters of a role as one: powers add up, and the sum is as old, and as unknown, as its worst part."""
+        parts = [self.meter(name) for name, its in self._roles.items() if its is role]
+        known = [part for part in parts if part is not None]
+        if not known or len(known) < len(parts):
+            return None
+        if len(known) == 1:
+            return known[0]
+        powers = [part.power_w for part in known]
+        total = None if any(power is None for power in powers) else sum(power for power in powers if power is not None)
+        levels = [part.reading.soc_pct for part in known if part.reading.soc_pct is not None]
+        soc_pct = sum(levels) / len(levels) if levels else None
+        return Metered(MeterReading(power_w=total, soc_pct=soc_pct), max(part.age_s for part in known))
+
+    def freeze(self) -> Snapshot:
+        """The present, for one tick."""
+        now_s = self._clock.monotonic()
+        images = tuple(
+            replace(
+                box.image,
+                link_age_s=now_s - box.link_since_s,
+                sample_age_s=now_s - box.sample_s if box.sample_s is not None else None,
+            )
+            for box in self._boxes.values()
+        )
+        return Snapshot(
+            at=self._clock.utc(),
+            now_s=now_s,
+            grid=self._metered(Role.GRID),
+            pv=self._metered(Role.PV),
+            battery=self._metered(Role.BATTERY),
+            wallboxes=images,
+        )

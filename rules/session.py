@@ -1,0 +1,188 @@
+"""A charging visit as a fold over ticks: from plug-in to plug-out, with its energy split by source.
+
+Two witnesses tell the energy. The wallbox's register is exact but comes late and in steps; its power comes more often
+but is only a rate. So the sources are weighed tick by tick with the power, and each step of the register is shared
+out by the weights that have piled up since the last one. Without a register, the power alone is integrated. A
+register that falls (per-transaction registers, a reboot) starts anew from where it is; one that leaps by more than
+the wallbox could have delivered is not believed for that step. Energy never falls.
+
+A lost link ends nothing: the car is still there, and the register tells afterwards what it took meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from hemsd.model import QuarterHour, SteeringState, Visit, WallboxImage
+
+MAX_PLAUSIBLE_W = 45_000.0  # the largest AC wallbox is 43 kW (IEC 61851-1 mode 3, 63 A on three phases)
+QUARTER = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Watts into one car by where they come from; their sum is the car's power."""
+
+    solar_w: float = 0.0
+    battery_w: float = 0.0
+    grid_w: float = 0.0
+
+    @property
+    def total_w(self) -> float:
+        return self.solar_w + self.battery_w + self.grid_w
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """Watt-hours into one car by where they came from."""
+
+    solar_wh: float = 0.0
+    battery_wh: float = 0.0
+    grid_wh: float = 0.0
+
+    @property
+    def total_wh(self) -> float:
+        return self.solar_wh + self.battery_wh + self.grid_wh
+
+
+NOTHING = Energy()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A visit in progress and what its fold remembers."""
+
+    visit: Visit
+    register_wh: float | None = None
+    register_s: float | None = None  # when the register was last seen to move
+    last_s: float | None = None
+    unsettled: Energy = NOTHING  # by power, since the register last moved
+    quarter: QuarterHour | None = None
+
+
+def plug_in(
+    visit_id: str, number: int, image: WallboxImage, at: datetime, vehicle: str | None, managed: bool
+) -> Running:
+    """The beginning of a visit."""
+    register_wh = image.sample.energy_wh if image.sample else None
+    visit = Visit(
+        id=visit_id,
+        number=number,
+        wallbox=image.name,
+        plugged_in_at=at,
+        vehicle=vehicle,
+        managed=managed,
+        transaction_id=image.transaction_id,
+        meter_start_wh=register_wh,
+        meter_last_wh=register_wh,
+    )
+    return Running(visit, register_wh=register_wh)
+
+
+def adopt(visit: Visit) -> Running:
+    """A visit that was running when the daemon stopped; its register says what was charged meanwhile."""
+    return Running(visit, register_wh=visit.meter_last_wh)
+
+
+def advance(
+    running: Running, image: WallboxImage, sources: Sources, state: SteeringState, at: datetime, now_s: float
+) -> tuple[Running, QuarterHour | None]:
+    """One tick further; also gives the quarter-hour that has just ended, if one has."""
+    visit = running.visit
+    if image.transaction_id is not None and image.transaction_id != visit.transaction_id:
+        visit = replace(visit, transaction_id=image.transaction_id)
+    visit = replace(visit, final_state=state)
+    elapsed_s = max(0.0, now_s - running.last_s) if running.last_s is not None else 0.0
+    weights = _add(running.unsettled, sources, elapsed_s / 3600.0)
+    register_wh = image.sample.energy_wh if image.sample else None
+    if register_wh is None:
+        gained = weights if running.register_wh is None else NOTHING
+        if running.register_wh is None:
+            weights = NOTHING
+        moved = running
+    else:
+        gained, weights, moved = _register_step(running, weights, register_wh, now_s)
+    visit = _with_energy(visit, gained, register_wh)
+    quarter, finished = _quarter(running.quarter, visit.id, gained, at)
+    return replace(moved, visit=visit, unsettled=weights, last_s=now_s, quarter=quarter), finished
+
+
+def plug_out(running: Running, at: datetime) -> tuple[Visit, QuarterHour | None]:
+    """The visit as it ended; it does not change any more."""
+    visit = _with_energy(running.visit, running.unsettled if running.register_wh is None else NOTHING, None)
+    return replace(visit, plugged_out_at=max(at, visit.plugged_in_at + timedelta(seconds=1))), running.quarter
+
+
+def _register_step(
+    running: Running, weights: Energy, register_wh: float, now_s: float
+) -> tuple[Energy, Energy, Running]:
+    """(energy gained by source, weights that are left, the fold with its register moved on)."""
+    if running.register_wh is None:
+        return weights, NOTHING, replace(running, register_wh=register_wh, register_s=now_s)
+    step_wh = register_wh - running.register_wh
+    if step_wh == 0:
+        return NOTHING, weights, running
+    moved = replace(running, register_wh=register_wh, register_s=now_s)
+    since_s = running.register_s if running.register_s is not None else running.last_s
+    possible_wh = MAX_PLAUSIBLE_W * (now_s - since_s + 60.0) / 3600.0 if since_s is not None else float("inf")
+    if step_wh < 0 or step_wh > possible_wh:
+        return weights, NOTHING, moved
+    return _shared_out(step_wh, weights), NOTHING, moved
+
+
+def _shared_out(energy_wh: float, weights: Energy) -> Energy:
+    total_wh = weights.total_wh
+    if total_wh <= 0:
+        # Nothing is known of where it came from (it was charged while hemsd was away): never claim the sun for it.
+        return Energy(grid_wh=energy_wh)
+    return Energy(
+        solar_wh=energy_wh * weights.solar_wh / total_wh,
+        battery_wh=energy_wh * weights.battery_wh / total_wh,
+        grid_wh=energy_wh * weights.grid_wh / total_wh,
+    )
+
+
+def _add(weights: Energy, sources: Sources, hours: float) -> Energy:
+    return Energy(
+        weights.solar_wh + max(0.0, sources.solar_w) * hours,
+        weights.battery_wh + max(0.0, sources.battery_w) * hours,
+        weights.grid_wh + max(0.0, sources.grid_w) * hours,
+    )
+
+
+def _with_energy(visit: Visit, gained: Energy, register_wh: float | None) -> Visit:
+    if gained.total_wh == 0 and register_wh in (None, visit.meter_last_wh):
+        return visit
+    return replace(
+        visit,
+        energy_wh=visit.energy_wh + gained.total_wh,
+        solar_wh=visit.solar_wh + gained.solar_wh,
+        battery_wh=visit.battery_wh + gained.battery_wh,
+        grid_wh=visit.grid_wh + gained.grid_wh,
+        meter_start_wh=visit.meter_start_wh if visit.meter_start_wh is not None else register_wh,
+        meter_last_wh=register_wh if register_wh is not None else visit.meter_last_wh,
+    )
+
+
+def quarter_start(at: datetime) -> datetime:
+    """The UTC quarter-hour that contains a moment."""
+    return at.replace(minute=at.minute - at.minute % 15, second=0, microsecond=0)
+
+
+def _quarter(
+    quarter: QuarterHour | None, visit_id: str, gained: Energy, at: datetime
+) -> tuple[QuarterHour, QuarterHour | None]:
+    start_at = quarter_start(at)
+    finished = None
+    if quarter is None or quarter.start_at != start_at:
+        finished = quarter
+        quarter = QuarterHour(visit_id, start_at, 0.0, 0.0, 0.0, 0.0)
+    quarter = replace(
+        quarter,
+        energy_wh=quarter.energy_wh + gained.total_wh,
+        solar_wh=quarter.solar_wh + gained.solar_wh,
+        battery_wh=quarter.battery_wh + gained.battery_wh,
+        grid_wh=quarter.grid_wh + gained.grid_wh,
+    )
+    return quarter, finished

@@ -1,0 +1,104 @@
+"""The visit as a fold: energy that never falls, shared out by where it came from."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hemsd.model import ConnectorStatus, Sample, SteeringState, WallboxImage
+from rules.session import Running, Sources, adopt, advance, plug_in, plug_out, quarter_start
+
+START = datetime(2026, 6, 21, 10, 7, tzinfo=UTC)
+
+
+def image(register_wh: float | None, power_w: float | None = None) -> WallboxImage:
+    sample = Sample(0.0, START, energy_wh=register_wh, power_w=power_w)
+    return WallboxImage("garage", connected=True, status=ConnectorStatus.CHARGING, transaction_id=17, sample=sample)
+
+
+def begun(register_wh: float | None) -> Running:
+    return plug_in("visit", 1, image(register_wh), START, "car", managed=True)
+
+
+def play(
+    running: Running, rows: list[tuple[float, float | None, Sources]], state: SteeringState = SteeringState.MODULATING
+) -> Running:
+    for at_s, register_wh, sources in rows:
+        running, _ = advance(running, image(register_wh), sources, state, START + timedelta(seconds=at_s), at_s)
+    return running
+
+
+SUN = Sources(solar_w=3600.0)
+MIXED = Sources(solar_w=1800.0, battery_w=900.0, grid_w=900.0)
+
+
+def test_the_register_tells_how_much_and_the_power_tells_from_where() -> None:
+    running = play(begun(1000.0), [(0, 1000.0, MIXED), (60, 1000.0, MIXED), (120, 1130.0, MIXED)])
+    visit = running.visit
+    assert visit.energy_wh == 130.0
+    assert (visit.solar_wh, visit.battery_wh, visit.grid_wh) == (65.0, 32.5, 32.5)
+
+
+def test_without_a_register_the_power_is_added_up() -> None:
+    running = play(begun(None), [(0, None, SUN), (10, None, SUN), (20, None, SUN)])
+    assert round(running.visit.energy_wh, 6) == 20.0
+
+
+def test_a_register_that_falls_starts_anew_and_takes_nothing_back() -> None:
+    running = play(begun(5000.0), [(0, 5000.0, SUN), (60, 5060.0, SUN), (120, 3.0, SUN), (180, 63.0, SUN)])
+    assert round(running.visit.energy_wh, 6) == 180.0
+
+
+def test_a_register_that_leaps_by_more_than_a_wallbox_can_deliver_is_not_believed() -> None:
+    running = play(begun(5000.0), [(0, 5000.0, SUN), (10, 41_900.0, SUN), (20, 41_910.0, SUN)])
+    assert round(running.visit.energy_wh, 6) == 20.0
+
+
+def test_what_was_charged_while_hemsd_was_away_is_counted_but_not_called_solar() -> None:
+    before = play(begun(1000.0), [(0, 1000.0, SUN), (60, 1060.0, SUN)]).visit
+    running = play(adopt(before), [(0, 4060.0, SUN)])
+    assert (running.visit.energy_wh, running.visit.solar_wh, running.visit.grid_wh) == (3060.0, 60.0, 3000.0)
+
+
+def test_a_quarter_hour_is_given_when_the_next_one_begins() -> None:
+    running, finished = advance(begun(0.0), image(0.0), SUN, SteeringState.MODULATING, START, 0.0)
+    assert finished is None
+    running, finished = advance(
+        running, image(480.0), SUN, SteeringState.MODULATING, START + timedelta(seconds=479), 479.0
+    )
+    assert finished is None
+    running, finished = advance(
+        running, image(481.0), SUN, SteeringState.MODULATING, START + timedelta(seconds=480), 480.0
+    )
+    assert finished is not None
+    assert finished.start_at == datetime(2026, 6, 21, 10, 0, tzinfo=UTC)
+    assert finished.energy_wh == 480.0
+    assert running.quarter is not None
+    assert running.quarter.energy_wh == 1.0
+
+
+def test_a_visit_ends_after_it_began_even_when_the_clock_stood_still() -> None:
+    visit, _ = plug_out(begun(0.0), START)
+    assert visit.plugged_out_at is not None
+    assert visit.plugged_in_at < visit.plugged_out_at
+
+
+def test_quarter_hours_lie_on_the_clock() -> None:
+    assert quarter_start(datetime(2026, 1, 1, 10, 59, 59, 5, tzinfo=UTC)) == datetime(2026, 1, 1, 10, 45, tzinfo=UTC)
+
+
+registers = st.lists(st.one_of(st.none(), st.floats(0, 100_000)), min_size=1, max_size=30)
+
+
+@given(registers)
+def test_energy_never_falls_and_is_always_the_sum_of_its_sources(values: list[float | None]) -> None:
+    running = begun(values[0])
+    last_wh = 0.0
+    for n, register_wh in enumerate(values):
+        running, _ = advance(
+            running, image(register_wh), MIXED, SteeringState.MODULATING, START + timedelta(seconds=10 * n), 10.0 * n
+        )
+        visit = running.visit
+        assert visit.energy_wh >= last_wh
+        assert abs(visit.energy_wh - visit.solar_wh - visit.battery_wh - visit.grid_wh) < 1e-6
+        last_wh = visit.energy_wh

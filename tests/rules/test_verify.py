@@ -1,0 +1,256 @@
+"""Verdicts as stories: what was asked, what was seen, what may be said of it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hemsd.model import Command, DispatchStatus, Outcome, Sample, VerificationSettings
+from rules.verify import Trial, Trust, Verdict, Witness, earns_trust, judge, learn, offered_matches
+
+START = datetime(2026, 6, 21, 10, 0, tzinfo=UTC)
+STRICT = VerificationSettings(evidence=("offered",))
+TRUSTED = Witness(Trust.TRUSTED)
+
+
+def sample(
+    at_s: float, amps: float | tuple[float, ...] | None = None, offered: float | None = None, **more: object
+) -> Sample:
+    if amps is None:
+        currents: tuple[float | None, float | None, float | None] = (None, None, None)
+    elif isinstance(amps, tuple):
+        currents = amps  # type: ignore[assignment]
+    else:
+        currents = (amps, 0.0, 0.0)
+    known = [a for a in currents if a is not None]
+    power = 230.0 * sum(known) if known else None
+    made = Sample(at_s, START + timedelta(seconds=at_s), currents_a=currents, offered_a=offered, power_w=power)
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+def trial(
+    amps: float,
+    before_a: float | None,
+    before: Sample | None = None,
+    phases: int | None = None,
+    before_phases: int | None = None,
+    status: DispatchStatus = DispatchStatus.APPLIED,
+    interval_s: float = 10.0,
+    car: int | None = None,
+) -> Trial:
+    command = Command(1, "garage", START, 100.0, amps, phases, amps * 230, before_a=before_a, dispatch_status=status)
+    return Trial(command, before, 100.0, interval_s, before_phases, car)
+
+
+def verdict(t: Trial, *samples: Sample, witness: Witness = Witness(), now_s: float = 400.0) -> Verdict:  # noqa: B008
+    return judge(t, samples, witness, now_s)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (DispatchStatus.REJECTED, Outcome.REJECTED),
+        (DispatchStatus.UNREACHABLE, Outcome.UNREACHABLE),
+        (DispatchStatus.NOT_CAPABLE, Outcome.NOT_CAPABLE),
+    ],
+)
+def test_a_refusal_is_its_own_verdict_at_once(status: DispatchStatus, outcome: Outcome) -> None:
+    got = verdict(trial(10, 6, status=status), now_s=100.0)
+    assert (got.outcome, got.final) == (outcome, True)
+
+
+def test_a_reduction_is_proved_by_two_samples_at_the_new_limit() -> None:
+    t = trial(8, 16, before=sample(95, 15.8))
+    assert not verdict(t, sample(105, 7.9), now_s=106).final
+    got = verdict(t, sample(105, 7.9), sample(115, 7.8), now_s=116)
+    assert (got.outcome, got.evidence.rule, got.effect_s) == (Outcome.APPLIED, "import-fell", 5.0)
+
+
+def test_one_sample_is_enough_where_the_wallbox_samples_rarely() -> None:
+    t = trial(8, 16, before=sample(95, 15.8), interval_s=60)
+    assert verdict(t, sample(140, 7.9), now_s=141).outcome is Outcome.APPLIED
+
+
+def test_a_reduction_that_changes_nothing_is_ineffective_when_the_window_ends_not_before() -> None:
+    t = trial(8, 16, before=sample(95, 15.8))
+    seen = (sample(105, 15.8), sample(115, 15.8))
+    assert not verdict(t, *seen, now_s=129.9).final
+    got = verdict(t, *seen, now_s=130.0)
+    assert (got.outcome, got.final) == (Outcome.ACCEPTED_INEFFECTIVE, True)
+
+
+def test_a_car_that_overshoots_for_some_seconds_is_judged_by_how_it_ends() -> None:
+    t = trial(8, 16, before=sample(95, 15.8))
+    got = verdict(t, sample(102, 15.8), sample(107, 15.8), sample(112, 8.1), sample(122, 8.0), now_s=123)
+    assert got.outcome is Outcome.APPLIED
+
+
+def test_a_start_is_proved_by_current_even_where_nothing_is_offered() -> None:
+    got = verdict(trial(6, 0, before=sample(95, 0.0)), sample(120, 5.8), sample(130, 5.8), now_s=131)
+    assert (got.outcome, got.evidence.rule) == (Outcome.APPLIED, "import-rose")
+
+
+def test_a_car_that_does_not_wake_within_the_start_window_leaves_the_command_unverified() -> None:
+    t = trial(6, 0, before=sample(95, 0.0))
+    assert not verdict(t, sample(150, 0.0), sample(160, 0.0), now_s=169.9).final
+    got = verdict(t, sample(150, 0.0), sample(160, 0.0), now_s=170.0)
+    assert (got.outcome, got.final) == (Outcome.UNVERIFIED, True)
+
+
+def test_a_raise_by_one_ampere_is_proved_by_a_trusted_offer_only() -> None:
+    t = trial(7, 6, before=sample(95, 5.8, 6))
+    seen = (sample(105, 6.8, 7), sample(115, 6.8, 7))
+    assert verdict(t, *seen, witness=TRUSTED, now_s=116).outcome is Outcome.APPLIED
+    silent = (sample(105, 6.8), sample(115, 6.8))
+    assert verdict(t, *silent).outcome is Outcome.UNVERIFIED
+
+
+def test_an_offer_that_moved_from_one_setpoint_to_the_next_may_be_believed_at_once() -> None:
+    t = trial(7, 6, before=sample(95, 5.8, 6))
+    assert verdict(t, sample(105, 6.8, 7), sample(115, 6.8, 7), now_s=116).outcome is Outcome.APPLIED
+
+
+def test_an_offer_that_always_says_16_proves_nothing() -> None:
+    t = trial(16, 6, before=sample(95, 5.8, 16))
+    got = verdict(t, sample(105, 5.8, 16), sample(115, 5.8, 16))
+    assert got.outcome is Outcome.UNVERIFIED
+
+
+def test_a_raise_that_a_limit_bound_car_does_not_see_is_ineffective_when_a_trusted_offer_agrees() -> None:
+    t = trial(12, 6, before=sample(95, 5.9, 6))
+    seen = (sample(105, 5.9, 6), sample(115, 5.9, 6))
+    assert verdict(t, *seen, witness=TRUSTED).outcome is Outcome.ACCEPTED_INEFFECTIVE
+    assert verdict(t, *seen).outcome is Outcome.UNVERIFIED
+
+
+def test_a_car_that_takes_less_than_it_may_is_never_a_disobedient_wallbox() -> None:
+    t = trial(16, 10, before=sample(95, 7.0))
+    assert verdict(t, sample(105, 7.0), sample(115, 7.0)).outcome is Outcome.UNVERIFIED
+
+
+def test_a_wallbox_that_goes_up_to_its_own_cap_has_obeyed() -> None:
+    t = trial(16, 6, before=sample(95, 5.9, 6))
+    got = verdict(t, sample(105, 9.9, 10), sample(115, 9.9, 10), witness=TRUSTED)
+    assert (got.outcome, got.evidence.rule) == (Outcome.APPLIED, "offered-capped")
+
+
+def test_a_pause_is_proved_when_the_current_stops_and_ignored_when_it_flows_on() -> None:
+    t = trial(0, 8, before=sample(95, 7.8))
+    assert verdict(t, sample(110, 0.2), sample(120, 0.0), now_s=121).outcome is Outcome.APPLIED
+    assert verdict(t, sample(110, 7.8), sample(120, 7.8)).outcome is Outcome.ACCEPTED_INEFFECTIVE
+
+
+def test_an_offer_of_nothing_is_no_proof_while_the_car_still_draws() -> None:
+    t = trial(0, 8, before=sample(95, 7.8, 8))
+    got = verdict(t, sample(110, 7.8, 0), sample(120, 7.8, 0), witness=TRUSTED)
+    assert got.outcome is Outcome.ACCEPTED_INEFFECTIVE
+
+
+@pytest.mark.parametrize(
+    "useless",
+    [
+        {"backlog": True},
+        {"context": "Transaction.End"},
+        {"received_s": 99.0},
+        {"box_time": START - timedelta(hours=1)},
+    ],
+)
+def test_history_and_closing_values_are_no_evidence(useless: dict[str, object]) -> None:
+    before = sample(95, 15.8, box_time=START)
+    t = trial(8, 16, before=before)
+    got = verdict(t, sample(105, 7.9, **useless), sample(115, 7.9, **useless))
+    assert (got.outcome, got.evidence.rule) == (Outcome.UNVERIFIED, "no-samples")
+
+
+def test_a_phase_switch_needs_to_be_seen() -> None:
+    t = trial(6, 16, before=sample(95, (15.8, 0.0, 0.0)), phases=3, before_phases=1)
+    three = (5.8, 5.8, 5.8)
+    got = verdict(t, sample(150, three), sample(160, three), now_s=161)
+    assert (got.outcome, got.evidence.rule) == (Outcome.APPLIED, "phases")
+
+
+def test_three_phases_that_flow_on_after_a_switch_to_one_are_a_failed_switch() -> None:
+    three = (7.9, 7.9, 7.9)
+    t = trial(8, 8, before=sample(95, three), phases=1, before_phases=3)
+    seen = (sample(215, three), sample(225, three))
+    assert not verdict(t, *seen, now_s=229.9).final
+    assert verdict(t, *seen, now_s=230.0).outcome is Outcome.PHASE_SWITCH_INEFFECTIVE
+
+
+def test_one_phase_on_three_is_the_cars_own_choice_unless_it_was_seen_on_more() -> None:
+    one = (7.9, 0.0, 0.0)
+    t = trial(8, 8, before=sample(95, one), phases=3, before_phases=1)
+    seen = (sample(215, one), sample(225, one))
+    assert verdict(t, *seen).outcome is Outcome.UNVERIFIED
+    seen_on_three = replace(t, car_uses_phases=3)
+    assert judge(seen_on_three, seen, Witness(), 400).outcome is Outcome.PHASE_SWITCH_INEFFECTIVE
+
+
+def test_a_wallbox_that_acts_and_forgets_to_answer_has_obeyed() -> None:
+    t = trial(8, 16, before=sample(95, 15.8), status=DispatchStatus.TIMEOUT)
+    early = verdict(t, sample(105, 15.8), now_s=106)
+    assert (early.outcome, early.final) == (Outcome.TIMEOUT, False)
+    assert verdict(t, sample(105, 7.9), sample(115, 7.9), now_s=116).outcome is Outcome.APPLIED
+    assert verdict(t, now_s=400).final
+
+
+def test_the_strict_reading_hears_only_the_offer() -> None:
+    t = trial(8, 16, before=sample(95, 15.8, 16))
+    fell = (sample(105, 7.9), sample(115, 7.9))
+    assert judge(t, fell, Witness(), 400, STRICT).outcome is Outcome.UNVERIFIED
+    offered = (sample(105, 7.9, 8), sample(115, 7.9, 8))
+    assert judge(t, offered, Witness(), 116, STRICT).outcome is Outcome.APPLIED
+    unmoved = (sample(105, 15.8, 16), sample(115, 15.8, 16))
+    assert judge(t, unmoved, Witness(), 400, STRICT).outcome is Outcome.ACCEPTED_INEFFECTIVE
+
+
+def test_trust_is_earned_by_following_two_setpoints_and_lost_for_good_by_one_contradiction() -> None:
+    witness = Witness()
+    for amps, before_a in ((10.0, 6.0), (6.0, 10.0)):
+        t = trial(amps, before_a, before=sample(95, before_a - 0.2, before_a))
+        seen = (sample(105, amps - 0.2, amps), sample(115, amps - 0.2, amps))
+        witness = learn(witness, t, judge(t, seen, witness, 400))
+    assert witness.trust is Trust.TRUSTED
+    t = trial(6, 16, before=sample(95, 15.8, 16))
+    lying = (sample(105, 15.8, 6), sample(115, 15.8, 6))
+    witness = learn(witness, t, judge(t, lying, witness, 400))
+    assert witness.trust is Trust.DISTRUSTED
+    honest = (sample(105, 5.8, 6), sample(115, 5.8, 6))
+    assert learn(witness, t, judge(t, honest, witness, 400)).trust is Trust.DISTRUSTED
+
+
+def test_an_offer_that_does_not_follow_proven_commands_is_distrusted() -> None:
+    witness = Witness()
+    for amps, before_a in ((8.0, 14.0), (11.0, 16.0)):
+        t = trial(amps, before_a, before=sample(95, before_a - 0.2, 16))
+        seen = (sample(105, amps - 0.2, 16), sample(115, amps - 0.2, 16))
+        got = judge(t, seen, witness, 400)
+        assert got.outcome is Outcome.APPLIED
+        witness = learn(witness, t, got)
+    assert witness.trust is Trust.DISTRUSTED
+
+
+@pytest.mark.parametrize(
+    ("offered", "limit", "matches"),
+    [(6.0, 7.0, True), (5.9, 7.0, False), (7.3, 7.0, True), (7.4, 7.0, False), (None, 7.0, False), (0.0, 0.0, True)],
+)
+def test_an_offer_may_be_rounded_down_by_an_ampere_but_hardly_up(
+    offered: float | None, limit: float, matches: bool
+) -> None:
+    assert offered_matches(offered, limit) is matches
+
+
+@pytest.mark.parametrize(
+    ("followed", "earned"),
+    [
+        ([(6, 6)], False),
+        ([(6, 6), (7, 7)], True),
+        ([(6, 5.5), (7, 6.5)], False),
+        ([(6, 5.5), (8, 7.5)], True),
+        ([(6, 6), (6, 6)], False),
+    ],
+)
+def test_two_setpoints_earn_trust_when_rounding_can_not_explain_them(
+    followed: list[tuple[float, float]], earned: bool
+) -> None:
+    assert earns_trust(followed) is earned
