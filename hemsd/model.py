@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
@@ -452,6 +452,12 @@ class SiteSettings:
     timezone: str = "Europe/Berlin"
     voltage_v: Annotated[float, Ge(100), Le(260)] = 230.0
     main_fuse_a: Annotated[float, Ge(6), Le(400)] = 35.0
+    phases: Literal[1, 3] = 3  # of the house connection
+    house_reserve_a: Annotated[float, Ge(0)] | None = None  # left to the house while no meter tells; None: half the fuse
+    peak_limit_w: Annotated[float, Gt(0)] | None = None  # mean import of a quarter-hour that the cars must not exceed
+    dimmed_w: Annotated[float, Gt(0)] | None = None  # what the grid operator leaves to the cars (EnWG §14a: 4,200 W)
+    export_limit_w: Annotated[float, Ge(0)] | None = None  # where the inverter throttles: more sun may be behind it
+    battery_max_w: Annotated[float, Gt(0)] | None = None  # charging power of the home battery; None: learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,6 +477,20 @@ class SteeringSettings:
     stale_step_s: Annotated[float, Gt(0)] = 60.0
     stale_stop_s: Annotated[float, Gt(0)] = 180.0
     battery_first_below_pct: Annotated[float, Ge(0), Le(100)] = 50.0
+    battery_to_car_w: Annotated[float, Ge(0)] = 0.0  # what the home battery may give to the cars; 0: nothing
+    battery_floor_pct: Annotated[float, Ge(0), Le(100)] = 20.0  # below, it gives nothing in any mode
+    import_weight: Annotated[float, Ge(0.1), Le(100)] = 3.0  # a kWh bought costs as much as this many from the sun
+    step_budget_wh: Annotated[float, Ge(0)] = 0.1  # worth lost at the present current before it changes
+    step_every_s: Annotated[float, Ge(5)] = 5.0  # IEC 61851-1: a car has 5 s to follow a new duty cycle
+    starts_per_hour: Annotated[int, Ge(1), Le(6)] = 4
+    starts_per_day: Annotated[int, Ge(1), Le(40)] = 20
+    phase_budget_wh: Annotated[float, Ge(0)] = 50.0  # worth lost on the present phases before they change
+    phase_hold_s: Annotated[float, Ge(120)] = 120.0  # the other phases must have been better for so long
+    phase_dwell_s: Annotated[float, Ge(600)] = 900.0  # between two changes of phases
+    phase_settle_s: Annotated[float, Ge(60)] = 120.0  # pause around a change where the wallbox has none of its own
+    phase_switches_per_visit: Annotated[int, Ge(0), Le(20)] = 12
+    phase_switches_per_day: Annotated[int, Ge(0), Le(20)] = 12
+    rotate_after_s: Annotated[float, Ge(600)] = 3600.0  # then a waiting car of the same priority gets its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,6 +502,18 @@ class WallboxSettings:
     min_a: float = MIN_PILOT_A
     max_a: float = 16.0
     vehicle_max_a: float | None = None
+    vehicle_min_a: float | None = None  # some cars need more than 6 A to charge at all
+    vehicle_phases: int | None = None  # how many phases the car can use; None: learned
+    rotation: tuple[int, int, int] = (1, 2, 3)  # the house phase behind the wallbox's L1, L2 and L3
+    own_phase_pause: bool = True  # False: the wallbox changes phases under load unless hemsd pauses it first
+    never_pause: bool = False  # for cars that do not wake up again: the minimum current instead of a pause
     mode: Mode = Mode.SOLAR
     steer: bool = True
     priority: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationSettings:
+    """What counts as proof that a wallbox obeyed."""
+
+    evidence: tuple[str, ...] = ("offered", "import")  # ("offered",) is the strict reading: only Current.Offered proves
