@@ -1,0 +1,1 @@
+"""What a kilowatt-hour costs, and what it brings when it is fed in."""

@@ -1,0 +1,106 @@
+"""The ``tariff`` section of config.yaml: what a kilowatt-hour from the grid costs, and what one fed in brings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from drivers.base import Strict
+
+EurPerKwh = Annotated[float, Field(ge=-10, le=10)]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+"""A local time such as 07:00."""
+
+DEFAULT_PRICE_EUR_PER_KWH = 0.30
+DEFAULT_FEED_IN_EUR_PER_KWH = 0.08
+
+
+class FixedTariff(Strict):
+    """The same price at any time."""
+
+    driver: Literal["fixed"]
+    eur_per_kwh: EurPerKwh
+    """The price of a kilowatt-hour in euros, taxes included"""
+
+
+class TariffPeriod(Strict):
+    """A part of the day with a price of its own."""
+
+    begin: TimeOfDay
+    """Local time at which it begins, such as 22:00"""
+    end: TimeOfDay
+    """Local time at which it ends; earlier than begin: on the next day"""
+    days: Literal["every day", "weekdays", "weekend"] = "every day"
+    """On which days it begins"""
+    eur_per_kwh: EurPerKwh
+    """The price of a kilowatt-hour in this period"""
+
+
+class ScheduleTariff(Strict):
+    """Prices that depend on the time of day."""
+
+    driver: Literal["schedule"]
+    eur_per_kwh: EurPerKwh
+    """The price outside every period"""
+    periods: Annotated[tuple[TariffPeriod, ...], Field(min_length=1)]
+    """Where two overlap, the first one counts"""
+
+
+class AwattarTariff(Strict):
+    """Hourly prices of the day-ahead market, from aWATTar."""
+
+    driver: Literal["awattar"]
+    country: Literal["de", "at"] = "de"
+    """Which market area"""
+    markup_eur_per_kwh: EurPerKwh = 0.0
+    """Fees and network charges, added to the market price before the tax"""
+    vat_pct: Annotated[float, Field(ge=0, le=100)] = 19.0
+    """The tax on top"""
+
+
+class TibberTariff(Strict):
+    """Hourly or quarter-hourly prices of a Tibber contract, all included."""
+
+    driver: Literal["tibber"]
+    token: str | None = None
+    """The personal access token; better in an environment variable or in token_file"""
+    token_file: Path | None = None
+    """A file that holds the token"""
+    home: str | None = None
+    """The home's id; left out: the first one"""
+
+
+class HttpTariff(Strict):
+    """Prices from any address that answers JSON."""
+
+    driver: Literal["http"]
+    url: str
+    """Where to ask"""
+    prices: str = "$"
+    """Where in the answer the list of prices stands, like $.data"""
+    start: str = "$.start"
+    """Where in an entry its beginning stands: ISO 8601 with zone, or seconds since 1970"""
+    price: str = "$.eur_per_kwh"
+    """Where in an entry the price stands"""
+    scale: float = 1.0
+    """Prices are multiplied by this: 0.001 for a source in EUR/MWh, 0.01 for cents"""
+    poll_s: Annotated[float, Field(ge=60, le=86_400)] = 3600.0
+    """How often to ask"""
+
+
+TariffSettings = Annotated[
+    FixedTariff | ScheduleTariff | AwattarTariff | TibberTariff | HttpTariff, Field(discriminator="driver")
+]
+
+
+class TariffSection(Strict):
+    """Prices decide what sun and grid are worth; they never outrank the fuse."""
+
+    import_: Annotated[TariffSettings, Field(alias="import")] = FixedTariff(
+        driver="fixed", eur_per_kwh=DEFAULT_PRICE_EUR_PER_KWH
+    )
+    """What a kilowatt-hour from the grid costs"""
+    export: TariffSettings = FixedTariff(driver="fixed", eur_per_kwh=DEFAULT_FEED_IN_EUR_PER_KWH)
+    """What a kilowatt-hour fed into the grid brings"""

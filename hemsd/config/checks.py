@@ -1,0 +1,229 @@
+"""What no single section can know: whether the parts of config.yaml fit together and to this machine.
+
+Each check is a generator over the validated Config. A fault names every place that takes part, so that ``load`` can
+leave it out when one of them was refused already and stands at its default for that reason only.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+import drivers
+from drivers.modbus import DEVICES, ModbusSettings
+from drivers.mqtt import MqttSettings
+from hemsd.config.file import KeyPath, Plain
+from hemsd.config.models import Config, role_of
+from hemsd.config.words import Fault, one_of
+from hemsd.model import Role
+from web.settings import is_loopback, refusal
+
+SHIPPED_DEVICES = Path(drivers.__file__).parent / "devices"
+SHIPPED_DAYS = Path(drivers.__file__).parent / "simulated" / "days"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the checks may know of the machine."""
+
+    folder: Path  # where config.yaml stands
+    has_password: bool  # whether `hemsd password` was used
+
+
+def faults(config: Config, surroundings: Surroundings) -> Iterator[Fault]:
+    yield from _timezone(config)
+    yield from _meters(config)
+    yield from _devices(config, surroundings.folder)
+    yield from _broker(config)
+    yield from _fuse(config)
+    yield from _charge_points(config)
+    yield from _references(config)
+    yield from _web(config, surroundings.has_password)
+    yield from _cloud(config)
+    yield from _simulate(config, surroundings.folder)
+
+
+def missing_files(values: Plain, path: KeyPath = ()) -> Iterator[Fault]:
+    """Every key that ends in _file names a file that can be read."""
+    match values:
+        case dict():
+            for key, value in values.items():
+                if key.endswith("_file") and isinstance(value, str):
+                    yield from _missing_file(Path(value), (*path, key))
+                else:
+                    yield from missing_files(value, (*path, key))
+        case list():
+            for index, value in enumerate(values):
+                yield from missing_files(value, (*path, index))
+        case _:
+            return
+
+
+def _missing_file(file: Path, path: KeyPath) -> Iterator[Fault]:
+    if not file.is_file():
+        yield Fault((path,), f"{file} does not exist", "create it, or correct the path")
+        return
+    try:
+        with file.open("rb"):
+            pass
+    except OSError as error:
+        yield Fault((path,), f"{file} can't be read ({error.strerror})", "let hemsd's user read it")
+
+
+def _timezone(config: Config) -> Iterator[Fault]:
+    name = config.site.timezone
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        near = difflib.get_close_matches(name, available_timezones(), n=1)
+        remedy = f"did you mean {near[0]}?" if near else "a name of the tz database, such as Europe/Berlin"
+        yield Fault((("site", "timezone"),), f'"{name}" is not a known time zone', remedy)
+
+
+def _meters(config: Config) -> Iterator[Fault]:
+    first: dict[Role, KeyPath] = {}
+    for name, entry in config.meters.items():
+        path: KeyPath = ("meters", name)
+        several = entry if isinstance(entry, tuple) else (entry,)
+        roles = {role_of(name, settings) for settings in several}
+        if None in roles:
+            yield Fault((path,), "the name does not say what it measures", "add role: grid, pv or battery")
+            continue
+        for role in sorted(role for role in roles if role is not None):
+            if role is Role.PV:
+                continue
+            if isinstance(entry, tuple):
+                yield Fault((path,), f"a list stands for one {role} meter", "only pv may be a list, and is added up")
+            elif role in first:
+                yield Fault((path, first[role]), f"is a second {role} meter", f"keep it or {first[role][-1]}, not both")
+            first.setdefault(role, path)
+
+
+def _devices(config: Config, folder: Path) -> Iterator[Fault]:
+    known = known_devices(folder)
+    for name, entry in config.meters.items():
+        for index, settings in enumerate(entry if isinstance(entry, tuple) else (entry,)):
+            path: KeyPath = ("meters", name, index) if isinstance(entry, tuple) else ("meters", name)
+            if isinstance(settings, ModbusSettings) and settings.device not in known:
+                wrong = f'there is no device "{settings.device}"'
+                yield Fault(((*path, "device"),), wrong, one_of(settings.device, known))
+
+
+def known_devices(folder: Path) -> list[str]:
+    """What ``device:`` may say: those built in, the shipped files, and those in devices/ beside config.yaml."""
+    files = [*SHIPPED_DEVICES.glob("*.yaml"), *(folder / "devices").glob("*.yaml")]
+    return [*DEVICES, *sorted({file.stem for file in files} - set(DEVICES))]
+
+
+def _broker(config: Config) -> Iterator[Fault]:
+    if config.mqtt is not None:
+        return
+    for name, entry in config.meters.items():
+        for settings in entry if isinstance(entry, tuple) else (entry,):
+            if isinstance(settings, MqttSettings):
+                yield _no_broker(("meters", name, "driver"))
+    for name, vehicle in config.vehicles.items():
+        if vehicle.soc is not None:
+            yield _no_broker(("vehicles", name, "soc"))
+
+
+def _no_broker(path: KeyPath) -> Fault:
+    return Fault((path, ("mqtt",)), "is read over MQTT, and no broker is named", "add mqtt: {host: ...}")
+
+
+def _fuse(config: Config) -> Iterator[Fault]:
+    fuse_a = config.site.main_fuse_a
+    for name, box in config.wallboxes.items():
+        for key, amps in (("max_a", box.max_a), ("min_a", box.min_a)):
+            if amps > fuse_a:
+                yield Fault(
+                    (("wallboxes", name, key), ("site", "main_fuse_a")),
+                    f"{amps:g} A is above the main fuse of {fuse_a:g} A",
+                    f"at most {fuse_a:g}, or correct site.main_fuse_a",
+                )
+                break
+    if config.steering.failsafe_a > fuse_a:
+        yield Fault(
+            (("steering", "failsafe_a"), ("site", "main_fuse_a")),
+            f"{config.steering.failsafe_a:g} A is above the main fuse of {fuse_a:g} A",
+            f"at most {fuse_a:g}",
+        )
+
+
+def _charge_points(config: Config) -> Iterator[Fault]:
+    owners: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for name, box in config.wallboxes.items():
+        owners[box.charge_point, box.connector].append(name)
+    for (charge_point, connector), names in owners.items():
+        for name in names[1:]:
+            yield Fault(
+                (("wallboxes", name, "charge_point"), ("wallboxes", names[0], "charge_point")),
+                f'"{charge_point}" (connector {connector}) is the wallbox {names[0]} already',
+                "give each wallbox the identity that stands in its own settings",
+            )
+
+
+def _references(config: Config) -> Iterator[Fault]:
+    for name, vehicle in config.vehicles.items():
+        if vehicle.wallbox not in config.wallboxes:
+            yield _unknown(("vehicles", name, "wallbox"), "wallbox", vehicle.wallbox, ("wallboxes",), config.wallboxes)
+    for name, policy in config.policies.items():
+        if policy.vehicle not in config.vehicles:
+            yield _unknown(("policies", name, "vehicle"), "vehicle", policy.vehicle, ("vehicles",), config.vehicles)
+
+
+def _unknown(path: KeyPath, what: str, name: str, section: KeyPath, known: object) -> Fault:
+    names = [str(key) for key in known] if isinstance(known, dict) else []
+    remedy = one_of(name, names) if names else f"add it under {section[0]}"
+    return Fault((path, (*section, name)), f'there is no {what} "{name}"', remedy)
+
+
+def _web(config: Config, has_password: bool) -> Iterator[Fault]:
+    why = refusal(config.web, has_password=has_password)
+    if why is not None:
+        wrong, _, remedy = why.partition(": ")
+        yield Fault((("web", "host"), ("web", "password_file")), wrong, remedy)
+
+
+def _cloud(config: Config) -> Iterator[Fault]:
+    analysis = config.cloud.analysis
+    if analysis is not None:
+        here: KeyPath = ("cloud", "analysis")
+        yield from _https((*here, "url"), analysis.url)
+        by_client = analysis.client_id is not None and analysis.client_secret_file is not None
+        if by_client == (analysis.token_file is not None):
+            wrong = "has two ways to sign in" if by_client else "has no way to sign in"
+            secrets = tuple((*here, key) for key in ("client_id", "client_secret_file", "token_file"))
+            yield Fault((here, *secrets), wrong, "write client_id and client_secret_file, or token_file")
+    for index, webhook in enumerate(config.cloud.webhooks):
+        yield from _https(("cloud", "webhooks", index, "url"), webhook.url)
+
+
+def _https(path: KeyPath, url: str) -> Iterator[Fault]:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if host is None or parts.scheme not in ("http", "https"):
+        yield Fault((path,), f'"{url}" is not an address', "write https://...")
+    elif parts.scheme == "http" and not is_loopback(host):
+        yield Fault((path,), f"http to {host} would send secrets in the open", f"https://{host}/...")
+
+
+def _simulate(config: Config, folder: Path) -> Iterator[Fault]:
+    if config.simulate is None:
+        return
+    day = config.simulate.day
+    shipped = sorted(file.name.split(".")[0] for file in SHIPPED_DAYS.glob("*.csv*"))
+    if day not in shipped and not (folder / day).is_file():
+        yield Fault((("simulate", "day"),), f'there is no recorded day "{day}"', one_of(day, shipped))
+    for name in config.simulate.personality:
+        if name not in config.wallboxes:
+            path: KeyPath = ("simulate", "personality", name)
+            yield Fault((path, ("wallboxes", name)), f'there is no wallbox "{name}"', one_of(name, config.wallboxes))

@@ -1,0 +1,238 @@
+"""The whole of config.yaml as one model: every section, every default, every unit.
+
+An unknown key is an error, so that a typing mistake can't silently leave a default in force. Drivers define their own
+settings; this module only puts them together. Parts of hemsd receive their own section and never see the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from drivers.base import Strict
+from drivers.modbus import ModbusSettings
+from drivers.mqtt import MqttBrokerSettings, MqttSettings, MqttSocSettings
+from drivers.ocpp16.settings import OcppServerSettings, OcppWallboxSettings
+from drivers.simulated.settings import SimulateSettings
+from drivers.tariffs.settings import TariffSection, TimeOfDay
+from hemsd.model import Role, SiteSettings, SteeringSettings, WallboxSettings
+from web.settings import WebSettings
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
+"""A name that a person chose; it stands in addresses and file names, so letters, digits, - and _ only."""
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+MeterSettings = Annotated[ModbusSettings | MqttSettings, Field(discriminator="driver")]
+
+
+def _one_or_several(value: Any) -> str:
+    return "several" if isinstance(value, list | tuple) else "one"
+
+
+MeterEntry = Annotated[
+    Annotated[MeterSettings, Tag("one")] | Annotated[tuple[MeterSettings, ...], Tag("several")],
+    Discriminator(_one_or_several),
+]
+
+
+class VehicleSettings(Strict):
+    """A car of the household, and where it charges."""
+
+    wallbox: Name
+    """The wallbox, by its name under wallboxes"""
+    capacity_kwh: Annotated[float, Field(gt=0, le=300)] = 60.0
+    """How much its battery holds when full"""
+    phases: Literal[1, 2, 3] = 3
+    """How many phases its charger uses"""
+    max_a: Annotated[float, Field(ge=6, le=80)] = 16.0
+    """The highest current per phase that its charger takes"""
+    soc: MqttSocSettings | None = None
+    """Who tells its state of charge; left out: the wallbox, or the driver by hand"""
+
+
+class DayGoal(Strict):
+    """What a car must have reached by when."""
+
+    deadline: TimeOfDay
+    """Local time, such as "07:00\""""
+    minimum_charge_target_pct: Percent = 80.0
+    """The state of charge that the car must have by then"""
+
+
+class ScheduleSettings(Strict):
+    """Deadlines by day; the more exact day wins, and a day left out has none."""
+
+    monday: DayGoal | None = None
+    """The deadline on Mondays"""
+    tuesday: DayGoal | None = None
+    """The deadline on Tuesdays"""
+    wednesday: DayGoal | None = None
+    """The deadline on Wednesdays"""
+    thursday: DayGoal | None = None
+    """The deadline on Thursdays"""
+    friday: DayGoal | None = None
+    """The deadline on Fridays"""
+    saturday: DayGoal | None = None
+    """The deadline on Saturdays"""
+    sunday: DayGoal | None = None
+    """The deadline on Sundays"""
+    weekdays: DayGoal | None = None
+    """The deadline from Monday to Friday"""
+    weekend: DayGoal | None = None
+    """The deadline on Saturday and Sunday"""
+
+    def on(self, weekday: int) -> DayGoal | None:
+        """The goal of a day; 0 is Monday, as in ``date.weekday()``."""
+        exact = (
+            self.monday, self.tuesday, self.wednesday, self.thursday, self.friday, self.saturday, self.sunday,
+        )[weekday]  # fmt: skip
+        return exact or (self.weekend if weekday >= 5 else self.weekdays)
+
+
+class PolicySettings(Strict):
+    """What the household wants for one car."""
+
+    vehicle: Name
+    """The car, by its name under vehicles"""
+    battery_reserve_pct: Percent = 20.0
+    """The home battery is not discharged into the car below this"""
+    schedule: ScheduleSettings = ScheduleSettings()
+    """Deadlines by day"""
+
+
+class StorageSettings(Strict):
+    """Where everything is written down."""
+
+    path: Path = Path("hemsd.db")
+    """The database; a relative path counts from the directory of config.yaml"""
+    keep_days: Annotated[int, Field(ge=7, le=36_500)] = 730
+    """Older readings and decisions are deleted; visits stay"""
+
+
+class ScoringSettings(Strict):
+    """How finished visits are judged."""
+
+    model: Name = "csar-base"
+    """The model's name"""
+
+
+class AnalysisCloudSettings(Strict):
+    """A cloud that receives every finished visit."""
+
+    url: str
+    """Its address; https, or http on loopback"""
+    client_id: str | None = None
+    """Who hemsd is there"""
+    client_secret_file: Path | None = None
+    """A file that holds the secret of client_id"""
+    token_file: Path | None = None
+    """A file that holds a token, instead of client_id and client_secret_file"""
+
+
+class WebhookSettings(Strict):
+    """An address that is called when something happened."""
+
+    url: str
+    """The address; https, or http on loopback"""
+    secret_file: Path
+    """A file that holds the secret which signs each call"""
+    events: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Which events to send, like flex:session:updated"""
+
+
+class CloudSettings(Strict):
+    """Who outside the house is told; nobody, unless it stands here."""
+
+    analysis: AnalysisCloudSettings | None = None
+    """Where finished visits are sent"""
+    webhooks: tuple[WebhookSettings, ...] = ()
+    """Addresses that are called on events"""
+
+
+class Config(Strict):
+    """config.yaml."""
+
+    site: SiteSettings = SiteSettings()
+    """The house and its connection"""
+    meters: dict[Name, MeterEntry] = Field(default_factory=dict)
+    """What is measured: grid, pv, battery, or any name with a role; several pv are added up"""
+    wallboxes: dict[Name, OcppWallboxSettings] = Field(default_factory=dict)
+    """The wallboxes by name"""
+    vehicles: dict[Name, VehicleSettings] = Field(default_factory=dict)
+    """The cars by name"""
+    policies: dict[Name, PolicySettings] = Field(default_factory=dict)
+    """What the household wants, by name"""
+    steering: SteeringSettings = SteeringSettings()
+    """How surplus becomes a charge"""
+    tariff: TariffSection = TariffSection()
+    """What electricity costs and brings"""
+    ocpp: OcppServerSettings = OcppServerSettings()
+    """Where wallboxes find hemsd"""
+    web: WebSettings = WebSettings()
+    """Where the page and the HTTP interfaces are served"""
+    mqtt: MqttBrokerSettings | None = None
+    """The MQTT broker of the house; left out: none"""
+    storage: StorageSettings = StorageSettings()
+    """Where everything is written down"""
+    scoring: ScoringSettings = ScoringSettings()
+    """How finished visits are judged"""
+    cloud: CloudSettings = CloudSettings()
+    """Who outside the house is told"""
+    simulate: SimulateSettings | None = None
+    """A simulated home on real sockets; left out: the real one"""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedMeter:
+    """One meter, with what it measures."""
+
+    name: str
+    role: Role
+    settings: ModbusSettings | MqttSettings
+
+
+def role_of(name: str, settings: ModbusSettings | MqttSettings) -> Role | None:
+    """What a meter measures: as it says, or as its name begins (``pv_roof``, ``pv2``); None when neither tells."""
+    if settings.role is not None:
+        return settings.role
+    return next((role for role in Role if name.startswith(role.value)), None)
+
+
+def named_meters(config: Config) -> tuple[NamedMeter, ...]:
+    """Every meter with its role; the entries of a list are numbered (``pv_1``, ``pv_2``)."""
+    return tuple(_named_meters(config))
+
+
+def _named_meters(config: Config) -> Iterator[NamedMeter]:
+    for key, entry in config.meters.items():
+        several = entry if isinstance(entry, tuple) else (entry,)
+        for number, settings in enumerate(several, 1):
+            role = role_of(key, settings)
+            assert role is not None, "load() refuses a meter without a role"
+            yield NamedMeter(f"{key}_{number}" if isinstance(entry, tuple) else key, role, settings)
+
+
+def wallbox_settings(config: Config) -> tuple[WallboxSettings, ...]:
+    """What the rules may do with each wallbox: its own limits and those of the cars that charge there, combined."""
+    return tuple(_with_vehicles(config, name, box) for name, box in config.wallboxes.items())
+
+
+def _with_vehicles(config: Config, name: str, box: OcppWallboxSettings) -> WallboxSettings:
+    """Which of several cars is plugged in is not known, so the tightest current of them counts."""
+    cars = [car for car in config.vehicles.values() if car.wallbox == name]
+    one_phase_only = bool(cars) and all(car.phases == 1 for car in cars)
+    return WallboxSettings(
+        name=name,
+        phases="1" if one_phase_only and box.phases == "auto" else box.phases,
+        min_a=box.min_a,
+        max_a=box.max_a,
+        vehicle_max_a=min((car.max_a for car in cars), default=None),
+        mode=box.mode,
+        steer=box.steer,
+        priority=box.priority,
+    )

@@ -1,0 +1,210 @@
+"""Says what pydantic found in the words of the file: where it stands, what is wrong, what would be right.
+
+Pydantic names a place by its models (``meters, grid, modbus, hots``); people look for keys in the file. ``Guide`` holds
+the JSON Schema of the models beside the values that were read, so that an unknown key can be answered with the keys
+that would be known there, and a missing one with its description.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from hemsd.config.file import KeyPath, Plain, Source
+
+_LISTED = 15  # more keys than this are no help in one line
+_SECRET = re.compile(r"password|secret|token", re.IGNORECASE)
+
+TEXT_WANTED = frozenset({"string_type", "path_type", "literal_error", "enum"})
+"""Complaints that may vanish when a plain 0012 or true is taken as the text that it was written as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong; ``involved`` names every place that takes part, the one to change first."""
+
+    involved: tuple[KeyPath, ...]
+    wrong: str
+    remedy: str
+
+    @property
+    def path(self) -> KeyPath:
+        return self.involved[0]
+
+
+class Guide:
+    """The JSON Schema of config.yaml, walked by the places that pydantic names."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._schema = schema
+
+    def known_keys(self, place: KeyPath) -> list[str]:
+        return list(dict.fromkeys(key for node in self._at(place) for key in node.get("properties", {})))
+
+    def description(self, place: KeyPath) -> str:
+        """What the field at this place is for; empty when nobody wrote it."""
+        described = (node["properties"].get(place[-1], {}) for node in self._at(place[:-1]) if "properties" in node)
+        return next((found["description"] for found in described if "description" in found), "")
+
+    def _at(self, place: KeyPath) -> list[Mapping[str, Any]]:
+        nodes = list(self._leaves(self._schema))
+        for step in place:
+            below = [leaf for node in nodes for leaf in self._below(node, step)]
+            nodes = below or nodes  # a step that leads nowhere is a name that pydantic gave to a choice
+        return nodes
+
+    def _below(self, node: Mapping[str, Any], step: str | int) -> Iterator[Mapping[str, Any]]:
+        if step in node.get("properties", {}):
+            yield from self._leaves(node["properties"][step])
+        elif node.get("properties", {}).get("driver", {}).get("const") == step:
+            yield node
+        elif isinstance(step, int) and "items" in node:
+            yield from self._leaves(node["items"])
+        else:
+            for pattern, below in node.get("patternProperties", {}).items():
+                if re.search(pattern, str(step)):
+                    yield from self._leaves(below)
+
+    def _leaves(self, node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """The node itself, with references and choices resolved."""
+        if "$ref" in node:
+            yield from self._leaves(self._schema["$defs"][node["$ref"].rpartition("/")[2]])
+        for choice in ("anyOf", "oneOf", "allOf"):
+            for option in node.get(choice, ()):
+                yield from self._leaves(option)
+        if not {"$ref", "anyOf", "oneOf", "allOf"} & node.keys():
+            yield node
+
+
+def value_at(values: Plain, path: KeyPath) -> Plain:
+    """The value at a path that exists."""
+    for key in path:
+        values = values[key]  # type: ignore[index]
+    return values
+
+
+def path_in_file(values: Plain, place: KeyPath) -> KeyPath:
+    """The keys of the file that pydantic's place stands for; names of choices are left out."""
+    path: KeyPath = ()
+    for step in place:
+        match values:
+            case dict() if step in values:
+                values = values[str(step)]
+            case list() if isinstance(step, int) and step < len(values):
+                values = values[step]
+            case _:
+                continue
+        path = (*path, step)
+    return path
+
+
+def fault(error: ErrorDetails, source: Source, guide: Guide) -> Fault:
+    """One of pydantic's complaints in our words."""
+    place = error["loc"]
+    if error["type"] in ("missing", "missing_argument"):
+        path = (*path_in_file(source.values, place[:-1]), place[-1])
+        described = guide.description(place).rstrip(".")
+        return Fault((path,), "is missing", f"add it: {described}" if described else "add it")
+    path = path_in_file(source.values, place)
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return Fault((path,), "is not a known key", _known(str(place[-1]), guide.known_keys(place[:-1])))
+    if error["type"] == "value_error":
+        return _refused(error, path, source)
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        drivers = re.findall(r"'([^']+)'", error.get("ctx", {}).get("expected_tags", "")) or ["modbus", "mqtt"]
+        if error["type"] == "union_tag_invalid":
+            tag = str(error.get("ctx", {}).get("tag", ""))
+            return Fault(((*path, "driver"),), f'"{tag}" is not a known driver', one_of(tag, drivers))
+        if isinstance(error["input"], Mapping):
+            return Fault(((*path, "driver"),), "is missing", one_of("", drivers))
+    is_a_name = place[-1:] == ("[key]",)
+    wrong, remedy = _words(error, f'"{path[-1]}"' if is_a_name else shown(source, path))
+    return Fault((path,), wrong, remedy)
+
+
+def _refused(error: ErrorDetails, path: KeyPath, source: Source) -> Fault:
+    """A settings class said no in its own words; a key that it begins with is the place to look at."""
+    said = str(error.get("ctx", {}).get("error", error["msg"]))
+    here = value_at(source.values, path)
+    if isinstance(here, dict):
+        named = next((word for word in re.findall(r"\w+", said) if word in here), None)
+        path = path if named is None else (*path, named)
+    wrong, _, remedy = said.partition("; ")
+    return Fault((path,), wrong, remedy or "change one of them")
+
+
+def _words(error: ErrorDetails, text: str) -> tuple[str, str]:
+    """What is wrong and what would be right, for a value that does not fit its field."""
+    limits = error.get("ctx", {})
+    if error["input"] is None:
+        return "is empty", "write a value, or remove the line"
+    match error["type"]:
+        case "greater_than_equal":
+            return f"{text} is too low", f"at least {limits['ge']:g}"
+        case "greater_than":
+            return f"{text} is too low", f"more than {limits['gt']:g}"
+        case "less_than_equal":
+            return f"{text} is too high", f"at most {limits['le']:g}"
+        case "less_than":
+            return f"{text} is too high", f"less than {limits['lt']:g}"
+        case "int_from_float" | "int_type" | "int_parsing":
+            return f"{text} is not a whole number", "write digits only"
+        case "float_type" | "float_parsing" | "finite_number":
+            return f"{text} is not a number", "write a number with a point, and no unit"
+        case "bool_type" | "bool_parsing":
+            return f"{text} is neither yes nor no", "true or false"
+        case "string_type" | "path_type":
+            return f"{text} is not a text", "write one word, or a text in quotes"
+        case "string_too_short" | "too_short":
+            return "is empty", f"at least {limits['min_length']}"
+        case "string_too_long" | "too_long":
+            return f"{text} is too long", f"at most {limits['max_length']}"
+        case "string_pattern_mismatch":
+            return f"{text} does not fit", _PATTERNS.get(limits["pattern"], f"it must match {limits['pattern']}")
+        case "literal_error" | "enum":
+            allowed = re.findall(r"'([^']*)'|(\d+)", limits["expected"])
+            return f"{text} is not known here", one_of(text.strip('"'), ["".join(word) for word in allowed])
+        case "model_type" | "model_attributes_type" | "dataclass_type" | "dict_type" | "union_tag_not_found":
+            return f"{text} stands where keys with values should", "write `key: value` lines below it"
+        case "list_type" | "tuple_type":
+            return f"{text} stands where a list should", "write [a, b], or one entry a line after a dash"
+        case _:
+            return error["msg"][:1].lower() + error["msg"][1:], "compare it with the example in the README"
+
+
+_PATTERNS = {
+    r"^([01]\d|2[0-3]):[0-5]\d$": "a local time such as 07:00",
+    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$": "a name of letters, digits, - and _, at most 40 of them",
+}
+
+
+def shown(source: Source, path: KeyPath) -> str:
+    """A value as people may see it: never a secret."""
+    if any(_SECRET.search(str(key)) and not str(key).endswith("_file") for key in path):
+        return "the value"
+    if path in source.texts:
+        text = source.texts[path]
+        return text if re.fullmatch(r"-?[0-9.]+", text) else f'"{text}"'
+    value = value_at(source.values, path)
+    return "a list" if isinstance(value, list) else "a block of keys" if isinstance(value, dict) else "the value"
+
+
+def one_of(wrong: str, right: Iterable[str]) -> str:
+    """The nearest of what is allowed, and all of it."""
+    allowed = list(right)
+    near = difflib.get_close_matches(wrong, allowed, n=1)
+    listed = " or ".join(filter(None, (", ".join(allowed[:-1]), allowed[-1] if allowed else "")))
+    return f"did you mean {near[0]}? Known: {listed}" if near else f"write {listed}"
+
+
+def _known(wrong: str, keys: list[str]) -> str:
+    near = difflib.get_close_matches(wrong, keys, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {near[0]}?"
+    more = f" and {len(keys) - _LISTED} more (see hemsd schema)" if len(keys) > _LISTED else ""
+    return f"known keys: {', '.join(keys[:_LISTED])}{more}" if keys else "remove it"
