@@ -1,13 +1,41 @@
-"""Meters, inverters and batteries over Modbus TCP."""
+"""Meters, inverters and batteries over Modbus TCP.
+
+A meter's life: get on the link of its address, find out what answers there and how the role is read from it, then
+read that at every beat until the device is lost. Each file has one part of it:
+
+    modbus_link     the connection and its turns, time-outs and exceptions
+    modbus_blocks   which registers are asked for together
+    modbus_words    what words mean
+    sunspec         how a device lists its registers; sunspec_models what is in them; sunspec_meter what that means
+    modbus_probe    who is there
+    plausible       what no house can measure
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Annotated, Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from drivers.base import Strict
-from hemsd.model import Role
+from drivers.base import Driver, MeterSink, Strict
+from drivers.modbus_blocks import BlockReader, Image, Read, Span
+from drivers.modbus_link import Busy, Connection, Failed, ModbusLink
+from drivers.modbus_probe import find_sunspec
+from drivers.plausible import plausible
+from drivers.sunspec_meter import meter as sunspec_meter
+from hemsd.clock import Clock
+from hemsd.model import MeterReading, Role
+
+log = logging.getLogger(__name__)
+
+DEVICES = ("sunspec",)
+FAILURES = 3  # so many faults of the device's own in a row, and it starts from the beginning
+PATIENCE_S = (1.0, 2.0, 4.0, 8.0)  # between the first attempts at a busy device
+LONGEST_PATIENCE_S = 30.0  # later on
 
 
 class ModbusSettings(Strict):
@@ -25,5 +53,120 @@ class ModbusSettings(Strict):
     """How long an answer may take."""
     invert: bool = False
     """Turns the sign of the power: for a grid meter that counts export as positive (SolarEdge)."""
+    pv_strings: tuple[Annotated[int, Field(ge=1, le=20)], ...] = ()
+    """A hybrid's DC inputs that are solar, counted from 1 as in SunSpec model 160; left out, its AC power counts."""
     role: Role | None = None
     """What it measures; left out, the meter's name says it."""
+
+    @field_validator("device")
+    @classmethod
+    def _known(cls, device: str) -> str:
+        if device not in DEVICES:
+            raise ValueError(f"hemsd does not know this device; it knows {', '.join(DEVICES)}")
+        return device
+
+
+class Layout(Protocol):
+    """How one role is read from one device."""
+
+    def spans(self) -> list[Span]: ...
+
+    def reading(self, image: Image) -> MeterReading: ...
+
+
+class Beat:
+    """Strikes every ``period_s`` without drifting. A beat that is missed is left out, not caught up with."""
+
+    def __init__(self, clock: Clock, period_s: float) -> None:
+        self._clock = clock
+        self._period_s = period_s
+        self._due_s = clock.monotonic()
+
+    async def next(self, beats: int = 1) -> None:
+        """Sleeps until the next beat, or until the ``beats``-th one."""
+        self._due_s += beats * self._period_s
+        late_s = self._clock.monotonic() - self._due_s
+        if late_s >= 0:
+            self._due_s += (math.floor(late_s / self._period_s) + 1) * self._period_s
+        await self._clock.sleep(self._due_s - self._clock.monotonic())
+
+
+class ModbusMeter:
+    """Reads one role from one device."""
+
+    def __init__(
+        self, name: str, role: Role, settings: ModbusSettings, link: ModbusLink, clock: Clock, sink: MeterSink
+    ) -> None:
+        self.name = name
+        self._role = role
+        self._settings = settings
+        self._link = link
+        self._clock = clock
+        self._sink = sink
+        self._known_as = ""
+
+    async def run(self) -> None:
+        """Reads until cancelled. Raises DeviceError when the device is lost, or is not what it should be."""
+        async with self._link.connection(self._settings.timeout_s) as connection:
+            layout = await self._find(connection)
+            read = connection.reader(self._settings.unit, self._settings.timeout_s)
+            await self._poll(BlockReader(read, layout.spans()), layout)
+
+    async def _find(self, connection: Connection) -> Layout:
+        device = await find_sunspec(self._patient(connection))
+        found = sunspec_meter(device, self._role, invert=self._settings.invert, strings=self._settings.pv_strings)
+        if str(device) != self._known_as:
+            self._known_as = str(device)
+            log.info("%s is a %s", self.name, device)
+            if found.remark:
+                log.warning("%s: %s", self.name, found.remark)
+        return found
+
+    def _patient(self, connection: Connection) -> Read:
+        """Reads like the connection, and asks a busy device again."""
+
+        async def read(span: Span) -> Sequence[int]:
+            for pause_s in PATIENCE_S:
+                with suppress(Busy):
+                    return await connection.read(self._settings.unit, span, self._settings.timeout_s)
+                await self._clock.sleep(pause_s)
+            return await connection.read(self._settings.unit, span, self._settings.timeout_s)
+
+        return read
+
+    async def _poll(self, reader: BlockReader, layout: Layout) -> None:
+        beat = Beat(self._clock, self._settings.poll_s)
+        refusals = busy = failures = 0
+        while True:
+            pause = 1
+            try:
+                image = await reader.image()
+            except Busy as error:
+                busy += 1
+                pause = min(2**busy, math.ceil(LONGEST_PATIENCE_S / self._settings.poll_s))
+                if busy == 1:
+                    log.info("%s: %s; asking less often", self.name, error)
+            except Failed:
+                failures += 1
+                if failures >= FAILURES:
+                    raise
+            else:
+                if busy:
+                    log.info("%s has time again", self.name)
+                busy = failures = 0
+                self._sink(self.name, plausible(layout.reading(image)))
+            if len(reader.refused) > refusals:
+                refusals = len(reader.refused)
+                log.info("%s does not serve the registers at %s", self.name, [span.start for span in reader.refused])
+            await beat.next(pause)
+
+
+def build(meters: Mapping[str, tuple[Role, ModbusSettings]], clock: Clock, sink: MeterSink) -> list[Driver]:
+    """The drivers of all Modbus meters; those behind the same address share its one connection."""
+    links: dict[tuple[str, int], ModbusLink] = {}
+    drivers: list[Driver] = []
+    for name, (role, settings) in meters.items():
+        address = (settings.host, settings.port)
+        link = links.setdefault(address, ModbusLink(*address))
+        drivers.append(ModbusMeter(name, role, settings, link, clock, sink))
+    return drivers
