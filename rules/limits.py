@@ -1,0 +1,82 @@
+"""What no wish may exceed: the house fuse on each phase, the wallbox, the vehicle, the grid operator, the peak.
+
+Every bound is a current per phase with the reason for it; the tightest counts. The house's own use is measured per
+phase where the meter tells it. Where it tells only the sum, that may sit on one phase as far as the rules for
+unbalanced loads allow: VDE-AR-N 4100 section 5.5 lets phases differ by 4.6 kVA.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hemsd.model import MIN_PILOT_A, Metered, PerPhase, SiteSettings, WallboxSettings
+
+UNBALANCE_W = 4600.0
+FUSE_STALE_S = 30.0  # an older grid reading says nothing about the fuse
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The most that may flow per phase, and why."""
+
+    limit_a: float
+    because: str
+
+
+def tightest(bounds: Sequence[Bound]) -> Bound:
+    return min(bounds, key=lambda bound: bound.limit_a)
+
+
+def box_bounds(box: WallboxSettings) -> tuple[Bound, ...]:
+    """What wallbox and vehicle take."""
+    bounds = [Bound(box.max_a, "the wallbox")]
+    if box.vehicle_max_a is not None:
+        bounds.append(Bound(box.vehicle_max_a, "the car"))
+    return tuple(bounds)
+
+
+def minimum_a(box: WallboxSettings) -> float:
+    """The lowest current at which this car charges on this wallbox."""
+    return max(MIN_PILOT_A, box.min_a, box.vehicle_min_a or 0.0)
+
+
+def on_house_phases(currents_a: PerPhase, rotation: tuple[int, int, int]) -> tuple[float, float, float]:
+    """A wallbox's currents on the phases of the house."""
+    house = [0.0, 0.0, 0.0]
+    for own, current_a in enumerate(currents_a):
+        house[rotation[own] - 1] += current_a or 0.0
+    return house[0], house[1], house[2]
+
+
+def worst_phase_a(power_w: float, site: SiteSettings) -> float:
+    """The most current that a house power can put on one phase."""
+    power_w = max(0.0, power_w)
+    if site.phases == 1:
+        return power_w / site.voltage_v
+    return min(power_w, (power_w + 2 * UNBALANCE_W) / 3) / site.voltage_v
+
+
+def house_a(
+    grid: Metered | None, pv_w: float, battery_w: float, cars_w: float, cars_a: PerPhase, site: SiteSettings
+) -> tuple[float, float, float]:
+    """The house's own current per phase, cars left out; never below zero, so that sun on a phase lends nothing."""
+    if grid is None or grid.age_s > FUSE_STALE_S or grid.power_w is None:
+        reserve_a = site.main_fuse_a / 2 if site.house_reserve_a is None else site.house_reserve_a
+        return reserve_a, reserve_a, reserve_a
+    measured = grid.reading.currents_a
+    if all(a is not None for a in measured):
+        return tuple(max(0.0, (a or 0.0) - (car or 0.0)) for a, car in zip(measured, cars_a, strict=True))  # type: ignore[return-value]
+    worst_a = worst_phase_a(grid.power_w + pv_w + battery_w - cars_w, site)
+    return worst_a, worst_a, worst_a
+
+
+def room_a(free_a: Sequence[float], phases: int, rotation: tuple[int, int, int]) -> float:
+    """What a car on so many phases may draw of what the fuse leaves free on each."""
+    return max(0.0, min(free_a[rotation[own] - 1] for own in range(phases)))
+
+
+def power_room_w(house_w: float, limit_w: float | None) -> float:
+    """What a limit on the house's import leaves to the cars."""
+    return math.inf if limit_w is None else max(0.0, limit_w - house_w)
