@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from drivers.base import Wallbox
 from hemsd.clock import Clock
@@ -16,38 +17,72 @@ from hemsd.model import Command, Dispatch, DispatchStatus
 Answered = Callable[[Command, Dispatch, float], None]
 """Takes the command, the wallbox's answer, and the monotonic time of the answer."""
 
+Rested = Callable[[str, Dispatch, float], None]
+"""Takes the wallbox's name, its answer to a limit that is no command, and the monotonic time of the answer."""
+
 SUPERSEDED = Dispatch(DispatchStatus.TIMEOUT, text="A newer command took its place before it could be sent.")
 
 
+def nobody(_command: Command, _dispatch: Dispatch, _at_s: float) -> None:
+    """Takes answers until Control does."""
+
+
+def nothing(_wallbox: str, _dispatch: Dispatch, _at_s: float) -> None:
+    """Takes answers until Control does."""
+
+
+class Courier(Protocol):
+    """Takes commands without waiting and tells later what became of them."""
+
+    answered: Answered
+    rested: Rested
+
+    def give(self, command: Command, failsafe_a: float) -> None: ...
+
+    def rest(self, limit_a: float, phases: int | None, failsafe_a: float) -> None:
+        """Keeps a wallbox that does not charge at a limit; no command, so it has no verdict."""
+        ...
+
+
 class Dispatcher:
-    def __init__(self, wallbox: Wallbox, clock: Clock, failsafe_a: float, answered: Answered) -> None:
-        self.failsafe_a = failsafe_a
+    """The courier to a real wallbox."""
+
+    def __init__(self, wallbox: Wallbox, clock: Clock) -> None:
+        self.answered: Answered = nobody
+        self.rested: Rested = nothing
         self._wallbox = wallbox
         self._clock = clock
-        self._answered = answered
-        self._waiting: Command | None = None
+        self._waiting: tuple[Command, float] | None = None
+        self._resting: tuple[float, int | None, float] | None = None
         self._given = asyncio.Event()
-        self.in_flight: Command | None = None
 
-    def give(self, command: Command) -> None:
+    def give(self, command: Command, failsafe_a: float) -> None:
         """Takes a command; one that has not gone out yet is given up for it."""
-        given_up, self._waiting = self._waiting, command
+        given_up, self._waiting = self._waiting, (command, failsafe_a)
         if given_up is not None:
-            self._answered(given_up, SUPERSEDED, self._clock.monotonic())
+            self.answered(given_up[0], SUPERSEDED, self._clock.monotonic())
+        self._resting = None
+        self._given.set()
+
+    def rest(self, limit_a: float, phases: int | None, failsafe_a: float) -> None:
+        self._resting = (limit_a, phases, failsafe_a)
         self._given.set()
 
     async def run(self) -> None:
         while True:
             await self._given.wait()
             self._given.clear()
-            command, self._waiting = self._waiting, None
-            if command is None:
-                continue
-            self.in_flight = command
-            try:
-                answer = await self._wallbox.send_limit(command.amps, command.phases, failsafe_a=self.failsafe_a)
-            finally:
-                self.in_flight = None
-            self._answered(command, answer, self._clock.monotonic())
-            if self._waiting is not None:
-                self._given.set()
+            while (waiting := self._waiting) or self._resting:
+                if waiting is None:
+                    await self._send_rest()
+                    continue
+                self._waiting = None
+                command, failsafe_a = waiting
+                answer = await self._wallbox.send_limit(command.amps, command.phases, failsafe_a=failsafe_a)
+                self.answered(command, answer, self._clock.monotonic())
+
+    async def _send_rest(self) -> None:
+        if self._resting is not None:
+            (limit_a, phases, failsafe_a), self._resting = self._resting, None
+            answer = await self._wallbox.send_limit(limit_a, phases, failsafe_a=failsafe_a)
+            self.rested(self._wallbox.name, answer, self._clock.monotonic())

@@ -453,7 +453,9 @@ class SiteSettings:
     voltage_v: Annotated[float, Ge(100), Le(260)] = 230.0
     main_fuse_a: Annotated[float, Ge(6), Le(400)] = 35.0
     phases: Literal[1, 3] = 3  # of the house connection
-    house_reserve_a: Annotated[float, Ge(0)] | None = None  # left to the house while no meter tells; None: half the fuse
+    house_reserve_a: Annotated[float, Ge(0)] | None = (
+        None  # left to the house while no meter tells; None: half the fuse
+    )
     peak_limit_w: Annotated[float, Gt(0)] | None = None  # mean import of a quarter-hour that the cars must not exceed
     dimmed_w: Annotated[float, Gt(0)] | None = None  # what the grid operator leaves to the cars (EnWG §14a: 4,200 W)
     export_limit_w: Annotated[float, Ge(0)] | None = None  # where the inverter throttles: more sun may be behind it

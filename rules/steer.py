@@ -381,7 +381,9 @@ def _sent(
     repeated = memory.imposed and asked_before[0] == choice.limit_a and memory.phase.phases == choice.phases
     kind = DecisionKind.HOLD
     tries = 0
-    if not in_force:
+    # Before the first start and after a stop the box rests at 0 A; the shell keeps it there, and that is no command.
+    resting = choice.limit_a == 0.0 and (memory.stopped or not memory.imposed)
+    if not in_force and not resting:
         pause_s = min(RETRY_S * 2**memory.tries, LONGEST_RETRY_S)
         waited = memory.sent_s is None or now_s - memory.sent_s >= pause_s
         if not repeated or waited:

@@ -108,7 +108,7 @@ def judge(
     samples: Sequence[Sample],
     witness: Witness,
     now_s: float,
-    settings: VerificationSettings = VerificationSettings(),  # noqa: B008 - frozen
+    settings: VerificationSettings = VerificationSettings(),
 ) -> Verdict:
     """The verdict as far as the samples since then allow one; ``final`` says whether it may still change."""
     command = trial.command

@@ -1,0 +1,77 @@
+"""What a person should know: raised once, cleared once, with what to do about it.
+
+``present`` says what is wrong now; ``Alerts`` remembers since when, and logs only what is new and what is over.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from hemsd.model import Alert, Outcome, Role, Snapshot, SteeringSettings, WallboxImage
+
+log = logging.getLogger(__name__)
+
+LINK_GRACE_S = 60.0
+DISOBEYED = frozenset({Outcome.ACCEPTED_INEFFECTIVE, Outcome.PHASE_SWITCH_INEFFECTIVE, Outcome.REJECTED})
+
+Found = tuple[str, str, str]
+"""(key, what is wrong, what to do)"""
+
+
+def of_meters(snapshot: Snapshot, steering: SteeringSettings, troubles: Mapping[str, str | None]) -> Iterable[Found]:
+    """The grid meter matters most: without it nothing may be judged."""
+    grid = snapshot.grid
+    if grid is None or grid.power_w is None or grid.age_s > steering.stale_step_s:
+        silent = f"for {grid.age_s:.0f} s" if grid else "since the start"
+        yield (
+            Role.GRID,
+            f"The grid meter has been silent {silent}.",
+            "Charging for surplus goes down to the minimum and then pauses. Check the meter's power and network.",
+        )
+    for name, trouble in troubles.items():
+        if trouble:
+            yield f"device:{name}", f"{name}: {trouble}", "hemsd keeps trying."
+
+
+def of_wallbox(image: WallboxImage, outcomes: tuple[Outcome, ...]) -> Iterable[Found]:
+    """``outcomes`` are the final verdicts on the newest commands, oldest first."""
+    name = image.name
+    if not image.connected and image.link_age_s > LINK_GRACE_S:
+        yield (
+            f"link:{name}",
+            f"The wallbox {name} is not connected.",
+            "Check its power and network, and that its OCPP address points at this host.",
+        )
+    if image.error_code not in ("NoError", ""):
+        yield f"fault:{name}", f"The wallbox {name} reports {image.error_code}.", "See its manual."
+    newest = outcomes[-2:]
+    if len(newest) == 2 and all(outcome in DISOBEYED for outcome in newest):
+        yield (
+            f"obedience:{name}",
+            f"The wallbox {name} does not do what it is told ({newest[-1].replace('_', ' ')}).",
+            "Look at the evidence of the last commands; another app or the car may be steering it as well.",
+        )
+
+
+class Alerts:
+    """The alerts that stand."""
+
+    def __init__(self) -> None:
+        self._standing: dict[str, Alert] = {}
+
+    @property
+    def standing(self) -> tuple[Alert, ...]:
+        return tuple(sorted(self._standing.values(), key=lambda alert: alert.since_at))
+
+    def update(self, found: Iterable[Found], at: datetime) -> None:
+        """Takes all that is wrong now; what is not among it is over."""
+        now = {key: (text, remedy) for key, text, remedy in found}
+        for key in [key for key in self._standing if key not in now]:
+            log.info("Over: %s", self._standing.pop(key).text)
+        for key, (text, remedy) in now.items():
+            standing = self._standing.get(key)
+            if standing is None:
+                log.warning("%s %s", text, remedy)
+            self._standing[key] = Alert(key, standing.since_at if standing else at, text, remedy)

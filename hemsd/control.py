@@ -1,0 +1,237 @@
+"""One tick: freeze the present, decide, command, verify, record.
+
+Control is the only writer of what steering knows. Everything else reaches it as an event (a wallbox said something, an
+answer came, a person wishes something) between two ticks, on the same event loop, so nothing needs a lock. It never
+waits for a device: commands go by a courier for each wallbox, the journal takes rows without blocking.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from hemsd.clock import Clock
+from hemsd.dispatch import Courier
+from hemsd.journal import DecisionRows, Journal
+from hemsd.latest import Latest
+from hemsd.model import (
+    Booted,
+    Command,
+    Decision,
+    DecisionKind,
+    Dispatch,
+    DispatchStatus,
+    Outcome,
+    Sampled,
+    SiteSettings,
+    Snapshot,
+    SteeringSettings,
+    TransactionEnded,
+    TransactionStarted,
+    VerificationSettings,
+    WallboxEvent,
+    WallboxImage,
+    WallboxSettings,
+    Wish,
+)
+from hemsd.trials import Trials
+from hemsd.visits import Visits
+from rules.steer import Memory, steer
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY_S = 30.0
+LONGEST_RETRY_S = 900.0
+SENDING = frozenset({DecisionKind.START, DecisionKind.STEP, DecisionKind.STOP})
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """What a reload may change between two ticks."""
+
+    steering: SteeringSettings
+    site: SiteSettings
+    boxes: tuple[WallboxSettings, ...]
+    verification: VerificationSettings = VerificationSettings()
+
+
+@dataclass(slots=True)
+class Order:
+    """What a wallbox was last told, and how it took that."""
+
+    limit_a: float | None = None
+    phases: int | None = None
+    since_s: float = 0.0
+    before: tuple[float | None, int | None, float] = (None, None, 0.0)  # to go back to when it refuses
+    failures: int = 0  # to take a rest
+    retry_s: float = 0.0
+    command: Command | None = None
+
+
+@dataclass(slots=True)
+class Control:
+    clock: Clock
+    latest: Latest
+    couriers: Mapping[str, Courier]
+    settings: ControlSettings
+    journal: Journal
+    visits: Visits
+    ticked: Callable[[Snapshot], None] = lambda _: None
+    memory: Memory = field(default_factory=Memory)
+    decisions: dict[str, Decision] = field(default_factory=dict)  # the newest of each wallbox
+    orders: dict[str, Order] = field(default_factory=dict)
+    trials: Trials = field(init=False)
+    last_tick_s: float | None = None
+    _wishes: list[Wish] = field(default_factory=list)
+    _rows: DecisionRows = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.trials = Trials(self.settings.verification, self._judged)
+        self._rows = DecisionRows(self.journal)
+        for name, courier in self.couriers.items():
+            self.orders[name] = Order()
+            courier.answered = self._answered
+            courier.rested = self._rested
+
+    # --- what reaches it between two ticks
+
+    def wish(self, wish: Wish) -> None:
+        self._wishes.append(wish)
+
+    def apply(self, settings: ControlSettings) -> None:
+        """New settings, from the next tick on; a charge goes on under them."""
+        self.settings = settings
+        self.trials.settings = settings.verification
+
+    def notice(self, event: WallboxEvent) -> None:
+        """What happened at a wallbox; the sink of the wallbox drivers."""
+        self.latest.apply(event)
+        name = getattr(event, "wallbox", "")
+        if name not in self.orders:
+            return
+        match event:
+            case Sampled(sample=sample):
+                self.trials.sample(name, sample)
+                self.visits.sampled(name, sample)
+            case Booted():
+                self.trials.close(name, "The wallbox was restarted.")
+            case TransactionStarted() | TransactionEnded():
+                self.trials.forget_car(name)
+                self.orders[name] = Order(failures=self.orders[name].failures, retry_s=self.orders[name].retry_s)
+
+    # --- the tick
+
+    async def run(self) -> None:
+        """Ticks for ever, on a grid of its own: a slow tick delays the next, but they never pile up."""
+        due_s = self.clock.monotonic()
+        while True:
+            self.tick()
+            due_s = max(due_s + self.settings.steering.tick_s, self.clock.monotonic())
+            await self.clock.sleep(due_s - self.clock.monotonic())
+
+    def tick(self) -> tuple[Decision, ...]:
+        snapshot = self._freeze()
+        self.trials.judge(snapshot.now_s)
+        wishes, self._wishes = tuple(self._wishes), []
+        self.memory, decided = steer(
+            self.settings.steering, self.settings.site, self.settings.boxes, self.memory, snapshot, wishes
+        )
+        self.visits.follow(snapshot, {decision.wallbox: decision.state for decision in decided})
+        decisions = tuple(self._carry_out(decision, snapshot) for decision in decided)
+        for decision in decisions:
+            self.decisions[decision.wallbox] = decision
+            self._rows.add(decision, self.visits.visit_id(decision.wallbox), snapshot.now_s)
+        self.last_tick_s = snapshot.now_s
+        self.ticked(snapshot)
+        return decisions
+
+    def _freeze(self) -> Snapshot:
+        snapshot = self.latest.freeze()
+        return replace(
+            snapshot, wallboxes=tuple(self._with_order(image, snapshot.now_s) for image in snapshot.wallboxes)
+        )
+
+    def _with_order(self, image: WallboxImage, now_s: float) -> WallboxImage:
+        order = self.orders[image.name]
+        return replace(
+            image,
+            limit_a=order.limit_a,
+            limit_phases=order.phases,
+            limit_age_s=now_s - order.since_s if order.limit_a is not None else None,
+            last_outcome=order.command.outcome if order.command else None,
+        )
+
+    def _carry_out(self, decision: Decision, snapshot: Snapshot) -> Decision:
+        image = next(image for image in snapshot.wallboxes if image.name == decision.wallbox)
+        if decision.kind not in SENDING or decision.limit_a is None:
+            self._let_rest(decision, image, snapshot.now_s)
+            return decision
+        command = self._command(decision, snapshot)
+        order = self.orders[decision.wallbox]
+        order.before = (order.limit_a, order.phases, order.since_s)
+        before_phases = order.phases
+        order.limit_a, order.phases = decision.limit_a, decision.phases if decision.phases else order.phases
+        order.since_s = snapshot.now_s
+        order.command = command
+        self.trials.open(command, image.sample, image.sample_interval_s, before_phases)
+        self.journal.record_command(command)
+        log.info("%s: %s %g A: %s", decision.wallbox, decision.kind, decision.limit_a, decision.reason)
+        self.couriers[decision.wallbox].give(command, self.settings.steering.failsafe_a)
+        return replace(decision, dispatched=True, command_id=command.id)
+
+    def _let_rest(self, decision: Decision, image: WallboxImage, now_s: float) -> None:
+        """A wallbox that does not charge stays at 0 A, not at the failsafe, until a start, and after a refused stop.
+
+        That is no command: there is nothing to obey but what stands already, and in the partner dialect the first
+        thing that is sent is a start.
+        """
+        order = self.orders[decision.wallbox]
+        idle = decision.kind is DecisionKind.HOLD and decision.limit_a == 0.0 and order.limit_a != 0.0
+        if idle and image.connected and image.transaction_id is not None and now_s >= order.retry_s:
+            order.limit_a, order.phases, order.since_s = 0.0, decision.phases, now_s
+            self.couriers[decision.wallbox].rest(0.0, None, self.settings.steering.failsafe_a)
+
+    def _rested(self, wallbox: str, dispatch: Dispatch, at_s: float) -> None:
+        order = self.orders[wallbox]
+        if dispatch.status is DispatchStatus.APPLIED:
+            order.failures, order.retry_s = 0, 0.0
+        elif order.limit_a == 0.0:
+            order.limit_a = None
+            order.failures += 1
+            order.retry_s = at_s + min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** (order.failures - 1))
+
+    def _command(self, decision: Decision, snapshot: Snapshot) -> Command:
+        assert decision.limit_a is not None
+        phases = decision.phases or 1
+        return Command(
+            id=self.journal.next_command_id(),
+            wallbox=decision.wallbox,
+            at=snapshot.at,
+            sent_s=snapshot.now_s,
+            amps=decision.limit_a,
+            phases=decision.phases,
+            watts=round(decision.limit_a * phases * self.settings.site.voltage_v, 1),
+            visit_id=self.visits.visit_id(decision.wallbox),
+            before_a=self.orders[decision.wallbox].limit_a,
+        )
+
+    # --- what becomes of a command
+
+    def _answered(self, command: Command, dispatch: Dispatch, at_s: float) -> None:
+        command = self.trials.answered(command, dispatch, at_s)
+        order = self.orders[command.wallbox]
+        if order.command is not None and order.command.id == command.id:
+            order.command = command
+            if dispatch.status is not DispatchStatus.APPLIED:
+                order.limit_a, order.phases, order.since_s = order.before
+                log.warning("%s: %g A: %s (%s)", command.wallbox, command.amps, dispatch.status, dispatch.text)
+        self.journal.record_command(command)
+
+    def _judged(self, command: Command) -> None:
+        order = self.orders.get(command.wallbox)
+        if order is not None and order.command is not None and order.command.id == command.id:
+            order.command = command
+        if command.outcome not in (Outcome.APPLIED, Outcome.UNVERIFIED):
+            log.warning("%s did not obey %g A: %s", command.wallbox, command.amps, command.outcome)
+        self.journal.record_command(command)
