@@ -42,7 +42,7 @@ class Station:
     switch_pause_s: float = SWITCH_PAUSE_S
     car: Car | None = None  # at the cable; None: nobody is plugged in
     enabled: bool = False  # whether a transaction lets the contactor close
-    phases: int = 1
+    phases: int = 0  # that the relay connects; 0: as it is wired
     limit_a: float = 0.0
     offered_a: float = 0.0
     currents_a: Phases = NOTHING
@@ -53,7 +53,7 @@ class Station:
     _dead_s: float = 0.0
 
     def __post_init__(self) -> None:
-        self.phases = 3 if self.phase_choice == "3" else 1
+        self.phases = self.phases or (1 if self.phase_choice == "1" else 3)
 
     def tell(self, limit_a: float, phases: int | None) -> None:
         """A limit (0 pauses) and the phases to charge on (None: as they are), in force after the delay."""
