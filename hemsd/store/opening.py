@@ -1,0 +1,83 @@
+"""Opens the database file: checks it, brings its tables up to date, and reads what must be known from the start."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from hemsd.clock import Clock, SystemClock
+from hemsd.store.rows import StoreError
+from hemsd.store.schema import PAGE_BYTES, migrations
+
+log = logging.getLogger(__name__)
+
+BUSY_S = 2.0  # another hemsd command may hold the database this long before it counts as trouble
+CHECK_WITHIN_S = 10.0  # a start must not wait longer for the check of a large file on a slow card
+CHECKPOINT_BYTES = 4 << 20  # a longer log copies hot pages less often
+
+
+def open_database(path: Path, clock: Clock) -> Database:
+    """The connection for the writer. A damaged file is set aside, never deleted: better a new memory than no daemon."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        complaint = damage(path) if path.exists() else None
+        if complaint is not None:
+            aside = set_aside(path, clock)
+            log.error("The database %s is damaged (%s); it is kept as %s, and a new one begins", path, complaint, aside)
+        return _connect(path)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"The database {path} can't be opened: {error}") from error
+
+
+def damage(path: Path) -> str | None:
+    """What SQLite's quick check finds; None when nothing, or when it took too long to say."""
+    real = SystemClock()
+    until_s = real.monotonic() + CHECK_WITHIN_S
+    db = sqlite3.connect(path, timeout=BUSY_S)
+    try:
+        db.set_progress_handler(lambda: real.monotonic() > until_s, 100_000)
+        verdict = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+        return None if verdict == "ok" else verdict
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            return None
+        raise
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    finally:
+        db.close()
+
+
+def set_aside(path: Path, clock: Clock) -> Path:
+    aside = path.with_name(f"{path.name}.damaged-{clock.utc():%Y%m%dT%H%M%S}")
+    for suffix in ("", "-wal", "-shm"):
+        part = Path(f"{path}{suffix}")
+        if part.exists():
+            part.rename(f"{aside}{suffix}")
+    return aside
+
+
+def _connect(path: Path) -> Database:
+    connection = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # only a new file heeds it, and only before WAL
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_BYTES // PAGE_BYTES}")
+    db = Database(connection, execute_plugins=False)
+    try:
+        _refuse_a_newer_one(db)
+        migrations.apply(db)
+    except (StoreError, sqlite3.Error):
+        db.close()
+        raise
+    connection.row_factory = sqlite3.Row
+    return db
+
+
+def _refuse_a_newer_one(db: Database) -> None:
+    ours = {migration.name for migration in migrations.pending(Database(memory=True))}
+    foreign = {migration.name for migration in migrations.applied(db)} - ours
+    if foreign:
+        raise StoreError(f"A newer hemsd wrote this database (it has {', '.join(sorted(foreign))})")

@@ -1,0 +1,243 @@
+"""The SELECTs behind every view: pure functions of a connection, which answer values and never rows.
+
+Lists of visits are newest first, then by id, and walk along an index from the place that a cursor names: page 2,000
+costs what page 1 costs. The order lives in NEWEST_FIRST, AFTER and BEFORE, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from sqlite3 import Connection, Row
+
+from hemsd.model import Command, Decision, QuarterHour, Visit
+from hemsd.store import codec, cursor
+from hemsd.store.codec import ms, utc
+from hemsd.store.rows import HistoryPoint, Reading, VisitFilter, WrittenDay
+from hemsd.store.transactions import Start
+
+NEWEST_FIRST = "ORDER BY plugged_in_ms DESC, id"
+OLDEST_FIRST = "ORDER BY plugged_in_ms, id DESC"
+AFTER = "plugged_in_ms <= ? AND (plugged_in_ms < ? OR id > ?)"  # further down the list: older
+BEFORE = "plugged_in_ms >= ? AND (plugged_in_ms > ? OR id < ?)"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Visits
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """Conditions that are all meant, with their values."""
+
+    conditions: tuple[str, ...] = ()
+    values: tuple[codec.Value, ...] = ()
+
+    def and_(self, condition: str, *values: codec.Value) -> _Where:
+        return _Where((*self.conditions, condition), (*self.values, *values))
+
+    def from_place(self, condition: str, place: cursor.Place) -> _Where:
+        at_ms, id_ = place
+        return self.and_(condition, at_ms, at_ms, id_)
+
+    @property
+    def sql(self) -> str:
+        return f"WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+
+
+def _where(wanted: VisitFilter) -> _Where:
+    where = _Where()
+    if wanted.wallbox is not None:
+        where = where.and_("wallbox = ?", wanted.wallbox)
+    if wanted.vehicle is not None:
+        where = where.and_("vehicle = ?", wanted.vehicle)
+    if wanted.managed is not None:
+        where = where.and_("managed = ?", wanted.managed)
+    if wanted.ended is not None:
+        where = where.and_("plugged_out_ms IS NOT NULL" if wanted.ended else "plugged_out_ms IS NULL")
+    if wanted.plugged_in_from_at is not None:
+        where = where.and_("plugged_in_ms >= ?", ms(wanted.plugged_in_from_at))
+    if wanted.plugged_in_to_at is not None:
+        where = where.and_("plugged_in_ms <= ?", ms(wanted.plugged_in_to_at))
+    if wanted.plugged_out_to_at is not None:
+        out_ms = ms(wanted.plugged_out_to_at)
+        # Nobody leaves before they came: the second condition lets the index skip what is too new.
+        where = where.and_("plugged_out_ms <= ? AND plugged_in_ms <= ?", out_ms, out_ms)
+    return where
+
+
+def visit_page(
+    db: Connection, wanted: VisitFilter, limit: int, after: cursor.Place | None, before: cursor.Place | None
+) -> tuple[tuple[Visit, ...], bool, bool]:
+    """(the visits, whether there are older ones, whether there are newer ones)"""
+    where = _where(wanted)
+    if before is not None:
+        rows = _visits(db, where.from_place(BEFORE, before), OLDEST_FIRST, limit)[::-1]
+    elif after is not None:
+        rows = _visits(db, where.from_place(AFTER, after), NEWEST_FIRST, limit)
+    else:
+        rows = _visits(db, where, NEWEST_FIRST, limit)
+    if not rows:
+        return (), False, False
+    older = bool(_visits(db, where.from_place(AFTER, place(rows[-1])), NEWEST_FIRST, 1))
+    newer = bool(_visits(db, where.from_place(BEFORE, place(rows[0])), OLDEST_FIRST, 1))
+    return tuple(rows), older, newer
+
+
+def visits_at(db: Connection, wanted: VisitFilter, offset: int, limit: int) -> tuple[Visit, ...]:
+    return tuple(_visits(db, _where(wanted), NEWEST_FIRST, limit, offset))
+
+
+def _visits(db: Connection, where: _Where, order: str, limit: int, offset: int = 0) -> list[Visit]:
+    sql = f"SELECT * FROM visits {where.sql} {order} LIMIT ? OFFSET ?"
+    return [codec.visit_of(row) for row in db.execute(sql, (*where.values, limit, offset))]
+
+
+def place(visit: Visit) -> cursor.Place:
+    return ms(visit.plugged_in_at), visit.id
+
+
+def count_visits(db: Connection, wanted: VisitFilter) -> int:
+    where = _where(wanted)
+    return int(db.execute(f"SELECT count(*) FROM visits {where.sql}", where.values).fetchone()[0])
+
+
+def visit(db: Connection, visit_id: str) -> Visit | None:
+    row = db.execute("SELECT * FROM visits WHERE id = ?", (visit_id,)).fetchone()
+    return None if row is None else codec.visit_of(row)
+
+
+def visit_numbered(db: Connection, number: int) -> Visit | None:
+    row = db.execute("SELECT * FROM visits WHERE number = ?", (number,)).fetchone()
+    return None if row is None else codec.visit_of(row)
+
+
+def running_visits(db: Connection) -> tuple[Visit, ...]:
+    rows = db.execute("SELECT * FROM visits WHERE plugged_out_ms IS NULL ORDER BY number")
+    return tuple(codec.visit_of(row) for row in rows)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What belongs to a visit, oldest first
+
+
+def decisions(db: Connection, visit_id: str) -> tuple[Decision, ...]:
+    return tuple(codec.decision_of(row) for row in _of_visit(db, "decisions", visit_id, "id"))
+
+
+def commands(db: Connection, visit_id: str) -> tuple[Command, ...]:
+    return tuple(codec.command_of(row) for row in _of_visit(db, "commands", visit_id, "id"))
+
+
+def readings(db: Connection, visit_id: str) -> tuple[Reading, ...]:
+    return tuple(codec.reading_of(row) for row in _of_visit(db, "meter_values", visit_id, "minute_ms"))
+
+
+def quarters(db: Connection, visit_id: str) -> tuple[QuarterHour, ...]:
+    return tuple(codec.quarter_of(row) for row in _of_visit(db, "quarter_hours", visit_id, "start_ms"))
+
+
+def _of_visit(db: Connection, table: str, visit_id: str, order: str) -> Iterator[Row]:
+    sql = (
+        f"SELECT {table}.*, visits.id AS visit_id FROM {table} JOIN visits ON visits.number = {table}.visit"
+        f" WHERE visits.id = ? ORDER BY {table}.{order}"
+    )
+    return db.execute(sql, (visit_id,))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The house
+
+
+def history(db: Connection, from_at: datetime, to_at: datetime, step_s: int) -> tuple[HistoryPoint, ...]:
+    """Means per step, from ``from_at`` to before ``to_at``; steps lie on multiples of ``step_s`` in UTC."""
+    step_ms = step_s * 1000
+    span = (step_ms, step_ms, ms(from_at), ms(to_at))
+    cars: dict[int, dict[str, float]] = {}
+    for step, name, power_w in db.execute(
+        "SELECT at_ms / ? * ? AS step_ms, car.key, avg(car.value) FROM site_minutes, json_each(cars_w) AS car"
+        " WHERE at_ms >= ? AND at_ms < ? AND cars_w IS NOT NULL GROUP BY 1, 2",
+        span,
+    ):
+        cars.setdefault(step, {})[name] = power_w
+    rows = db.execute(
+        "SELECT at_ms / ? * ? AS step_ms, avg(grid_w) AS grid_w, avg(pv_w) AS pv_w, avg(battery_w) AS battery_w,"
+        " avg(soc_pct) AS soc_pct, avg(house_w) AS house_w FROM site_minutes WHERE at_ms >= ? AND at_ms < ?"
+        " GROUP BY 1 ORDER BY 1",
+        span,
+    )
+    return tuple(codec.history_point_of(row, cars.get(row["step_ms"], {})) for row in rows)
+
+
+def newest_at(db: Connection) -> datetime | None:
+    """The latest moment that anything is recorded for: the present can't lie before it."""
+    newest = db.execute(
+        "SELECT max(at) FROM (SELECT max(at_ms) AS at FROM site_minutes"
+        " UNION ALL SELECT max(at_ms) FROM decisions"
+        " UNION ALL SELECT max(at_ms) FROM commands"
+        " UNION ALL SELECT max(plugged_in_ms) FROM visits)"
+    ).fetchone()[0]
+    return codec.utc_or_none(newest)
+
+
+def written_days(db: Connection) -> tuple[WrittenDay, ...]:
+    rows = db.execute("SELECT day_ms, bytes, commits FROM written ORDER BY day_ms")
+    return tuple(WrittenDay(utc(row["day_ms"]), row["bytes"], row["commits"]) for row in rows)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Transactions
+
+
+def ended_transaction(db: Connection, start: Start) -> int | None:
+    row = db.execute(
+        "SELECT id FROM transactions WHERE wallbox = ? AND connector_id = ? AND started_ms = ? AND meter_start_wh IS ?"
+        " ORDER BY id DESC",
+        (start.wallbox, start.connector_id, start.started_ms, start.meter_start_wh),
+    ).fetchone()
+    return None if row is None else int(row["id"])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The start of the daemon
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What the store keeps in memory from its first moment."""
+
+    facts: tuple[tuple[str, str], ...]
+    identities: tuple[tuple[tuple[str, str], str], ...]
+    running: tuple[Visit, ...]
+    transactions: tuple[tuple[int, Start], ...]
+    last_visit_number: int
+    last_decision_id: int
+    last_command_id: int
+    last_transaction_id: int
+
+
+def beginning(db: Connection) -> Beginning:
+    return Beginning(
+        facts=tuple((row["key"], row["value"]) for row in db.execute("SELECT key, value FROM facts")),
+        identities=tuple(
+            ((row["kind"], row["name"]), row["id"]) for row in db.execute("SELECT kind, name, id FROM identities")
+        ),
+        running=running_visits(db),
+        transactions=tuple(
+            (row["id"], Start(row["wallbox"], row["connector_id"], row["started_ms"], row["meter_start_wh"]))
+            for row in db.execute("SELECT * FROM transactions WHERE ended_ms IS NULL")
+        ),
+        last_visit_number=_largest(db, "SELECT max(number) FROM visits"),
+        last_decision_id=_largest(db, "SELECT max(id) FROM decisions"),
+        # A decision may have been committed and its command lost: that id is not given again either.
+        last_command_id=max(
+            _largest(db, "SELECT max(id) FROM commands"),
+            _largest(db, "SELECT max(command_id) FROM (SELECT command_id FROM decisions ORDER BY id DESC LIMIT 1000)"),
+        ),
+        last_transaction_id=_largest(db, "SELECT max(id) FROM transactions"),
+    )
+
+
+def _largest(db: Connection, sql: str) -> int:
+    return int(db.execute(sql).fetchone()[0] or 0)

@@ -1,0 +1,192 @@
+"""The tables, as the migrations that make them.
+
+Times are integer milliseconds UTC in columns ending in ``_ms``. Rows of a visit refer to its small ``number``, not to
+its uuid: the rows that come every minute stay short, and so does what is written for them. Every table is STRICT, so
+a value of the wrong type is an error at once and not a riddle a year later.
+
+A migration is never edited once released; what changes comes as a new function below the last one. Each runs in one
+transaction together with the note that it ran.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("hemsd")
+
+# Small pages: a minute changes one row in each of a handful of tables, and the log takes a whole page for each
+# (benchmarks/store_bytes.py shows what the choice saves). Fixed when the file is made.
+PAGE_BYTES = 1024
+
+
+@migrations()
+def m001_visits(db: Database) -> None:
+    _run(
+        db,
+        """
+        CREATE TABLE visits (
+            number          INTEGER PRIMARY KEY,
+            id              TEXT NOT NULL UNIQUE,
+            wallbox         TEXT NOT NULL,
+            vehicle         TEXT,
+            plugged_in_ms   INTEGER NOT NULL,
+            plugged_out_ms  INTEGER,
+            managed         INTEGER NOT NULL,
+            transaction_id  INTEGER,
+            meter_start_wh  REAL,
+            meter_last_wh   REAL,
+            energy_wh       REAL NOT NULL,
+            solar_wh        REAL NOT NULL,
+            battery_wh      REAL NOT NULL,
+            grid_wh         REAL NOT NULL,
+            final_state     TEXT NOT NULL
+        ) STRICT
+        """,
+        # Newest first, then by id: the order of every list, so that a page is one walk along an index.
+        "CREATE INDEX visits_newest ON visits (plugged_in_ms DESC, id)",
+        "CREATE INDEX visits_by_wallbox ON visits (wallbox, plugged_in_ms DESC, id)",
+        "CREATE INDEX visits_by_vehicle ON visits (vehicle, plugged_in_ms DESC, id)",
+        "CREATE INDEX visits_running ON visits (wallbox) WHERE plugged_out_ms IS NULL",
+        # start_ms lies on UTC quarter hours.
+        """
+        CREATE TABLE quarter_hours (
+            visit       INTEGER NOT NULL,
+            start_ms    INTEGER NOT NULL,
+            energy_wh   REAL NOT NULL,
+            solar_wh    REAL NOT NULL,
+            battery_wh  REAL NOT NULL,
+            grid_wh     REAL NOT NULL,
+            PRIMARY KEY (visit, start_ms)
+        ) STRICT, WITHOUT ROWID
+        """,
+        # One row a minute: the newest sample of that minute.
+        """
+        CREATE TABLE meter_values (
+            visit           INTEGER NOT NULL,
+            minute_ms       INTEGER NOT NULL,
+            at_ms           INTEGER NOT NULL,
+            transaction_id  INTEGER,
+            offered_a       REAL,
+            offered_w       REAL,
+            l1_a            REAL,
+            l2_a            REAL,
+            l3_a            REAL,
+            l1_v            REAL,
+            l2_v            REAL,
+            l3_v            REAL,
+            power_w         REAL,
+            energy_wh       REAL,
+            soc_pct         REAL,
+            backlog         INTEGER NOT NULL,
+            PRIMARY KEY (visit, minute_ms)
+        ) STRICT, WITHOUT ROWID
+        """,
+    )
+
+
+@migrations()
+def m002_steering(db: Database) -> None:
+    _run(
+        db,
+        """
+        CREATE TABLE decisions (
+            id          INTEGER PRIMARY KEY,
+            wallbox     TEXT NOT NULL,
+            visit       INTEGER,
+            at_ms       INTEGER NOT NULL,
+            kind        TEXT NOT NULL,
+            state       TEXT NOT NULL,
+            rule        TEXT NOT NULL,
+            reason      TEXT NOT NULL,
+            limit_a     REAL,
+            phases      INTEGER,
+            target_w    REAL,
+            inputs      TEXT NOT NULL,
+            dispatched  INTEGER NOT NULL,
+            command_id  INTEGER,
+            ticks       INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX decisions_by_visit ON decisions (visit)",
+        "CREATE INDEX decisions_by_time ON decisions (at_ms)",
+        """
+        CREATE TABLE commands (
+            id                          INTEGER PRIMARY KEY,
+            wallbox                     TEXT NOT NULL,
+            visit                       INTEGER,
+            at_ms                       INTEGER NOT NULL,
+            sent_s                      REAL NOT NULL,
+            amps                        REAL NOT NULL,
+            phases                      INTEGER,
+            watts                       REAL NOT NULL,
+            before_a                    REAL,
+            dispatch_status             TEXT NOT NULL,
+            outcome                     TEXT NOT NULL,
+            final                       INTEGER NOT NULL,
+            observed_current_offered_a  REAL,
+            observed_power_w            REAL,
+            effect_s                    REAL,
+            attempts                    TEXT NOT NULL,
+            evidence                    TEXT
+        ) STRICT
+        """,
+        "CREATE INDEX commands_by_visit ON commands (visit)",
+        "CREATE INDEX commands_by_time ON commands (at_ms)",
+    )
+
+
+@migrations()
+def m003_site(db: Database) -> None:
+    _run(
+        db,
+        """
+        CREATE TABLE site_minutes (
+            at_ms      INTEGER PRIMARY KEY,
+            grid_w     REAL,
+            pv_w       REAL,
+            battery_w  REAL,
+            soc_pct    REAL,
+            house_w    REAL,
+            cars_w     TEXT
+        ) STRICT
+        """,
+    )
+
+
+@migrations()
+def m004_bookkeeping(db: Database) -> None:
+    _run(
+        db,
+        # The ids that wallboxes were given: a promise that outlives us.
+        """
+        CREATE TABLE transactions (
+            id              INTEGER PRIMARY KEY,
+            wallbox         TEXT NOT NULL,
+            connector_id    INTEGER NOT NULL,
+            id_tag          TEXT NOT NULL,
+            started_ms      INTEGER NOT NULL,
+            meter_start_wh  REAL,
+            ended_ms        INTEGER,
+            meter_stop_wh   REAL,
+            reason          TEXT
+        ) STRICT
+        """,
+        "CREATE INDEX transactions_by_start ON transactions (wallbox, connector_id, started_ms)",
+        "CREATE INDEX transactions_open ON transactions (wallbox) WHERE ended_ms IS NULL",
+        """
+        CREATE TABLE identities (
+            kind  TEXT NOT NULL,
+            name  TEXT NOT NULL,
+            id    TEXT NOT NULL UNIQUE,
+            PRIMARY KEY (kind, name)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+        # What the store has asked of the card, a row per UTC day.
+        "CREATE TABLE written (day_ms INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, commits INTEGER NOT NULL) STRICT",
+    )
+
+
+def _run(db: Database, *statements: str) -> None:
+    for sql in statements:
+        db.execute(sql)
