@@ -7,7 +7,6 @@ why; nothing is ever corrected.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from hemsd.model import MeterReading, PerPhase
@@ -25,8 +24,8 @@ def plausible(reading: MeterReading) -> MeterReading:
     def within(name: str, value: float | None, low: float, high: float, unit: str) -> float | None:
         if value is None or low <= value <= high:
             return value
-        shown = f"{value:.6g} {unit}" if math.isfinite(value) else "no number"
-        doubts.append(f"{name} of {shown} can't be")
+        shown = f"{value:.0f}" if 1e3 < abs(value) < 1e12 else f"{value:.4g}"
+        doubts.append(f"{name} of {shown} {unit} can't be")
         return None
 
     def phases(name: str, values: PerPhase, low: float, high: float, unit: str) -> PerPhase:

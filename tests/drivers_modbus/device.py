@@ -59,6 +59,11 @@ class Device:
         for writer in self._writers:
             writer.close()
 
+    def say(self, data: bytes) -> None:
+        """Sends bytes to everyone, asked or not."""
+        for writer in self._writers:
+            writer.write(data)
+
     @property
     def open_connections(self) -> int:
         return len(self._writers)
@@ -102,3 +107,12 @@ async def serving(
         yield device
     finally:
         await device.stop()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits for what is about to happen."""
+    for _ in range(2000):
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it did not happen within 2 s")
