@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: run test test-all soak check format lock setup-dev setup-run browser clean benchmarks
+.PHONY: run test test-all check format schema lock setup-dev setup-run browser clean
 
 run: $(VENV)/.run                      ## the shipped simulated home, or CONFIG=your.yaml
 	$(BIN)/hemsd run -c $(or $(CONFIG),config.yaml)
@@ -42,6 +42,9 @@ test: $(VENV)/.dev browser             ## every test, long scenarios in their sh
 
 test-all: $(VENV)/.dev browser         ## the long forms as well
 	$(BIN)/pytest -n $(JOBS) --timeout 3600
+
+schema: $(VENV)/.run                   ## what editors know of config.yaml
+	$(BIN)/hemsd schema > config.schema.json
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

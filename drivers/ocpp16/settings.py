@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from drivers.base import Strict
 from hemsd.model import MIN_PILOT_A, Mode
@@ -37,7 +37,11 @@ class OcppWallboxSettings(Strict):
     """What the wallbox must show (HTTP Basic); not set: none is asked for."""
     password_file: Path | None = None
     """A file that holds the password."""
-    phases: Annotated[Literal["1", "3", "auto"], BeforeValidator(_phase_word)] = "auto"
+    phases: Annotated[
+        Literal["1", "3", "auto"],
+        BeforeValidator(_phase_word),
+        WithJsonSchema({"enum": ["auto", 1, 3, "1", "3"]}),
+    ] = "auto"
     """The phases that the wallbox is wired with, or ``auto`` to switch between one and three."""
     min_a: float = Field(default=MIN_PILOT_A, ge=MIN_PILOT_A, le=80)
     """The lowest current per phase to charge with; some cars need more than 6."""

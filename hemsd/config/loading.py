@@ -22,8 +22,11 @@ from hemsd.config.models import Config
 from hemsd.config.words import TEXT_WANTED, Fault, Guide, fault, path_in_file, value_at
 
 
-def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
-    """The file as a Config, its paths absolute. Raises ConfigError with every problem of the file."""
+def load(path: Path, environment: Mapping[str, str] = os.environ, *, password_comes: bool = False) -> Config:
+    """The file as a Config, its paths absolute. Raises ConfigError with every problem of the file.
+
+    ``password_comes``: the page's password is just about to be set, so it is not missed.
+    """
     path = path.absolute()
     source = read(_text(path), environment)
     source.values = _absolute_files(source.values, path.parent)
@@ -33,7 +36,8 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     collector.add(checks.missing_files(source.values))
     if config is not None:
         config = _absolute_storage(config, path.parent)
-        collector.add(checks.faults(config, checks.Surroundings(path.parent, has_password=False)))
+        has_password = password_comes or config.storage.password_hash_file.is_file()
+        collector.add(checks.faults(config, checks.Surroundings(path.parent, has_password)))
     if found or config is None:
         raise ConfigError(path, tuple(sorted(found.values(), key=lambda problem: (problem.line, problem.path))))
     return config

@@ -113,6 +113,11 @@ class StorageSettings(Strict):
     keep_days: Annotated[int, Field(ge=7, le=36_500)] = 730
     """Older readings and decisions are deleted; visits stay"""
 
+    @property
+    def password_hash_file(self) -> Path:
+        """Where `hemsd password` keeps the hash of the page's password."""
+        return self.path.with_name("page-password")
+
 
 class ScoringSettings(Strict):
     """How finished visits are judged."""
