@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from drivers.simulated.car import Car
 from drivers.simulated.configuration import MAX_PERIODS, MAX_PROFILES, MAX_STACK_LEVEL, Configuration
@@ -38,6 +38,7 @@ from hemsd.model import MIN_PILOT_A, ConnectorStatus
 FREE_VEND_S = 3.0  # from the plug to a transaction that nobody asked for
 REBOOT_S = 10.0
 LOCKOUT_S = 1.0
+CLOCK_TOLERANCE = timedelta(seconds=1)  # answers take a while, so a smaller difference says nothing
 FREE_TAG = "FREE"
 MANY_MEASURANDS = 6
 BACKLOG_LENGTH = 500
@@ -83,6 +84,17 @@ class Firmware:
         self._runaway = False
         self._next_defaults: list[Profile] = []
         self._told_once = False
+        self._clock_offset = timedelta()
+
+    def now(self) -> datetime:
+        """The wallbox's own clock."""
+        return self.clock.utc() + self._clock_offset
+
+    def set_clock(self, current_time: datetime) -> None:
+        """BootNotification and Heartbeat bring the central system's time (sections 4.2 and 4.6)."""
+        off = current_time - self.now()
+        if abs(off) > CLOCK_TOLERANCE:
+            self._clock_offset += off
 
     # ---------------------------------------------------------------------------------------------------- the world
 
@@ -99,7 +111,7 @@ class Firmware:
 
     def tick(self) -> None:
         """One turn of the controller; the physics have just moved."""
-        now_s, now = self.clock.monotonic(), self.clock.utc()
+        now_s, now = self.clock.monotonic(), self.now()
         self._begin_if_due(now_s)
         self._limit(now_s, now)
         self._tell_status(now)
@@ -123,7 +135,7 @@ class Firmware:
     # ------------------------------------------------------------------------------------------------- transactions
 
     def begin(self, id_tag: str, profile: Profile | None = None) -> None:
-        self.transaction = Transaction(id_tag, self.clock.utc(), self.station.energy_wh)
+        self.transaction = Transaction(id_tag, self.now(), self.station.energy_wh)
         self._started_s = self._sampled_s = self.clock.monotonic()
         self._finished = self._keeps_quiet = False
         for default in self._next_defaults:
@@ -144,7 +156,7 @@ class Firmware:
         self._finished = True
         self.profiles.clear(purpose=TX)
         self.stale_id = transaction.id
-        self._put(Stop(transaction, self.clock.utc(), self.station.energy_wh, reason))
+        self._put(Stop(transaction, self.now(), self.station.energy_wh, reason))
 
     def start_answered(self, transaction: Transaction, transaction_id: int, accepted: bool) -> None:
         transaction.id = transaction_id
@@ -235,11 +247,10 @@ class Firmware:
 
     def link_up(self) -> None:
         self.online = True
-        if not self.booted:
-            self.outbox.appendleft(Boot())
-        elif self.personality.restates_start and self.transaction:
+        self.outbox.appendleft(Beat() if self.booted else Boot())
+        if self.booted and self.personality.restates_start and self.transaction:
             self.outbox.append(Start(self.transaction))
-        self._tell_status(self.clock.utc())
+        self._tell_status(self.now())
         self.on_message()
 
     def link_down(self) -> None:
@@ -251,7 +262,7 @@ class Firmware:
         if interval_s > 0:
             self.configuration.change("HeartbeatInterval", str(int(interval_s)))
         self._beat_s = self.clock.monotonic()
-        self._tell_status(self.clock.utc())
+        self._tell_status(self.now())
 
     def power_on(self) -> None:
         """After a reboot: what was in memory only is forgotten."""
@@ -321,7 +332,7 @@ class Firmware:
 
     def trigger(self, message: str, connector_id: int | None) -> str:
         """The status of a TriggerMessage; what it asks for follows."""
-        now = self.clock.utc()
+        now = self.now()
         if connector_id is not None and connector_id > 1:
             return "Rejected"
         match message:

@@ -16,7 +16,7 @@ from drivers.simulated.meters import BATTERY_UNIT, GRID_UNIT, INVERTER_UNIT, Met
 from drivers.simulated.personalities import Personality
 from drivers.simulated.physics import Battery, Car, Home
 from drivers.simulated.settings import SimulatedBattery, SimulatedCar, SimulateSettings
-from drivers.simulated.wallbox import SimulatedWallbox, WallboxSpec
+from drivers.simulated.wallbox import SimulatedWallbox, WallboxSpec, WallboxState
 from hemsd.clock import Clock
 
 STEP_S = 1.0  # simulated
@@ -32,6 +32,18 @@ class Ports:
     inverter_unit: int = INVERTER_UNIT
     grid_unit: int = GRID_UNIT
     battery_unit: int | None = BATTERY_UNIT
+
+
+@dataclass(frozen=True, slots=True)
+class HomeState:
+    """What really happens in the home, for people and for tests in another process."""
+
+    t_s: float
+    grid_w: float
+    pv_w: float
+    house_w: float
+    battery_w: float
+    wallboxes: Mapping[str, WallboxState]
 
 
 class SimulatedHome:
@@ -118,6 +130,11 @@ class SimulatedHome:
                     group.create_task(wallbox.run(url))
         finally:
             await self.close()
+
+    def state(self) -> HomeState:
+        home = self.physics
+        boxes = {name: wallbox.state() for name, wallbox in self.wallboxes.items()}
+        return HomeState(home.t_s, home.grid_w, home.pv_w, home.house_w, home.battery_w, boxes)
 
     async def close(self) -> None:
         await self._meters.close()

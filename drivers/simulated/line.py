@@ -103,7 +103,7 @@ class Line(ChargePoint):  # type: ignore[misc]
 
     @on(Action.get_composite_schedule)
     def on_composite(self, connector_id: int, duration: int, charging_rate_unit: str = "A") -> Any:
-        firmware, now = self.firmware, self.firmware.clock.utc()
+        firmware, now = self.firmware, self.firmware.now()
         if connector_id > 1:
             return call_result.GetCompositeSchedule(status="Rejected")
         began = firmware.transaction.started_at if firmware.transaction else None

@@ -162,16 +162,17 @@ def read(raw: Mapping[str, Any], transaction_id: int | None = None) -> Profile:
             Period(float(period["start_period"]), float(period["limit"]), period.get("number_phases"))
             for period in schedule["charging_schedule_period"]
         ),
-        starts_at=_moment(schedule.get("start_schedule")),
+        starts_at=instant(schedule.get("start_schedule")),
         duration_s=schedule.get("duration"),
         recurrency=raw.get("recurrency_kind"),
-        valid_from=_moment(raw.get("valid_from")),
-        valid_to=_moment(raw.get("valid_to")),
+        valid_from=instant(raw.get("valid_from")),
+        valid_to=instant(raw.get("valid_to")),
         transaction_id=raw.get("transaction_id", transaction_id),
     )
 
 
-def _moment(text: str | None) -> datetime | None:
+def instant(text: str | None) -> datetime | None:
+    """A point in time as OCPP writes it; without a zone it is taken for UTC."""
     if text is None:
         return None
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -8,6 +8,7 @@ attempts follow the simulated clock.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,10 +22,12 @@ from websockets.headers import build_authorization_basic
 from drivers.simulated.car import Car
 from drivers.simulated.firmware import REBOOT_S, Firmware
 from drivers.simulated.line import Line
-from drivers.simulated.messages import Boot, Message, Sampled, Start, Stop, payload
+from drivers.simulated.messages import Beat, Boot, Message, Sampled, Start, Stop, payload
 from drivers.simulated.personalities import Personality, compose
-from drivers.simulated.station import Station
+from drivers.simulated.profiles import instant
+from drivers.simulated.station import Phases, Station
 from hemsd.clock import Clock
+from hemsd.model import ConnectorStatus
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,23 @@ class WallboxSpec:
     max_a: float = 16.0
     personality: tuple[str, ...] = ("honest",)
     free_vend: bool = True  # a plugged car charges without a card
+
+
+@dataclass(frozen=True, slots=True)
+class WallboxState:
+    """What really happens at a wallbox, whatever it tells."""
+
+    status: ConnectorStatus
+    online: bool
+    transaction_id: int | None
+    limit_a: float
+    offered_a: float
+    phases: int
+    currents_a: Phases
+    power_w: float
+    energy_wh: float
+    starts: int
+    switches: int
 
 
 class _Rebooting(Exception):
@@ -92,7 +112,23 @@ class SimulatedWallbox:
     def tick(self) -> None:
         self.firmware.tick()
 
-    async def cut_link(self) -> None:
+    def state(self) -> WallboxState:
+        transaction = self.firmware.transaction
+        return WallboxState(
+            self.firmware.status,
+            self.firmware.online,
+            transaction.id if transaction else None,
+            self.station.limit_a,
+            self.station.offered_a,
+            self.station.phases,
+            self.station.currents_a,
+            self.station.power_w,
+            self.station.energy_wh,
+            self.station.starts,
+            self.station.switches,
+        )
+
+    def cut_link(self) -> None:
         """The network is gone until ``link_allowed`` is set again."""
         self.link_allowed.clear()
         if self._socket:
@@ -191,7 +227,10 @@ class SimulatedWallbox:
 
     async def _answered(self, message: Message, answer: Any) -> None:
         match message:
+            case Beat():
+                self._set_clock(answer)
             case Boot():
+                self._set_clock(answer)
                 accepted = answer.status == "Accepted"
                 self.firmware.boot_answered(accepted, answer.interval)
                 if not accepted:
@@ -202,6 +241,12 @@ class SimulatedWallbox:
                 self.firmware.start_answered(transaction, answer.transaction_id, accepted)
             case _:
                 pass
+
+    def _set_clock(self, answer: Any) -> None:
+        with contextlib.suppress(ValueError):
+            current_time = instant(answer.current_time)
+            if current_time:
+                self.firmware.set_clock(current_time)
 
     def _stale_id(self, message: Message) -> int | None:
         if not self.personality.stale_transaction_id or not isinstance(message, Sampled):
