@@ -449,17 +449,25 @@ class SiteSettings:
     """The house connection."""
 
     name: str = "Home"
+    """What the home is called on the page"""
     timezone: str = "Europe/Berlin"
+    """Where schedules and days are counted: a name of the tz database"""
     voltage_v: Annotated[float, Ge(100), Le(260)] = 230.0
+    """From phase to neutral, where no meter tells it"""
     main_fuse_a: Annotated[float, Ge(6), Le(400)] = 35.0
-    phases: Literal[1, 3] = 3  # of the house connection
-    house_reserve_a: Annotated[float, Ge(0)] | None = (
-        None  # left to the house while no meter tells; None: half the fuse
-    )
-    peak_limit_w: Annotated[float, Gt(0)] | None = None  # mean import of a quarter-hour that the cars must not exceed
-    dimmed_w: Annotated[float, Gt(0)] | None = None  # what the grid operator leaves to the cars (EnWG §14a: 4,200 W)
-    export_limit_w: Annotated[float, Ge(0)] | None = None  # where the inverter throttles: more sun may be behind it
-    battery_max_w: Annotated[float, Gt(0)] | None = None  # charging power of the home battery; None: learned
+    """The main fuse per phase; no wish outranks it"""
+    phases: Literal[1, 3] = 3
+    """How many phases the house connection has"""
+    house_reserve_a: Annotated[float, Ge(0)] | None = None
+    """Left to the house while no meter tells; None: half the fuse"""
+    peak_limit_w: Annotated[float, Gt(0)] | None = None
+    """Mean import of a quarter-hour that the cars must not exceed"""
+    dimmed_w: Annotated[float, Gt(0)] | None = None
+    """What the grid operator leaves to the cars (EnWG §14a: 4,200 W)"""
+    export_limit_w: Annotated[float, Ge(0)] | None = None
+    """Where the inverter throttles: more sun may be behind it"""
+    battery_max_w: Annotated[float, Gt(0)] | None = None
+    """Charging power of the home battery; None: learned"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,32 +475,55 @@ class SteeringSettings:
     """How surplus becomes a charge. Budgets are energies: a little too much takes minutes, a lot takes seconds."""
 
     tick_s: Annotated[float, Ge(1)] = 5.0
-    start_budget_wh: Annotated[float, Ge(0)] = 10.0  # given away above the minimum power before a start
-    stop_budget_wh: Annotated[float, Ge(0)] = 30.0  # bought below the minimum power before a pause
+    """How often hemsd judges"""
+    start_budget_wh: Annotated[float, Ge(0)] = 10.0
+    """Surplus that must have been given away, above the minimum power, before a start"""
+    stop_budget_wh: Annotated[float, Ge(0)] = 30.0
+    """What may be bought, below the minimum power, before a pause"""
     min_run_s: Annotated[float, Ge(60)] = 180.0
+    """A charge that was started runs at least so long"""
     min_pause_s: Annotated[float, Ge(60)] = 180.0
+    """A pause lasts at least so long"""
     failsafe_a: Annotated[float, Ge(0), Le(80)] = 6.0
-    failsafe_after_s: Annotated[float, Ge(120)] = (
-        900.0  # the wallbox falls back by itself when it hears nothing for this long
-    )
+    """What a wallbox offers by itself when it hears nothing from hemsd"""
+    failsafe_after_s: Annotated[float, Ge(120)] = 900.0
+    """For how long it must have heard nothing"""
     stale_skip_s: Annotated[float, Gt(0)] = 30.0
+    """A grid reading older than this is not judged by"""
     stale_step_s: Annotated[float, Gt(0)] = 60.0
+    """Older than this, a charge for surplus goes down to the minimum"""
     stale_stop_s: Annotated[float, Gt(0)] = 180.0
+    """Older than this, it pauses"""
     battery_first_below_pct: Annotated[float, Ge(0), Le(100)] = 50.0
-    battery_to_car_w: Annotated[float, Ge(0)] = 0.0  # what the home battery may give to the cars; 0: nothing
-    battery_floor_pct: Annotated[float, Ge(0), Le(100)] = 20.0  # below, it gives nothing in any mode
-    import_weight: Annotated[float, Ge(0.1), Le(100)] = 3.0  # a kWh bought costs as much as this many from the sun
-    step_budget_wh: Annotated[float, Ge(0)] = 0.1  # worth lost at the present current before it changes
-    step_every_s: Annotated[float, Ge(5)] = 5.0  # IEC 61851-1: a car has 5 s to follow a new duty cycle
+    """Below this the home battery is served before the cars"""
+    battery_to_car_w: Annotated[float, Ge(0)] = 0.0
+    """What the home battery may give to the cars; 0: nothing"""
+    battery_floor_pct: Annotated[float, Ge(0), Le(100)] = 20.0
+    """Below, it gives nothing in any mode"""
+    import_weight: Annotated[float, Ge(0.1), Le(100)] = 3.0
+    """A kWh bought costs as much as this many from the sun"""
+    step_budget_wh: Annotated[float, Ge(0)] = 0.1
+    """Worth lost at the present current before it changes"""
+    step_every_s: Annotated[float, Ge(5)] = 5.0
+    """IEC 61851-1: a car has 5 s to follow a new duty cycle"""
     starts_per_hour: Annotated[int, Ge(1), Le(6)] = 4
+    """No more starts of a charge than this in an hour"""
     starts_per_day: Annotated[int, Ge(1), Le(40)] = 20
-    phase_budget_wh: Annotated[float, Ge(0)] = 50.0  # worth lost on the present phases before they change
-    phase_hold_s: Annotated[float, Ge(120)] = 120.0  # the other phases must have been better for so long
-    phase_dwell_s: Annotated[float, Ge(600)] = 900.0  # between two changes of phases
-    phase_settle_s: Annotated[float, Ge(60)] = 120.0  # pause around a change where the wallbox has none of its own
+    """No more starts of a charge than this in a day"""
+    phase_budget_wh: Annotated[float, Ge(0)] = 50.0
+    """Worth lost on the present phases before they change"""
+    phase_hold_s: Annotated[float, Ge(120)] = 120.0
+    """The other phases must have been better for so long"""
+    phase_dwell_s: Annotated[float, Ge(600)] = 900.0
+    """Between two changes of phases"""
+    phase_settle_s: Annotated[float, Ge(60)] = 120.0
+    """Pause around a change where the wallbox has none of its own"""
     phase_switches_per_visit: Annotated[int, Ge(0), Le(20)] = 12
+    """No more changes of phases than this in a visit"""
     phase_switches_per_day: Annotated[int, Ge(0), Le(20)] = 12
-    rotate_after_s: Annotated[float, Ge(600)] = 3600.0  # then a waiting car of the same priority gets its turn
+    """No more changes of phases than this in a day"""
+    rotate_after_s: Annotated[float, Ge(600)] = 3600.0
+    """Then a waiting car of the same priority gets its turn"""
 
 
 @dataclass(frozen=True, slots=True)
