@@ -138,6 +138,23 @@ def quarters(db: Connection, visit_id: str) -> tuple[QuarterHour, ...]:
     return tuple(codec.quarter_of(row) for row in _of_visit(db, "quarter_hours", visit_id, "start_ms"))
 
 
+def decisions_between(db: Connection, from_at: datetime, to_at: datetime) -> tuple[Decision, ...]:
+    return tuple(codec.decision_of(row) for row in _in_span(db, "decisions", from_at, to_at))
+
+
+def commands_between(db: Connection, from_at: datetime, to_at: datetime) -> tuple[Command, ...]:
+    return tuple(codec.command_of(row) for row in _in_span(db, "commands", from_at, to_at))
+
+
+def _in_span(db: Connection, table: str, from_at: datetime, to_at: datetime) -> Iterator[Row]:
+    """[from_at, to_at), oldest first, of any visit or none."""
+    sql = (
+        f"SELECT {table}.*, visits.id AS visit_id FROM {table} LEFT JOIN visits ON visits.number = {table}.visit"
+        f" WHERE {table}.at_ms >= ? AND {table}.at_ms < ? ORDER BY {table}.id"
+    )
+    return db.execute(sql, (ms(from_at), ms(to_at)))
+
+
 def _of_visit(db: Connection, table: str, visit_id: str, order: str) -> Iterator[Row]:
     sql = (
         f"SELECT {table}.*, visits.id AS visit_id FROM {table} JOIN visits ON visits.number = {table}.visit"

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Self
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlite_utils import Database
 
@@ -45,7 +45,7 @@ class Store:
         self._transactions = Transactions(
             self._writer, self._ended_transaction, beginning.transactions, beginning.last_transaction_id
         )
-        self.views = Views(path, cursor_key=self._identity("org").encode())
+        self.views = Views(path, cursor_key=UUID(self._identity("org")).bytes)
 
     @classmethod
     async def open(cls, path: str | Path, clock: Clock) -> Self:

@@ -79,6 +79,12 @@ class Views:
     async def readings(self, visit_id: str) -> tuple[Reading, ...]:
         return await self.ask(lambda db: queries.readings(db, visit_id))
 
+    async def decisions_between(self, from_at: datetime, to_at: datetime) -> tuple[Decision, ...]:
+        return await self.ask(lambda db: queries.decisions_between(db, from_at, to_at))
+
+    async def commands_between(self, from_at: datetime, to_at: datetime) -> tuple[Command, ...]:
+        return await self.ask(lambda db: queries.commands_between(db, from_at, to_at))
+
     async def quarters(self, visit_id: str) -> tuple[QuarterHour, ...]:
         return await self.ask(lambda db: queries.quarters(db, visit_id))
 
