@@ -53,6 +53,10 @@ class OcppWallboxSettings(Strict):
     """False: hemsd only observes."""
     priority: int = Field(default=1, ge=1)
     """1 is served first when the surplus is not enough for all."""
+    phase_rotation: Literal["RST", "RTS", "SRT", "STR", "TRS", "TSR"] = "RST"
+    """The house phases behind its L1, L2 and L3, where R, S, T are L1, L2, L3 of the house (OCPP 1.6 section 9.1.7)."""
+    own_phase_pause: bool = True
+    """False: it would change phases under load, so hemsd pauses the charge around a change."""
     remote_start: bool = False
     """True: hemsd starts the transaction when a plugged car waits and the wallbox does not start it by itself."""
     id_tags: list[str] | None = None

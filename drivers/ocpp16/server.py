@@ -1,0 +1,205 @@
+"""The central system: one listening socket for all wallboxes.
+
+It lets in whom config.yaml names, hands each socket to its charge point, and keeps everybody else short: strangers are
+refused in the handshake and reported, because a mistyped identity is the most common reason why a wallbox "does not
+work"; frames, connections and attempts per address are limited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+
+from websockets import NegotiationError, Request, Response, Subprotocol
+from websockets.asyncio.server import ServerConnection, serve
+
+from drivers.base import DeviceError, EventSink, TransactionBook
+from drivers.ocpp16.charge_point import ChargePoint, Patience
+from drivers.ocpp16.guests import AttemptLimit, GuestBook
+from drivers.ocpp16.identity import identity_in, may_enter
+from drivers.ocpp16.keepalive import Heartbeat
+from drivers.ocpp16.ladder import Memory
+from drivers.ocpp16.rpc import Link
+from drivers.ocpp16.settings import OcppServerSettings, OcppWallboxSettings
+from drivers.ocpp16.steering import Failsafe
+from hemsd.clock import Clock
+from hemsd.model import StrangerRefused
+
+log = logging.getLogger(__name__)
+
+SUBPROTOCOL = Subprotocol("ocpp1.6")
+MAX_FRAME_BYTES = 256 * 1024  # GetConfiguration of a box with 400 keys is about 60 kB
+MAX_CONNECTIONS = 64
+CLOSE_S = 2.0
+
+
+class CentralSystem:
+    """Listens for wallboxes (a ``drivers.base.Driver``)."""
+
+    name = "ocpp"
+
+    def __init__(
+        self,
+        settings: OcppServerSettings,
+        wallboxes: Mapping[str, OcppWallboxSettings],
+        failsafe: Failsafe,
+        book: TransactionBook,
+        clock: Clock,
+        sink: EventSink,
+        *,
+        memories: Mapping[str, Memory] | None = None,
+        remember: Callable[[Memory], None] = lambda memory: None,
+        patience: Patience | None = None,
+        heartbeat: Heartbeat | None = None,
+    ) -> None:
+        self._settings = settings
+        self._sink = sink
+        self._memories = dict(memories or {})
+        self._remember = remember
+        self._guests = GuestBook(clock)
+        self._attempts = AttemptLimit(clock)
+        self._open: set[ServerConnection] = set()
+        self._listening = asyncio.Event()
+        self._port = 0
+        self.wallboxes: Mapping[str, ChargePoint] = {
+            name: ChargePoint(
+                name,
+                wallbox,
+                failsafe,
+                book,
+                clock,
+                sink,
+                memories=self._memories,
+                remember=self._keep_memory,
+                patience=patience,
+                heartbeat=heartbeat,
+            )
+            for name, wallbox in wallboxes.items()
+        }
+        self._by_identity = {box.settings.charge_point: box for box in self.wallboxes.values()}
+        if len(self._by_identity) < len(self.wallboxes):
+            raise ValueError("two wallboxes have the same charge_point")
+        self._passwords = {box.settings.charge_point: box.settings.secret() for box in self.wallboxes.values()}
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on; 0 before it does."""
+        return self._port
+
+    async def listening(self) -> None:
+        """Returns once wallboxes can connect."""
+        await self._listening.wait()
+
+    async def run(self) -> None:
+        try:
+            server = await serve(
+                self._attend,
+                self._settings.host,
+                self._settings.port,
+                select_subprotocol=_select_subprotocol,
+                process_request=self._judge_request,
+                create_connection=_door(self._report),
+                ping_interval=None,  # keepalive.py has its own, more patient one
+                close_timeout=CLOSE_S,
+                max_size=MAX_FRAME_BYTES,
+            )
+        except OSError as error:
+            raise DeviceError(f"can't listen on {self._settings.host}:{self._settings.port}: {error}") from error
+        async with server:
+            self._port = next(iter(server.sockets)).getsockname()[1]
+            self._listening.set()
+            log.info("waiting for wallboxes at ws://%s:%d/{charge_point}", self._settings.host, self._port)
+            try:
+                await server.wait_closed()
+            finally:
+                self._listening.clear()
+
+    async def close(self, failsafe_a: float) -> None:
+        """Leaves every connected box at the failsafe; ``run`` is cancelled afterwards."""
+        async with asyncio.TaskGroup() as group:
+            for box in self.wallboxes.values():
+                if box.linked:
+                    group.create_task(box.release(failsafe_a))
+
+    # -- the door -----------------------------------------------------------------------------------------------------
+
+    def _judge_request(self, socket: ServerConnection, request: Request) -> Response | None:
+        """Lets in or refuses, before anything of a stranger's is kept."""
+        remote = _remote(socket)
+        identity = identity_in(request.path, self._by_identity)
+        if not self._attempts.allows(remote):
+            return self._refuse(socket, HTTPStatus.TOO_MANY_REQUESTS, identity, "too many attempts")
+        if len(self._open) >= MAX_CONNECTIONS:
+            return self._refuse(socket, HTTPStatus.SERVICE_UNAVAILABLE, identity, "too many connections")
+        if identity not in self._by_identity:
+            return self._refuse(socket, HTTPStatus.NOT_FOUND, identity, "unknown charge point")
+        authorizations = request.headers.get_all("Authorization")
+        if not may_enter(self._passwords[identity], authorizations[0] if authorizations else None):
+            response = self._refuse(socket, HTTPStatus.UNAUTHORIZED, identity, "wrong password or none")
+            response.headers["WWW-Authenticate"] = 'Basic realm="hemsd"'
+            return response
+        return None
+
+    def _refuse(self, socket: ServerConnection, status: HTTPStatus, identity: str, why: str) -> Response:
+        self._report(identity, _remote(socket), why)
+        return socket.respond(status, f"{why}\n")
+
+    def _report(self, identity: str, remote: str, why: str) -> None:
+        if self._guests.is_news(identity, remote, why):
+            log.warning("refused %r from %s: %s", identity, remote, why)
+            self._sink(StrangerRefused(identity, remote, why))
+
+    async def _attend(self, socket: ServerConnection) -> None:
+        request = socket.request
+        assert request is not None  # the handshake is over
+        box = self._by_identity[identity_in(request.path, self._by_identity)]
+        self._open.add(socket)
+        try:
+            await box.attend(Link(socket, _remote(socket)))
+        finally:
+            self._open.discard(socket)
+
+    def _keep_memory(self, memory: Memory) -> None:
+        self._memories[memory.key] = memory
+        self._remember(memory)
+
+
+_JUDGED = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.UNAUTHORIZED,
+    }
+)
+
+
+def _door(report: Callable[[str, str, str], None]) -> type[ServerConnection]:
+    """A connection that reports what websockets turns away by itself: no WebSocket at all, or an OCPP but 1.6."""
+
+    class Door(ServerConnection):
+        def connection_lost(self, exc: Exception | None) -> None:
+            refused = self.protocol.handshake_exc
+            judged_already = self.response is not None and self.response.status_code in _JUDGED
+            if refused is not None and not judged_already:
+                report(self.request.path if self.request else "", _remote(self), str(refused))
+            super().connection_lost(exc)
+
+    return Door
+
+
+def _select_subprotocol(socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """``ocpp1.6`` of several; a box that offers none means it too."""
+    if not offered:
+        log.info("%s offers no subprotocol and is taken for OCPP 1.6", _remote(socket))
+        return None
+    if SUBPROTOCOL in offered:
+        return SUBPROTOCOL
+    raise NegotiationError(f"speaks {', '.join(offered)}, not {SUBPROTOCOL}")
+
+
+def _remote(socket: ServerConnection) -> str:
+    address = socket.remote_address
+    return str(address[0]) if address else "unknown"

@@ -1,0 +1,337 @@
+"""Keeping one wallbox at the limit that Control wants, through everything that happens to the box and to the link.
+
+Theory. Control gives a *setpoint*. Saying it may take several frames: a pause goes to 6 A first, so that the box opens
+its contactor without load; a way that is refused is followed by the next one (``ladder``). These are attempts within
+one command. A newer command pre-empts an older one between two frames; it never waits for more than the one frame that
+is under way, because OCPP allows no second.
+
+What the box accepted is *installed*, and it does not stay so by itself. The profile falls back to the failsafe unless
+it is renewed at half time; a reboot, a new transaction and an outage may lose it. Each of these marks the installed
+limit as stale, and ``keep`` says it again. Between two visits no limit of ours but the failsafe stays on the box:
+a box that holds a pause would lock the next driver out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Protocol
+
+from ocpp.v16.call import ClearChargingProfile
+
+from drivers.ocpp16.boxtime import BoxClock
+from drivers.ocpp16.configuration import Configuration
+from drivers.ocpp16.dispatching import judged
+from drivers.ocpp16.ladder import Memory, Purpose, Setback, Way, climb, foot
+from drivers.ocpp16.profiles import (
+    PROFILE_IDS,
+    Circumstances,
+    Setpoint,
+    carries_failsafe,
+    quantised_a,
+    renewal_due,
+    set_charging_profile,
+)
+from drivers.ocpp16.rpc import Reply
+from drivers.ocpp16.waiting import happens_within
+from hemsd.clock import Clock
+from hemsd.model import MIN_PILOT_A, Attempt, Dispatch, DispatchStatus, Outcome
+
+log = logging.getLogger(__name__)
+
+EASE_OFF_S = 5.0  # a car has about 5 s to follow a new duty cycle (IEC 61851-1 annex A)
+RETRY_S = 30.0
+LONGEST_RETRY_S = 900.0
+SOFT_WRITES = 500  # a day; profiles are persistent by OCPP 1.6 errata 3.37, so each may wear the box's flash
+HARD_WRITES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Failsafe:
+    """What every box falls back to when it hears nothing, and after how long."""
+
+    limit_a: float = 6.0
+    after_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What the box accepted last, and how."""
+
+    setpoint: Setpoint
+    way: Way
+    at_s: float
+    falls_back: bool  # the box returns to the failsafe by itself
+
+
+class Station(Protocol):
+    """What steering needs to know of the box, and its only way to talk to it."""
+
+    @property
+    def connector(self) -> int: ...
+
+    @property
+    def transaction_id(self) -> int | None: ...
+
+    @property
+    def linked(self) -> bool: ...
+
+    @property
+    def configuration(self) -> Configuration: ...
+
+    @property
+    def box_clock(self) -> BoxClock: ...
+
+    async def call(self, request: object) -> Reply: ...
+
+
+class WriteBudget:
+    """Counts the profiles that were written on one UTC day."""
+
+    def __init__(self) -> None:
+        self.today = 0
+        self._day: date | None = None
+
+    def count(self, day: date) -> None:
+        self.today = self.today + 1 if day == self._day else 1
+        self._day = day
+
+    def left(self, day: date, most: int) -> bool:
+        return day != self._day or self.today < most
+
+
+class Steering:
+    """One wallbox's limit."""
+
+    def __init__(
+        self,
+        name: str,
+        station: Station,
+        clock: Clock,
+        failsafe: Failsafe,
+        *,
+        wired_phases: int | None,
+        memory: Memory | None = None,
+        remember: Callable[[Memory], None] = lambda memory: None,
+    ) -> None:
+        self.name = name
+        self.memory = memory or Memory()
+        self.ladder = foot(station.configuration.offer, self.memory)
+        self.installed: Installed | None = None
+        self.wanted: Setpoint | None = None
+        self.writes = WriteBudget()
+        self._station = station
+        self._clock = clock
+        self._failsafe = failsafe
+        self._wired_phases = wired_phases
+        self._remember = remember
+        self._turn = asyncio.Lock()
+        self._superseded = asyncio.Event()  # the newest command's; set when a newer one comes
+        self._stale = asyncio.Event()
+        self._retry_s = RETRY_S
+        self._silences = 0
+
+    # -- commands ---------------------------------------------------------------------------------------------------
+
+    async def command(self, setpoint: Setpoint) -> Dispatch:
+        """Says a setpoint; the newest wins."""
+        self.wanted = setpoint
+        self._superseded.set()
+        superseded = self._superseded = asyncio.Event()
+        async with self._turn:
+            if superseded.is_set():
+                return Dispatch(DispatchStatus.UNREACHABLE, text="superseded by a newer command before it was sent")
+            return await self._carry_out(setpoint, superseded)
+
+    async def release(self, failsafe_a: float) -> Dispatch:
+        """Leaves the box at the failsafe. Never without any profile: that means unlimited (OCPP 1.6 3.13.6)."""
+        if self.installed is None:
+            return Dispatch(DispatchStatus.APPLIED, text="nothing of ours is installed")
+        dispatch = await self.command(self._at_rest(failsafe_a))
+        self.wanted = None
+        return dispatch
+
+    async def _carry_out(self, setpoint: Setpoint, superseded: asyncio.Event) -> Dispatch:
+        attempts: tuple[Attempt, ...] = ()
+        if self._eases_off_first(setpoint):
+            gentle = await self._say(replace(setpoint, limit_a=MIN_PILOT_A))
+            attempts = gentle.attempts
+            if gentle.status is DispatchStatus.APPLIED and await happens_within(self._clock, EASE_OFF_S, superseded):
+                return replace(gentle, text="superseded by a newer command after 6 A")
+            if gentle.status in (DispatchStatus.UNREACHABLE, DispatchStatus.NOT_CAPABLE):
+                return gentle
+        said = await self._say(setpoint)
+        return replace(said, attempts=attempts + said.attempts)
+
+    def _eases_off_first(self, setpoint: Setpoint) -> bool:
+        """Going to 6 A before 0 A spares the contactor; pointless when the box offers no more than 6 A already."""
+        if quantised_a(setpoint.limit_a) > 0 or self._station.transaction_id is None:
+            return False
+        return self.installed is None or self.installed.setpoint.limit_a > MIN_PILOT_A
+
+    # -- one setpoint, as many frames as it takes --------------------------------------------------------------------
+
+    async def _say(self, setpoint: Setpoint) -> Dispatch:
+        if not self._station.linked:
+            return Dispatch(DispatchStatus.UNREACHABLE, text="not connected")
+        if self.memory.incapable == frozenset(Purpose):
+            return Dispatch(DispatchStatus.NOT_CAPABLE, text="this wallbox has no charging profiles")
+        if not self._may_write(setpoint):
+            return Dispatch(DispatchStatus.NOT_CAPABLE, text=f"{HARD_WRITES} profiles written today, no more raises")
+        attempts: list[Attempt] = []
+        while True:
+            way = self.ladder.way
+            if way.purpose is Purpose.TX and self._station.transaction_id is None:
+                text = f"{way} needs an open transaction and there is none"
+                return Dispatch(DispatchStatus.UNREACHABLE, tuple(attempts), text)
+            attempt = await self._attempt(way, setpoint)
+            attempts.append(attempt)
+            if attempt.status is not DispatchStatus.REJECTED or self.ladder.way == way or self.ladder.exhausted:
+                return Dispatch(attempt.status, tuple(attempts), attempt.text)
+
+    async def _attempt(self, way: Way, setpoint: Setpoint) -> Attempt:
+        circumstances = self._circumstances()
+        at = self._clock.utc()
+        self.writes.count(at.date())
+        answer = judged(await self._station.call(set_charging_profile(way, setpoint, circumstances)))
+        if answer.status is DispatchStatus.APPLIED:
+            await self._note_installed(way, setpoint, carries_failsafe(way, circumstances))
+        if answer.incapable:
+            beyond = frozenset(Purpose) if answer.unknown_action else frozenset({way.purpose})
+            self.learn(replace(self.memory, incapable=self.memory.incapable | beyond))
+        self._silences = self._silences + 1 if answer.status is DispatchStatus.TIMEOUT else 0
+        if answer.status is DispatchStatus.REJECTED or self._silences >= 2:
+            self._climb(Setback.REFUSED)
+        return Attempt(at, str(way), answer.status, answer.text)
+
+    async def _note_installed(self, way: Way, setpoint: Setpoint, falls_back: bool) -> None:
+        before = self.installed
+        self.installed = Installed(setpoint, way, self._clock.monotonic(), falls_back)
+        self._retry_s = RETRY_S
+        if setpoint == self.wanted:
+            self._stale.clear()
+        if before is not None and before.way.purpose is not way.purpose:  # two of ours would limit each other
+            await self._station.call(ClearChargingProfile(id=PROFILE_IDS[before.way.purpose]))
+
+    def _circumstances(self) -> Circumstances:
+        return Circumstances(
+            now_at=self._clock.utc(),
+            connector=self._station.connector,
+            transaction_id=self._station.transaction_id,
+            failsafe_after_s=self._failsafe.after_s if self._station.configuration.two_periods else None,
+            clock_trusted=self._station.box_clock.trusted,
+            step_a=self.memory.step_a,
+            wired_phases=self._wired_phases or 3,
+        )
+
+    def _may_write(self, setpoint: Setpoint) -> bool:
+        """Past the hard limit only what lowers the limit is still worth the flash."""
+        if self.writes.left(self._clock.utc().date(), HARD_WRITES):
+            return True
+        return self.installed is None or setpoint.limit_a < self.installed.setpoint.limit_a
+
+    # -- what experience teaches ---------------------------------------------------------------------------------------
+
+    def verdict(self, outcome: Outcome) -> None:
+        """Takes the verdict on the newest command, so that the next one is said in a way that works."""
+        if self.installed is None:
+            return
+        if outcome is Outcome.APPLIED and self.memory.way != self.installed.way:
+            self.learn(replace(self.memory, way=self.installed.way))
+        if outcome is Outcome.APPLIED and quantised_a(self.installed.setpoint.limit_a) == 0:
+            self.learn(replace(self.memory, zero_proven=True))
+        if outcome is Outcome.ACCEPTED_INEFFECTIVE and self.installed.way == self.ladder.way:
+            self._climb(Setback.INEFFECTIVE)
+
+    def _climb(self, why: Setback) -> None:
+        in_transaction = self._station.transaction_id is not None
+        left = self.ladder.way
+        self.ladder = climb(
+            self.ladder, why, self._station.configuration.offer, self.memory, in_transaction=in_transaction
+        )
+        self._silences = 0
+        if self.ladder.exhausted:
+            log.warning("%s follows none of the ways to say a limit", self.name)
+        else:
+            log.info("%s: %s was %s, next is %s", self.name, left, why, self.ladder.way)
+
+    def learn(self, memory: Memory) -> None:
+        """Keeps what was found out, here and for the next time."""
+        if memory != self.memory:
+            self.memory = memory
+            self._remember(memory)
+
+    # -- what happens to the box --------------------------------------------------------------------------------------
+
+    def identified(self, memory: Memory) -> None:
+        """The box said who it is, and what it can do is known: begin where such a box was left."""
+        self.memory = memory
+        self.ladder = foot(self._station.configuration.offer, memory)
+
+    def forget(self) -> None:
+        """The box rebooted: what was installed may be gone, and what failed may work now."""
+        self.installed = None
+        self.ladder = foot(self._station.configuration.offer, self.memory)
+        self.mark_stale()
+
+    def mark_stale(self) -> None:
+        """Something happened that may have lost the limit; ``keep`` says it again."""
+        if self.wanted is not None:
+            self._stale.set()
+
+    def rest(self) -> None:
+        """The car has left: the box shall hold nothing but the failsafe until Control speaks again."""
+        if self.wanted is not None:
+            self.wanted = self._at_rest(self.wanted.failsafe_a)
+            self._stale.set()
+
+    def _at_rest(self, failsafe_a: float) -> Setpoint:
+        """0 A is left behind only where it is proven not to lock the next driver out."""
+        amps = quantised_a(failsafe_a)
+        if amps == 0 and not self.memory.zero_proven:
+            amps = MIN_PILOT_A
+        return Setpoint(amps, None, amps)
+
+    # -- keeping it -------------------------------------------------------------------------------------------------
+
+    async def keep(self) -> None:
+        """Says the wanted limit again when it is stale or due, for as long as the link lives."""
+        while True:
+            await happens_within(self._clock, self._next_look_s(), self._stale)
+            if self._stale.is_set() or self._renewal_due():
+                await self._renew()
+
+    async def _renew(self) -> None:
+        async with self._turn:
+            wanted = self.wanted
+            if wanted is None:
+                self._stale.clear()
+                return
+            dispatch = await self._say(wanted)
+        if dispatch.status is DispatchStatus.APPLIED:
+            return
+        self._stale.clear()
+        log.info("%s could not be given its limit again: %s (%s)", self.name, dispatch.status, dispatch.text)
+        await self._clock.sleep(self._retry_s)
+        self._retry_s = min(self._retry_s * 2, LONGEST_RETRY_S)
+        if self.wanted == wanted and dispatch.status is not DispatchStatus.NOT_CAPABLE:
+            self.mark_stale()
+
+    def _renewal_due(self) -> bool:
+        if self.installed is None or not self.installed.falls_back or self._resting():
+            return False
+        if not self.writes.left(self._clock.utc().date(), SOFT_WRITES):
+            return False
+        return renewal_due(self.installed.at_s, self._clock.monotonic(), self._failsafe.after_s)
+
+    def _resting(self) -> bool:
+        """At the failsafe already: falling back to it changes nothing, so there is nothing to renew."""
+        return self.installed is not None and self.installed.setpoint.limit_a == self.installed.setpoint.failsafe_a
+
+    def _next_look_s(self) -> float:
+        if self.installed is None:
+            return self._failsafe.after_s / 2
+        return max(1.0, self.installed.at_s + self._failsafe.after_s / 2 - self._clock.monotonic())
