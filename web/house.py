@@ -1,0 +1,117 @@
+"""What the web part asks of the daemon: two narrow seams, ``House`` for the present and ``Archive`` for the past.
+
+The present is a page that somebody else has put together; a wish is handed in and never answered, because the rules
+decide what becomes of it at the next tick. The past consists of the model's own values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from hemsd.model import UNKNOWN_PHASES, Command, Decision, PerPhase, SiteMinute, Visit, Wish
+from web.changes import Changes
+from web.models import StatePage
+
+
+class House(Protocol):
+    """The home as it is now."""
+
+    @property
+    def changes(self) -> Changes: ...
+
+    @property
+    def wallboxes(self) -> Sequence[str]:
+        """The names in config.yaml."""
+        ...
+
+    @property
+    def vehicles(self) -> Sequence[str]: ...
+
+    def state(self) -> StatePage: ...
+
+    def wish(self, wish: Wish) -> None:
+        """Puts it into the next tick."""
+        ...
+
+    def told_soc(self, vehicle: str, soc_pct: float) -> None:
+        """The driver read the car's level of charge off the dashboard."""
+        ...
+
+    def tick_age_s(self) -> float | None:
+        """How long ago the control loop last went round; None before its first tick."""
+        ...
+
+    def ticking(self) -> bool:
+        """Whether that is as recent as it should be."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VisitStory:
+    """A visit with what was found out about it."""
+
+    visit: Visit
+    cost: float | None = None
+    saved: float | None = None
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the wallbox said at one moment of a visit."""
+
+    at: datetime
+    power_w: float | None = None
+    offered_a: float | None = None
+    currents_a: PerPhase = UNKNOWN_PHASES
+    energy_wh: float | None = None
+    soc_pct: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """The uuids that the public dialects use."""
+
+    org_id: str
+    user_id: str
+    location_id: str
+    wallboxes: Mapping[str, str] = field(default_factory=dict)
+    vehicles: Mapping[str, str] = field(default_factory=dict)
+    policies: Mapping[str, str] = field(default_factory=dict)
+
+
+class Archive(Protocol):
+    """The home as it was. Spans are [from, to)."""
+
+    async def visits(
+        self, *, from_at: datetime | None, to_at: datetime | None, limit: int, after: str | None
+    ) -> Sequence[VisitStory]:
+        """Newest first; those that touch the span; ``after`` is the id of the last one already seen."""
+        ...
+
+    async def visit(self, visit_id: str) -> VisitStory | None: ...
+
+    async def decisions(self, visit_id: str) -> Sequence[Decision]:
+        """Oldest first."""
+        ...
+
+    async def commands(self, visit_id: str) -> Sequence[Command]:
+        """Oldest first."""
+        ...
+
+    async def readings(self, visit_id: str) -> Sequence[Reading]:
+        """Oldest first."""
+        ...
+
+    async def decisions_between(self, from_at: datetime, to_at: datetime) -> Sequence[Decision]: ...
+
+    async def commands_between(self, from_at: datetime, to_at: datetime) -> Sequence[Command]: ...
+
+    async def history(self, from_at: datetime, to_at: datetime, step_s: int) -> Sequence[SiteMinute]:
+        """Means over steps that begin at ``from_at``; a step without any record is left out."""
+        ...
+
+    async def identities(self) -> Identities: ...

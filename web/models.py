@@ -1,0 +1,366 @@
+"""What the local API says and takes, as JSON: one class a shape, from which the OpenAPI document follows.
+
+The names that scripts hold on to are fixed, those of ``/api/state`` first of all; others were added for the page.
+Signs and units are those of ``hemsd.model``; energies of visits are in kWh because people read them. Times are UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from hemsd.model import DecisionKind, DispatchStatus, Mode, Outcome, SteeringState
+
+
+def _utc_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Utc = Annotated[AwareDatetime, PlainSerializer(_utc_text, return_type=str, when_used="json")]
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+class Page(BaseModel):
+    """The base of everything that is sent."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# GET /api/state
+
+
+class SitePage(Page):
+    name: str
+    fuse_a: float
+    timezone: str = "UTC"
+    currency: str = "EUR"
+
+
+class MeterPage(Page):
+    power_w: float | None
+    age_s: float | None
+    """None: it never said anything"""
+    ok: bool
+    soc_pct: float | None = None
+    doubts: list[str] = []
+    """Why values are withheld, for people"""
+    limit_a: float | None = None
+
+
+class BudgetPage(Page):
+    """How much of the energies is used up that a start and a pause wait for."""
+
+    start_used_wh: float
+    start_wh: float
+    stop_used_wh: float
+    stop_wh: float
+
+
+class CountdownPage(Page):
+    """What ends by itself, and when."""
+
+    what: str
+    """minimum_run, minimum_pause, stale_step, stale_stop, phase_switch or boost"""
+    ends_at: Utc
+
+
+class DecisionPage(Page):
+    time: Utc
+    kind: DecisionKind
+    reason: str
+    grid_w: float | None = None
+    target_w: float | None = None
+    rule: str = ""
+    state: SteeringState | None = None
+    limit_a: float | None = None
+    phases: int | None = None
+    ticks: int = 1
+    """For how many ticks this decision stood"""
+    command_id: int | None = None
+    inputs: dict[str, float | str | bool | None] = {}
+
+
+class AttemptPage(Page):
+    """One frame that carried a command."""
+
+    time: Utc
+    way: str
+    status: DispatchStatus
+    text: str = ""
+
+
+class CommandPage(Page):
+    id: int
+    time: Utc
+    amps: float
+    phases: int | None
+    dispatch_status: DispatchStatus
+    outcome: Outcome
+    final: bool = True
+    """False: the verdict may still change"""
+    before_a: float | None = None
+    watts: float | None = None
+    offered_a: float | None = None
+    """What the wallbox offered when the verdict was found"""
+    power_w: float | None = None
+    """What the car drew then"""
+    effect_s: float | None = None
+    """Seconds from the command to its proof"""
+    rule: str = ""
+    evidence: str = ""
+    """What the verdict rests on, for people"""
+    attempts: list[AttemptPage] = []
+
+
+class PowerMixPage(Page):
+    """Where the power comes from that flows into the car now."""
+
+    solar_w: float
+    battery_w: float
+    grid_w: float
+
+
+class WallboxPage(Page):
+    connected: bool
+    plugged: bool
+    charging: bool
+    transaction_id: int | None
+    mode: Mode
+    state: SteeringState
+    limit_a: float | None
+    phases: int | None
+    offered_a: float | None
+    power_w: float | None
+    session_kwh: float | None
+    session_solar_kwh: float | None
+    decision: DecisionPage | None
+    command: CommandPage | None
+
+    session_battery_kwh: float | None = None
+    session_grid_kwh: float | None = None
+    session_id: str | None = None
+    """The visit under /api/sessions"""
+    session_cost: float | None = None
+    session_saved: float | None = None
+    """Against charging at full power at once"""
+    plugged_in_at: Utc | None = None
+    link_since: Utc | None = None
+    """Since when it has been connected, or not"""
+    status: str | None = None
+    """The connector's status in the words of OCPP 1.6, 7.7"""
+    error_code: str = "NoError"
+    vendor: str = ""
+    model: str = ""
+    firmware: str = ""
+    steer: bool = True
+    controllable: bool = True
+    """False: proven that it can't be steered"""
+    min_a: float = 6.0
+    max_a: float = 16.0
+    sample_age_s: float | None = None
+    mix: PowerMixPage | None = None
+    budgets: BudgetPage | None = None
+    countdowns: list[CountdownPage] = []
+    vehicle: str | None = None
+    soc_pct: float | None = None
+    target_pct: float | None = None
+    ready_by: Utc | None = None
+    boost: bool = False
+    obeyed: int | None = None
+    """Of the commands with a verdict today, how many were obeyed"""
+    judged: int | None = None
+
+
+class AlertPage(Page):
+    key: str
+    since: Utc
+    text: str
+    remedy: str = ""
+
+
+class SimulationPage(Page):
+    """The home is simulated: how fast its time runs."""
+
+    speed: float
+    day: str
+
+
+class StatePage(Page):
+    """The whole present."""
+
+    time: Utc
+    version: str
+    site: SitePage
+    meters: dict[str, MeterPage]
+    wallboxes: dict[str, WallboxPage]
+    alerts: list[AlertPage]
+    house_w: float | None = None
+    """What the house uses without the cars"""
+    simulate: SimulationPage | None = None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is asked for
+
+PEERS_WORDS = {"pv": Mode.SOLAR, "smart": Mode.SOLAR, "minpv": Mode.MIN_SOLAR, "now": Mode.FAST}
+"""evcc's names of the modes, before and after its release 0.316"""
+
+
+def _mode(word: object) -> Mode:
+    if isinstance(word, str):
+        if word in PEERS_WORDS:
+            return PEERS_WORDS[word]
+        if word in set(Mode):
+            return Mode(word)
+    raise ValueError(f"must be one of {', '.join(Mode)} (or {', '.join(PEERS_WORDS)}), not {word!r}")
+
+
+class Asked(BaseModel):
+    """The base of every request body."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class ModeBody(Asked):
+    mode: Annotated[Mode, BeforeValidator(_mode)]
+
+
+class BoostBody(Asked):
+    """An immediate start."""
+
+    minimum_charge_target_pct: Percent | None = None
+    """Until this level; else until the car is full"""
+
+
+class TargetBody(Asked):
+    """Overrides the schedule for this visit."""
+
+    minimum_charge_target_pct: Percent
+    ready_by: AwareDatetime | None = None
+
+
+class SocBody(Asked):
+    soc_pct: Percent
+
+
+class WishPage(Page):
+    """What was put to the rules; the state tells what became of it."""
+
+    wallbox: str
+    mode: Mode | None = None
+    boost: bool | None = None
+    minimum_charge_target_pct: float | None = None
+    ready_by: Utc | None = None
+
+
+class SocPage(Page):
+    vehicle: str
+    soc_pct: float
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The past
+
+
+class VisitPage(Page):
+    """One stay of a car at a wallbox."""
+
+    id: str
+    number: int
+    wallbox: str
+    vehicle: str | None
+    plugged_in_at: Utc
+    plugged_out_at: Utc | None
+    managed: bool
+    kwh: float
+    solar_kwh: float
+    battery_kwh: float
+    grid_kwh: float
+    state: SteeringState
+    cost: float | None = None
+    saved: float | None = None
+    """Against charging at full power at once"""
+    findings: list[str] = []
+    """What the judgement of the visit found unusual, for people"""
+
+
+class VisitsPage(Page):
+    sessions: list[VisitPage]
+    next_after: str | None = None
+    """Pass it as `after` to read on"""
+
+
+class DecisionsPage(Page):
+    decisions: list[DecisionPage] = []
+
+
+class CommandsPage(Page):
+    commands: list[CommandPage] = []
+
+
+class ReadingPage(Page):
+    """What the wallbox said at one moment of a visit."""
+
+    time: Utc
+    power_w: float | None = None
+    offered_a: float | None = None
+    currents_a: tuple[float | None, float | None, float | None] = (None, None, None)
+    energy_wh: float | None = None
+    soc_pct: float | None = None
+
+
+class ReadingsPage(Page):
+    readings: list[ReadingPage] = []
+
+
+class HistoryPoint(Page):
+    """Mean powers of one step, and how they divide up; None where nothing was recorded."""
+
+    time: Utc
+    grid_w: float | None = None
+    pv_w: float | None = None
+    battery_w: float | None = None
+    house_w: float | None = None
+    cars_w: dict[str, float] = {}
+    soc_pct: float | None = None
+    pv_house_w: float | None = None
+    pv_car_w: float | None = None
+    pv_battery_w: float | None = None
+    pv_grid_w: float | None = None
+    battery_house_w: float | None = None
+    battery_car_w: float | None = None
+    grid_house_w: float | None = None
+    grid_car_w: float | None = None
+    grid_battery_w: float | None = None
+
+
+class HistoryPage(Page):
+    from_at: Utc
+    to_at: Utc
+    step_s: int
+    points: list[HistoryPoint]
+
+
+class IdentitiesPage(Page):
+    """The uuids that the public dialects use; made once, kept in the store."""
+
+    org_id: str
+    user_id: str
+    location_id: str
+    wallboxes: dict[str, str]
+    vehicles: dict[str, str]
+    policies: dict[str, str]
+
+
+class HealthPage(Page):
+    status: str
+    tick_age_s: float | None = None
+
+
+class Problem(Page):
+    """The body of every error."""
+
+    detail: str

@@ -1,0 +1,195 @@
+"""The rest of the page's own API: visits with their decisions, commands and readings, and the history for the charts.
+
+Everything is read from the archive. Spans are [from, to); times are RFC 3339, and without a zone they are UTC.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from web.house import Archive, House, Reading, VisitStory
+from web.models import (
+    CommandsPage,
+    DecisionsPage,
+    HistoryPage,
+    IdentitiesPage,
+    Problem,
+    ReadingsPage,
+    VisitPage,
+    VisitsPage,
+)
+from web.pages import command_page, decision_page, history_page, identities_page, reading_page, visit_page
+from web.routes import Handler, Query, Refused, Route, answer
+
+MAX_VISITS = 500
+MAX_STEPS = 3000
+EXPORTED_VISITS = 100_000
+SPAN = (
+    Query("from", "where the span begins", {"type": "string", "format": "date-time"}),
+    Query("to", "where it ends", {"type": "string", "format": "date-time"}),
+)
+NUMBER: dict[str, str | int] = {"type": "integer", "minimum": 1}
+
+
+class PastApi:
+    """The handlers, and the table that names them."""
+
+    def __init__(self, house: House, archive: Archive) -> None:
+        self.house, self.archive = house, archive
+
+    def routes(self) -> tuple[Route, ...]:
+        visit = "/api/sessions/{id}"
+        paging = (Query("limit", "at most so many", NUMBER), Query("after", "the last id already seen"))
+        step = Query("step_s", "seconds a step", NUMBER)
+        get = self._get
+        return (
+            get("/api/sessions", self.get_visits, "Visits, newest first", VisitsPage, query=(*SPAN, *paging)),
+            get("/api/sessions.csv", self.get_visits_csv, "Visits as a table", query=SPAN),
+            get(f"{visit}.csv", self.get_visit_csv, "What the wallbox said during one visit, as a table"),
+            get(visit, self.get_visit, "One visit", VisitPage),
+            get(f"{visit}/decisions", self.get_visit_decisions, "What was decided, and why", DecisionsPage),
+            get(f"{visit}/commands", self.get_visit_commands, "What was sent, and what came of it", CommandsPage),
+            get(f"{visit}/readings", self.get_visit_readings, "What the wallbox said", ReadingsPage),
+            get("/api/decisions", self.get_decisions, "Decisions of every wallbox", DecisionsPage, query=SPAN),
+            get("/api/commands", self.get_commands, "Commands to every wallbox", CommandsPage, query=SPAN),
+            get("/api/history", self.get_history, "Power by source and sink", HistoryPage, query=(*SPAN, step)),
+            get("/api/identities", self.get_identities, "The uuids of the public dialects", IdentitiesPage),
+        )
+
+    @staticmethod
+    def _get(
+        path: str,
+        handler: Handler,
+        about: str,
+        page: type[BaseModel] | None = None,
+        *,
+        query: tuple[Query, ...] = (),
+    ) -> Route:
+        """A GET; without a page it is a table."""
+        answers: dict[int, type[BaseModel] | None] = {200: page}
+        if query:
+            answers[422] = Problem
+        if "{" in path:
+            answers[404] = Problem
+        produces = "application/json" if page else "text/csv"
+        return Route("GET", path, handler, about, answers, query=query, produces=produces)
+
+    async def get_visits(self, request: web.Request) -> web.Response:
+        limit = _whole(request, "limit", 50, least=1, most=MAX_VISITS)
+        from_at, to_at = _moment(request, "from"), _moment(request, "to")
+        stories = await self.archive.visits(
+            from_at=from_at, to_at=to_at, limit=limit + 1, after=request.query.get("after")
+        )
+        shown = stories[:limit]
+        more = len(stories) > limit
+        return answer(
+            VisitsPage(sessions=[visit_page(story) for story in shown], next_after=shown[-1].visit.id if more else None)
+        )
+
+    async def get_visit(self, request: web.Request) -> web.Response:
+        return answer(visit_page(await self._visit(request)))
+
+    async def get_visit_decisions(self, request: web.Request) -> web.Response:
+        decisions = await self.archive.decisions((await self._visit(request)).visit.id)
+        return answer(DecisionsPage(decisions=[decision_page(decision) for decision in decisions]))
+
+    async def get_visit_commands(self, request: web.Request) -> web.Response:
+        commands = await self.archive.commands((await self._visit(request)).visit.id)
+        return answer(CommandsPage(commands=[command_page(command) for command in commands]))
+
+    async def get_visit_readings(self, request: web.Request) -> web.Response:
+        readings = await self.archive.readings((await self._visit(request)).visit.id)
+        return answer(ReadingsPage(readings=[reading_page(reading) for reading in readings]))
+
+    async def get_visits_csv(self, request: web.Request) -> web.Response:
+        stories = await self.archive.visits(
+            from_at=_moment(request, "from"), to_at=_moment(request, "to"), limit=EXPORTED_VISITS, after=None
+        )
+        pages = [visit_page(story) for story in stories]
+        columns = [name for name in VisitPage.model_fields if name != "findings"]
+        rows = ([page.model_dump(mode="json")[name] for name in columns] for page in pages)
+        return _table("hemsd-sessions.csv", columns, rows)
+
+    async def get_visit_csv(self, request: web.Request) -> web.Response:
+        visit = (await self._visit(request)).visit
+        columns = ["time", "power_w", "offered_a", "l1_a", "l2_a", "l3_a", "energy_wh", "soc_pct"]
+        rows = [_reading_row(reading) for reading in await self.archive.readings(visit.id)]
+        return _table(f"hemsd-session-{visit.number}.csv", columns, rows)
+
+    async def get_decisions(self, request: web.Request) -> web.Response:
+        decisions = await self.archive.decisions_between(*self._span(request))
+        return answer(DecisionsPage(decisions=[decision_page(decision) for decision in decisions]))
+
+    async def get_commands(self, request: web.Request) -> web.Response:
+        commands = await self.archive.commands_between(*self._span(request))
+        return answer(CommandsPage(commands=[command_page(command) for command in commands]))
+
+    async def get_history(self, request: web.Request) -> web.Response:
+        from_at, to_at = self._span(request)
+        step_s = _whole(request, "step_s", 300, least=60, most=86400)
+        if (to_at - from_at).total_seconds() / step_s > MAX_STEPS:
+            raise Refused(422, f"step_s: too small for this span; at most {MAX_STEPS} steps are answered")
+        steps = await self.archive.history(from_at, to_at, step_s)
+        return answer(history_page(from_at, to_at, step_s, list(steps)))
+
+    async def get_identities(self, _request: web.Request) -> web.Response:
+        return answer(identities_page(await self.archive.identities()))
+
+    async def _visit(self, request: web.Request) -> VisitStory:
+        visit_id = request.match_info["id"]
+        story = await self.archive.visit(visit_id)
+        if story is None:
+            raise Refused(404, f"no session {visit_id!r}")
+        return story
+
+    def _span(self, request: web.Request) -> tuple[datetime, datetime]:
+        """The asked span; without ``to`` until now, without ``from`` one day long."""
+        to_at = _moment(request, "to") or self.house.state().time
+        from_at = _moment(request, "from") or to_at - timedelta(days=1)
+        if from_at >= to_at:
+            raise Refused(422, "from: must be before to")
+        return from_at, to_at
+
+
+def _moment(request: web.Request, key: str) -> datetime | None:
+    text = request.query.get(key)
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.replace(" ", "+"))  # a "+" that was not encoded arrives as a space
+    except ValueError:
+        raise Refused(422, f"{key}: must be a time like 2026-06-21T10:15:00Z, not {text!r}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _whole(request: web.Request, key: str, default: int, *, least: int, most: int) -> int:
+    text = request.query.get(key)
+    if not text:
+        return default
+    if not text.isascii() or not text.isdecimal() or not least <= int(text[:9]) <= most:
+        raise Refused(422, f"{key}: must be a whole number from {least} to {most}, not {text!r}")
+    return int(text)
+
+
+def _reading_row(reading: Reading) -> tuple[object, ...]:
+    now = (reading.at.isoformat(), reading.power_w, reading.offered_a)
+    return (*now, *reading.currents_a, reading.energy_wh, reading.soc_pct)
+
+
+def _table(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> web.Response:
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(columns)
+    table.writerows(rows)
+    return web.Response(
+        text=out.getvalue(),
+        content_type="text/csv",
+        charset="utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

@@ -1,0 +1,110 @@
+"""The HTTP server: every dialect's routes, the page's files, and what all of them go through.
+
+``application`` only puts parts together, so a test uses the same one on a port of its own. ``WebServer.run`` serves
+until it is cancelled, and then ends the event streams first, or a browser would hold up the shutdown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from aiohttp import web
+
+from web.auth import Doors, Login, doorkeeper, is_at_home
+from web.events import EventStreams
+from web.guard import MAX_BODY_BYTES, add_headers, guard
+from web.house import Archive, House
+from web.local import LocalApi
+from web.past import PastApi
+from web.routes import ROUTE, Route
+from web.settings import WebSettings
+
+_log = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent / "static"
+SHUTDOWN_S = 2.0
+
+
+def application(
+    house: House,
+    archive: Archive,
+    doors: Doors,
+    *,
+    dialects: Sequence[Route] = (),
+    allowed_hosts: Collection[str] = (),
+    streams: EventStreams | None = None,
+) -> web.Application:
+    """Everything that answers on the port. ``dialects`` are the routes of the public APIs."""
+    streams = streams or EventStreams(house)
+    app = web.Application(middlewares=[guard(allowed_hosts), doorkeeper(doors)], client_max_size=MAX_BODY_BYTES)
+    app.on_response_prepare.append(add_headers)
+    routes = (*LocalApi(house, streams).routes(), *PastApi(house, archive).routes(), *dialects)
+    app[ROUTE] = {(route.method, route.path): route for route in routes}
+    for route in routes:
+        app.router.add_route(route.method, route.path, route.handler)
+    _add_page(app, doors)
+
+    async def end_streams(_app: web.Application) -> None:
+        await streams.close()
+
+    app.on_shutdown.append(end_streams)
+    return app
+
+
+def _add_page(app: web.Application, doors: Doors) -> None:
+    """The page's files. They hold no secrets, so they are open; a visitor without a cookie is shown the way."""
+
+    async def index(request: web.Request) -> web.StreamResponse:
+        if not await is_at_home(request, doors):
+            raise web.HTTPSeeOther("/login")
+        return _file("index.html")
+
+    async def login(_request: web.Request) -> web.StreamResponse:
+        return _file("login.html")
+
+    form = Login(doors)
+    app.router.add_get("/", index)
+    app.router.add_get("/login", login)
+    app.router.add_post("/login", form.post)
+    app.router.add_post("/logout", form.logout)
+    app.router.add_static("/static/", STATIC, append_version=False)
+
+
+def _file(name: str) -> web.FileResponse:
+    return web.FileResponse(STATIC / name, headers={"Cache-Control": "no-cache"})
+
+
+class WebServer:
+    """Serves an application where ``web`` in config.yaml says."""
+
+    def __init__(self, settings: WebSettings, app: web.Application) -> None:
+        self.settings, self.app = settings, app
+        self.port: int | None = None  # the real one, as soon as it listens
+        self.listening = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serves until cancelled. Raises OSError when the port is taken."""
+        runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=SHUTDOWN_S, handle_signals=False)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, self.settings.host, self.settings.port, ssl_context=self._tls())
+            await site.start()
+            self.port = int(runner.addresses[0][1])
+            scheme = "https" if self.settings.tls else "http"
+            _log.info("The page is at %s://%s:%s/", scheme, self.settings.host, self.port)
+            self.listening.set()
+            await asyncio.Event().wait()
+        finally:
+            async with asyncio.timeout(2 * SHUTDOWN_S):
+                await runner.cleanup()
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if self.settings.tls is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.settings.tls.cert_file, self.settings.tls.key_file)
+        return context

@@ -1,0 +1,162 @@
+// A day as areas: above the line where the sun went, below it what had to come from elsewhere. Decisions stand under it.
+
+import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { told } from "./sentence.js";
+import { Verdict, decisionIcon, intent, isBad } from "./verdict.js";
+import { Icon } from "./icons.js";
+import { clock, energy, power, t } from "./words.js";
+
+const HEIGHT = 220;
+const PAD = { top: 10, right: 2, bottom: 20, left: 2 };
+const HOUR = 3_600_000;
+
+// What is stacked from the line outward, and with which class it is drawn.
+const UP = [["pv_house_w", "house"], ["pv_car_w", "car"], ["pv_battery_w", "battery"], ["pv_grid_w", "grid"]];
+const DOWN = [["grid_house_w", "house"], ["grid_car_w", "car"], ["grid_battery_w", "battery"]];
+const STORED = [["battery_house_w", "house"], ["battery_car_w", "car"]];
+
+const sum = (point, rows) => rows.reduce((total, [key]) => total + (point[key] ?? 0), 0);
+
+function useWidth() {
+  const ref = useRef();
+  const [width, setWidth] = useState(358);
+  useEffect(() => {
+    const watch = new ResizeObserver(([entry]) => setWidth(Math.round(entry.contentRect.width)));
+    watch.observe(ref.current);
+    return () => watch.disconnect();
+  }, []);
+  return [ref, width];
+}
+
+/** Rows of points without a gap in time, so that an outage stays white. */
+function runs(points, step_s) {
+  const rows = [];
+  for (const point of points) {
+    const at = Date.parse(point.time);
+    const row = rows.at(-1);
+    if (row && at - row.at(-1).at <= step_s * 2500) row.push({ ...point, at });
+    else rows.push([{ ...point, at }]);
+  }
+  return rows;
+}
+
+function area(row, x, y, low, high) {
+  const top = row.map((p) => `${x(p.at)} ${y(high(p))}`);
+  const bottom = row.map((p) => `${x(p.at)} ${y(low(p))}`).reverse();
+  return `M${top.join("L")}L${bottom.join("L")}Z`;
+}
+
+function layers(row, rows, x, y, sign, already = () => 0) {
+  return rows.map(([key, kind], index) => {
+    const below = rows.slice(0, index);
+    const low = (p) => sign * (already(p) + sum(p, below));
+    return { kind, key, d: area(row, x, y, low, (p) => low(p) + sign * (p[key] ?? 0)) };
+  });
+}
+
+/** A step of the axis that gives three to five lines. */
+function stepOf(size) {
+  for (const step of [250, 500, 1000, 2000, 5000, 10_000, 20_000]) if (size / step <= 4.5) return step;
+  return 50_000;
+}
+
+export function Chart({ history, decisions, commands, from, to, at }) {
+  const [ref, width] = useWidth();
+  const [chosen, setChosen] = useState(null); // index into marks
+  const points = history?.points ?? [];
+  const marks = decisions.filter((one) => one.kind !== "hold" || one.command_id);
+  const high = Math.max(1000, ...points.map((p) => Math.max(sum(p, UP), p.pv_w ?? 0)));
+  const low = Math.max(300, ...points.map((p) => sum(p, DOWN) + sum(p, STORED)));
+  const x = (moment) => Math.round((PAD.left + ((moment - from) / (to - from)) * (width - PAD.left - PAD.right)) * 10) / 10;
+  const scale = (HEIGHT - PAD.top - PAD.bottom) / (high + low);
+  const y = (watts) => Math.round((PAD.top + (high - watts) * scale) * 10) / 10;
+  const step = stepOf(high + low);
+  const lines = [];
+  for (let w = -Math.floor(low / step) * step; w <= high; w += step) lines.push(w);
+  const parts = runs(points, history?.step_s ?? 300);
+
+  function choose(event) {
+    const box = event.currentTarget.getBoundingClientRect();
+    const moment = from + ((event.clientX - box.left) / box.width) * (to - from);
+    let best = null;
+    marks.forEach((mark, index) => {
+      if (best === null || Math.abs(Date.parse(mark.time) - moment) < Math.abs(Date.parse(marks[best].time) - moment)) best = index;
+    });
+    setChosen(best);
+  }
+  function move(event) {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!by || !marks.length) return;
+    event.preventDefault();
+    setChosen((index) => Math.min(Math.max((index ?? marks.length) + by, 0), marks.length - 1));
+  }
+  const mark = marks[chosen];
+  const hours = [];
+  for (let h = from; h <= to; h += (width < 500 ? 6 : 3) * HOUR) hours.push(h);
+
+  return html`<div class="chart live" ref=${ref}>
+    <svg width=${width} height=${HEIGHT} viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label=${t("today.about")} onClick=${choose}>
+      <defs>
+        <pattern id="bought" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+          <rect class="hatch" width="2" height="5" /></pattern>
+      </defs>
+      ${lines.map((w) => html`<g key=${w} class=${w === 0 ? "axis zero" : "axis"}>
+        <line x1="0" x2=${width} y1=${y(w)} y2=${y(w)} /></g>`)}
+      ${parts.map((row, n) => html`<g key=${n}>
+        ${layers(row, UP, x, y, 1).map(({ kind, key, d }) => html`<path key=${key} class=${`area ${kind} ${key}`} d=${d} />`)}
+        ${layers(row, DOWN, x, y, -1).map(({ kind, key, d }) => html`<path key=${key} class=${`area ${kind} ${key}`} d=${d} />`)}
+        ${layers(row, STORED, x, y, -1, (p) => sum(p, DOWN)).map(({ key, d }) => html`<path key=${key} class="area battery ${key}" d=${d} />`)}
+        <path class="hatched" fill="url(#bought)" d=${area(row, x, y, () => 0, (p) => -sum(p, DOWN))} />
+        <path class="sunline" d=${"M" + row.map((p) => `${x(p.at)} ${y(p.pv_w ?? 0)}`).join("L")} />
+      </g>`)}
+      ${lines.filter((w) => w !== 0).map((w) => html`<text key=${w} class="tick" x="2" y=${y(w) - 3}>${power(Math.abs(w))}</text>`)}
+      ${hours.map((h, n) => html`<text key=${h} class="tick" x=${x(h)} y=${HEIGHT - 4}
+        text-anchor=${n === 0 ? "start" : h + HOUR > to ? "end" : "middle"}>${clock(h)}</text>`)}
+      ${at > from && at < to && html`<g class="present"><line x1=${x(at)} x2=${x(at)} y1=${PAD.top} y2=${HEIGHT - PAD.bottom} />
+        <text class="tick" x=${x(at) + 5} y=${PAD.top + 9}>${t("today.now")}</text></g>`}
+      ${mark && html`<line class="picked" x1=${x(Date.parse(mark.time))} x2=${x(Date.parse(mark.time))} y1="0" y2=${HEIGHT - PAD.bottom} />`}
+    </svg>
+    <div class="marks" role="slider" tabindex="0" aria-label=${t("today.marks")} aria-valuemin="0" aria-valuemax=${Math.max(marks.length - 1, 0)}
+      aria-valuenow=${chosen ?? 0} aria-valuetext=${mark ? `${clock(mark.time)} ${told(mark)}` : t("today.pick")} onClick=${choose} onKeyDown=${move}>
+      <svg width=${width} height="26" viewBox="0 0 ${width} 26" aria-hidden="true">
+        ${marks.map((one, index) => html`<${Mark} key=${one.time + one.kind} one=${one} x=${x(Date.parse(one.time))}
+          bad=${isBad(commandOf(one, commands) ?? { final: false })} chosen=${index === chosen} />`)}
+      </svg>
+    </div>
+    <${Reason} decision=${mark} command=${mark && commandOf(mark, commands)} empty=${!marks.length} />
+  </div>`;
+}
+
+const commandOf = (decision, commands) => commands.find((one) => one.id === decision.command_id);
+
+/** Starts point right, pauses are blocks, steps are strokes, doubts are rings; what was not obeyed is crossed. */
+function Mark({ one, x, bad, chosen }) {
+  const shape = { start: "M-4 -5 5 0-4 5Z", stop: "M-4-4H4V4H-4Z", skip: "M-4 0a4 4 0 1 0 8 0 4 4 0 1 0-8 0" }[one.kind] ?? "M0-4.500V4.500";
+  return html`<g class=${`mark ${one.kind} ${bad ? "bad" : ""} ${chosen ? "chosen" : ""}`} transform="translate(${x} 13)">
+    <path d=${shape} />${bad && html`<path class="not" d="M-3.500 8.500l6-0" />`}
+  </g>`;
+}
+
+function Reason({ decision, command, empty }) {
+  if (!decision) return html`<p class="reason quiet">${empty ? t("today.no_marks") : t("today.pick")}</p>`;
+  return html`<div class="reason" role="status">
+    <p><b>${clock(decision.time)}</b> <${Icon} name=${decisionIcon(decision, command?.before_a)} size="16" /> ${told(decision)}</p>
+    ${command && html`<p class="quiet">${intent(command)}: <${Verdict} command=${command} /> ${command.evidence}</p>`}
+  </div>`;
+}
+
+/** Where the day's energy came from and went, in numbers. */
+export function Totals({ history }) {
+  const points = history?.points ?? [];
+  const kwh = (key) => points.reduce((total, p) => total + (p[key] ?? 0), 0) * (history?.step_s ?? 0) / 3.6e6;
+  const rows = [
+    ["sun", t("today.sun"), kwh("pv_w"), UP.map(([key, kind]) => [kind, kwh(key)])],
+    ["grid", t("today.bought"), DOWN.reduce((all, [key]) => all + kwh(key), 0), DOWN.map(([key, kind]) => [kind, kwh(key)])],
+    ["battery", t("today.stored"), STORED.reduce((all, [key]) => all + kwh(key), 0), STORED.map(([key, kind]) => [kind, kwh(key)])],
+  ].filter(([, , all]) => all >= 0.05);
+  return html`<dl class="totals live">${rows.map(([kind, label, all, sinks]) => html`
+    <div key=${kind}><dt><i class=${`swatch from ${kind}`}></i>${label} <b>${energy(all)}</b></dt>
+      <dd>${sinks.filter(([, value]) => value >= 0.05).map(([sink, value]) => html`
+        <span key=${sink}><i class=${`swatch ${sink} ${kind === "grid" ? "striped" : ""}`}></i>${t(`sink.${sink}`)} ${energy(value)}</span>`)}</dd></div>`)}
+  </dl>`;
+}

@@ -1,0 +1,55 @@
+// Every device: what it says, how old that is, and what is doubtful about it.
+
+import { html } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { Icon } from "./icons.js";
+import { current, duration, percent, power, t, when } from "./words.js";
+
+const PICTURE = { grid: "grid", pv: "sun", battery: "battery" };
+
+export function Devices({ state }) {
+  return html`<main class="page" id="main">
+    <header class="title"><h1>${t("nav.devices")}</h1></header>
+    <ul class="devices live">
+      ${Object.entries(state.meters).map(([role, meter]) => html`<${Meter} key=${role} role=${role} meter=${meter} />`)}
+      ${Object.entries(state.wallboxes).map(([name, box]) => html`<${Box} key=${name} name=${name} box=${box} />`)}
+    </ul>
+    <p class="quiet">hemsd ${state.version} · ${t("devices.fuse", { amps: current(state.site.fuse_a) })}</p>
+  </main>`;
+}
+
+function Health({ ok, text }) {
+  return html`<span class=${`verdict ${ok ? "good" : "bad"}`}><${Icon} name=${ok ? "check" : "cross"} size="16" />${text}</span>`;
+}
+
+function Meter({ role, meter }) {
+  const age = meter.age_s == null ? t("devices.never") : meter.ok ? t("devices.answers") : t("devices.silent", { time: duration(meter.age_s) });
+  return html`<li>
+    <${Icon} name=${PICTURE[role] ?? "devices"} size="28" />
+    <div><h2>${t(`meter.${role}`)}</h2>
+      <p><b>${power(meter.power_w)}</b>${meter.soc_pct == null ? "" : html` · ${percent(meter.soc_pct)}`}</p>
+      ${meter.doubts.map((text) => html`<p key=${text} class="quiet">${text}</p>`)}</div>
+    <${Health} ok=${meter.ok} text=${age} />
+  </li>`;
+}
+
+function Box({ name, box }) {
+  const since = box.link_since ? when(box.link_since) : "";
+  const facts = [
+    [t("devices.model"), [box.vendor, box.model].filter(Boolean).join(" ")],
+    [t("devices.firmware"), box.firmware],
+    [t("devices.status"), box.status && t(`ocpp.${box.status}`)],
+    [t("devices.error"), box.error_code === "NoError" ? "" : box.error_code],
+    [t("devices.offers"), box.offered_a == null ? "" : current(box.offered_a)],
+    [t("devices.range"), `${current(box.min_a)} – ${current(box.max_a)}`],
+    [t("devices.values"), box.sample_age_s == null ? "" : t("devices.ago", { time: duration(box.sample_age_s) })],
+    [t("devices.obeyed"), box.judged ? t("visit.obeyed", { n: box.obeyed, all: box.judged }) : ""],
+  ].filter(([, value]) => value);
+  return html`<li>
+    <${Icon} name="car" size="28" />
+    <div><h2>${name}</h2>
+      <dl class="proof">${facts.map(([label, value]) => html`<div key=${label}><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
+      ${!box.controllable && html`<p class="problem">${t("devices.uncontrollable")}</p>`}
+      ${!box.steer && html`<p class="quiet">${t("say.watched_why")}</p>`}</div>
+    <${Health} ok=${box.connected} text=${t(box.connected ? "devices.connected" : "devices.away", { since })} />
+  </li>`;
+}

@@ -1,0 +1,122 @@
+// The flow: sun, battery, grid and cars around the house. The numbers are the truth; the dots only decorate.
+
+import { html, useEffect, useRef } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { path } from "./icons.js";
+import { percent, power, t } from "./words.js";
+
+const STILL_W = 15; // below this nothing visibly flows
+const RADIUS = 42;
+const HOUSE = [180, 172];
+const PLACES = { sun: [180, 62], grid: [56, 172], battery: [304, 172] };
+const CARS = { 1: [[180, 290]], 2: [[112, 286], [248, 286]], 3: [[70, 282], [180, 290], [290, 282]] };
+const SLOTS = 6; // dots before the pattern of sources repeats
+const GAP = 15;
+
+const width = (watts) => 2 + Math.min(Math.sqrt(Math.abs(watts)) / 14, 7);
+
+/** The line from one node's rim to the other's. */
+function line([x1, y1], [x2, y2]) {
+  const length = Math.hypot(x2 - x1, y2 - y1);
+  const [dx, dy] = [((x2 - x1) / length) * RADIUS, ((y2 - y1) / length) * RADIUS];
+  return `M${x1 + dx} ${y1 + dy}L${x2 - dx} ${y2 - dy}`;
+}
+
+/** How many of the SLOTS each source gets; the largest first, together all of them. */
+function shares(mix, watts) {
+  const parts = [["sun", mix?.solar_w ?? 0], ["battery", mix?.battery_w ?? 0], ["grid", mix?.grid_w ?? 0]];
+  const total = parts.reduce((sum, [, w]) => sum + w, 0) || watts;
+  const slots = parts.map(([kind, w]) => [kind, Math.round((w / total) * SLOTS)]).filter(([, n]) => n > 0);
+  return slots.length ? slots : [["car", SLOTS]];
+}
+
+/** Dots that travel along a line; each source has its own slots of one repeating pattern. */
+function Dots({ d, watts, parts }) {
+  const group = useRef();
+  const still = Math.abs(watts) < STILL_W;
+  useEffect(() => {
+    const rate = 0.35 + Math.min(Math.sqrt(Math.abs(watts)) / 60, 1.6);
+    for (const dot of group.current?.children ?? [])
+      for (const motion of dot.getAnimations?.() ?? []) motion.updatePlaybackRate(rate);
+  }, [watts]);
+  if (still) return null;
+  let slot = 0;
+  return html`<g ref=${group}>
+    ${parts.map(([kind, count]) => {
+      const dashes = "0 " + `${GAP} 0 `.repeat(count - 1) + (SLOTS - count + 1) * GAP;
+      const shift = -slot * GAP;
+      slot += count;
+      return html`<path
+        key=${kind}
+        class=${`dots ${kind}`}
+        d=${d}
+        style=${{ strokeWidth: width(watts) + 2.5, strokeDasharray: dashes, "--shift": shift }}
+      />`;
+    })}
+  </g>`;
+}
+
+function Stream({ from, to, watts, kind, parts }) {
+  const d = watts >= 0 ? line(from, to) : line(to, from);
+  return html`
+    <path class=${`wire ${kind}`} d=${d} style=${{ strokeWidth: Math.abs(watts) < STILL_W ? 1.5 : width(watts) }} />
+    <${Dots} d=${d} watts=${watts} parts=${parts ?? [[kind, SLOTS]]} />
+  `;
+}
+
+function Node({ at: [x, y], kind, label, watts, stale, idle, above }) {
+  const quiet = idle || (watts != null && Math.abs(watts) < STILL_W);
+  return html`<g class=${`node ${kind} ${stale ? "stale" : ""} ${quiet ? "quiet" : ""}`} transform=${`translate(${x} ${y})`}>
+    <circle r=${RADIUS} />
+    <path class="picture" d=${path(kind)} transform="translate(-11 -29) scale(.92)" />
+    <text class="value" y="16">${watts == null ? "–" : power(Math.abs(watts))}</text>
+    ${label && html`<text class="label" y=${above ? -RADIUS - 9 : RADIUS + 17}>${label}</text>`}
+  </g>`;
+}
+
+function gridWords(watts) {
+  if (watts == null) return t("flow.grid");
+  if (Math.abs(watts) < STILL_W) return t("flow.grid");
+  return watts > 0 ? t("flow.from_grid") : t("flow.to_grid");
+}
+
+function batteryWords(meter) {
+  const level = meter.soc_pct == null ? "" : ` · ${percent(meter.soc_pct)}`;
+  if (meter.power_w == null || Math.abs(meter.power_w) < STILL_W) return t("flow.battery") + level;
+  return (meter.power_w > 0 ? t("flow.from_battery") : t("flow.to_battery")) + level;
+}
+
+function carWords(name, box, many) {
+  const who = many ? name : t("flow.car");
+  return box.soc_pct == null ? who : `${who} · ${percent(box.soc_pct)}`;
+}
+
+export function Flow({ state }) {
+  const { grid, pv, battery } = state.meters;
+  const boxes = Object.entries(state.wallboxes).slice(0, 3);
+  const places = CARS[boxes.length] ?? [];
+  const told = [
+    pv && `${t("flow.sun")} ${power(pv.power_w)}`,
+    grid && `${gridWords(grid.power_w)} ${power(Math.abs(grid.power_w))}`,
+    battery && `${batteryWords(battery)} ${power(Math.abs(battery.power_w))}`,
+    `${t("flow.house")} ${power(state.house_w)}`,
+    ...boxes.map(([name, box]) => `${carWords(name, box, boxes.length > 1)} ${power(box.power_w)}`),
+  ];
+  return html`<section class="flow" aria-label=${t("flow.title")}>
+    <svg viewBox="0 0 360 ${boxes.length ? 358 : 240}" role="img" aria-label=${told.filter(Boolean).join(", ")}>
+      ${pv && html`<${Stream} from=${PLACES.sun} to=${HOUSE} watts=${pv.power_w ?? 0} kind="sun" />`}
+      ${grid && html`<${Stream} from=${PLACES.grid} to=${HOUSE} watts=${grid.power_w ?? 0} kind="grid" />`}
+      ${battery && html`<${Stream} from=${PLACES.battery} to=${HOUSE} watts=${battery.power_w ?? 0} kind="battery" />`}
+      ${boxes.map(([name, box], i) => html`
+        <${Stream} key=${name} from=${HOUSE} to=${places[i]} watts=${box.power_w ?? 0} kind="car" parts=${shares(box.mix, box.power_w)} />
+      `)}
+      ${pv && html`<${Node} at=${PLACES.sun} kind="sun" label=${t("flow.sun")} watts=${pv.power_w} stale=${!pv.ok} above />`}
+      ${grid && html`<${Node} at=${PLACES.grid} kind="grid" label=${gridWords(grid.power_w)} watts=${grid.power_w} stale=${!grid.ok} />`}
+      ${battery && html`<${Node} at=${PLACES.battery} kind="battery" label=${batteryWords(battery)} watts=${battery.power_w} stale=${!battery.ok} />`}
+      <${Node} at=${HOUSE} kind="house" watts=${state.house_w} stale=${grid && !grid.ok} />
+      ${boxes.map(([name, box], i) => html`
+        <${Node} key=${name} at=${places[i]} kind="car" label=${carWords(name, box, boxes.length > 1)}
+          watts=${box.connected ? box.power_w : null} idle=${!box.plugged} stale=${!box.connected} />
+      `)}
+    </svg>
+  </section>`;
+}

@@ -1,0 +1,67 @@
+// The present: one object, kept fresh by the event stream, and whether the line to the house still holds.
+
+const STALLED_MS = 25_000; // the house speaks at least every 10 s
+const listeners = new Set();
+let source = null;
+let retry = null;
+
+export const live = { state: null, receivedAt: 0, lostAt: null };
+
+export function subscribe(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Now, by the clock of the house (which may be simulated and fast). */
+export function now() {
+  if (!live.state) return Date.now();
+  const speed = live.state.simulate?.speed ?? 1;
+  return Date.parse(live.state.time) + (Date.now() - live.receivedAt) * speed;
+}
+
+export function connect() {
+  clearTimeout(retry);
+  source?.close();
+  source = new EventSource("api/events");
+  source.onmessage = (event) => {
+    live.state = JSON.parse(event.data);
+    live.receivedAt = Date.now();
+    live.lostAt = null;
+    tell();
+  };
+  source.onerror = lost;
+}
+
+/** Sends a wish. Gives the answer; throws an Error whose text is for people. */
+export async function call(method, path, body) {
+  const response = await fetch(path, {
+    method,
+    headers: body ? { "Content-Type": "application/json" } : {},
+    body: body ? JSON.stringify(body) : undefined,
+  });
+  if (response.status === 401) location.assign("login");
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(answer.detail ?? response.statusText);
+  return answer;
+}
+
+function tell() {
+  for (const listener of listeners) listener();
+}
+
+async function lost() {
+  live.lostAt ??= Date.now();
+  tell();
+  clearTimeout(retry);
+  retry = setTimeout(connect, 3000);
+  const answer = await fetch("api/state").catch(() => null);
+  if (answer?.status === 401) location.assign("login");
+}
+
+// A phone that changes its network keeps a dead line open without an error.
+setInterval(() => {
+  if (live.state && Date.now() - live.receivedAt > STALLED_MS) lost();
+}, 5000);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && Date.now() - live.receivedAt > STALLED_MS) connect();
+});

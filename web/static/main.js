@@ -1,0 +1,129 @@
+// Starts the page: texts, the live line, and which view is shown. The address after # names the view.
+
+import { html, render, useEffect, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { Chart, Totals } from "./chart.js";
+import { Devices } from "./devices.js";
+import { Flow } from "./flow.js";
+import { Icon } from "./icons.js";
+import { connect, live, now, subscribe } from "./live.js";
+import { Timeline } from "./timeline.js";
+import { ThisVisit, VisitView, Visits, useToday } from "./visit.js";
+import { WallboxCard } from "./wallbox.js";
+import { LANGUAGES, clockSeconds, language, loadWords, t, when } from "./words.js";
+
+function useLive() {
+  const [, again] = useState(0);
+  useEffect(() => subscribe(() => again((n) => n + 1)), []);
+  return live;
+}
+
+function useRoute() {
+  const [route, setRoute] = useState(location.hash.slice(2));
+  useEffect(() => {
+    const moved = () => {
+      setRoute(location.hash.slice(2));
+      scrollTo(0, 0);
+    };
+    addEventListener("hashchange", moved);
+    return () => removeEventListener("hashchange", moved);
+  }, []);
+  return route.split("/");
+}
+
+function App() {
+  const { state, lostAt } = useLive();
+  const [view, id] = useRoute();
+  useEffect(() => {
+    document.body.classList.toggle("lost", lostAt !== null);
+  }, [lostAt]);
+  useEffect(() => {
+    if (state) document.title = state.site.name;
+  }, [state?.site.name]);
+  const at = ["visits", "devices"].includes(view) ? view : "now";
+  return html`
+    <a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>${t("nav.skip")}</a>
+    <header class="top"><a class="brand" href="#/">${state?.site.name ?? "hemsd"}</a>
+      ${state?.simulate && html`<span class="chip" title=${state.simulate.day}>${t("simulated")}</span>`}
+      <${Nav} at=${at} /></header>
+    <${Line} lostAt=${lostAt} state=${state} />
+    ${state && html`<${Alerts} alerts=${state.alerts} />`}
+    ${view === "visits" && id && html`<${VisitView} id=${id} version=${versionOf(state, id)} />`}
+    ${view === "visits" && !id && html`<${Visits} />`}
+    ${view === "devices" && state && html`<${Devices} state=${state} />`}
+    ${at === "now" && (state ? html`<${Now} state=${state} />` : html`<${Shell} />`)}
+    <${Foot} />`;
+}
+
+/** Changes when the shown visit goes on. */
+function versionOf(state, id) {
+  const box = Object.values(state?.wallboxes ?? {}).find((one) => one.session_id === id);
+  return box ? `${box.decision?.time}${box.command?.id}${box.command?.outcome}` : "";
+}
+
+function Nav({ at }) {
+  return html`<nav aria-label=${t("nav.title")}>${[["now", "#/"], ["visits", "#/visits"], ["devices", "#/devices"]].map(([name, href]) => html`
+    <a key=${name} href=${href} aria-current=${name === at ? "page" : undefined}><${Icon} name=${name} /><span>${t(`nav.${name}`)}</span></a>`)}</nav>`;
+}
+
+/** A lost line says since when the numbers stand still. */
+function Line({ lostAt, state }) {
+  if (lostAt === null) return html`<div class="line" role="status"></div>`;
+  return html`<div class="line lost" role="status"><span>${state ? t("line.lost", { at: clockSeconds(state.time) }) : t("line.none")}</span></div>`;
+}
+
+function Alerts({ alerts }) {
+  return html`<div class="alerts" role="alert">${alerts.map((one) => html`
+    <p key=${one.key}><${Icon} name="alarm" /><span><b>${one.text}</b> ${one.remedy} <span class="quiet">${t("alert.since", { at: when(one.since) })}</span></span></p>`)}</div>`;
+}
+
+function Shell() {
+  return html`<main class="page" aria-busy="true"><div class="shell shell-sentence"></div><div class="shell shell-row"></div><div class="shell shell-flow"></div></main>`;
+}
+
+function Now({ state }) {
+  const today = useToday(state);
+  const boxes = Object.entries(state.wallboxes);
+  const plugged = boxes.filter(([, box]) => box.plugged);
+  const visits = plugged.length ? plugged : boxes.slice(0, 1);
+  return html`<main class="page now" id="main" tabindex="-1">
+    <div class="wallboxes">
+      ${boxes.map(([name, box]) => html`<${WallboxCard} key=${name} name=${name} box=${box} alone=${boxes.length === 1} />`)}
+      ${boxes.length === 0 && html`<p class="why">${t("say.no_wallbox")}</p>`}
+    </div>
+    <${Flow} state=${state} />
+    <section class="today"><h2>${t("today.title")}</h2>
+      <${Chart} history=${today.history} decisions=${today.decisions} commands=${today.commands} from=${today.from} to=${today.to} at=${now()} />
+      <${Totals} history=${today.history} />
+    </section>
+    <div class="stay">${visits.map(([name, box]) => html`<${ThisVisit} key=${name} name=${name} box=${box} alone=${boxes.length === 1} />`)}</div>
+    <section class="why-all"><h2>${t("timeline.title")}</h2><${Timeline} decisions=${today.decisions} commands=${today.commands} /></section>
+  </main>`;
+}
+
+function Foot() {
+  const [, again] = useState("");
+  async function speak(wanted) {
+    localStorage.setItem("language", wanted);
+    await loadWords(wanted);
+    again(wanted);
+    dispatchEvent(new Event("language"));
+  }
+  return html`<footer>${Object.entries(LANGUAGES).map(([code, name]) => html`
+    <button key=${code} class="link" lang=${code} aria-pressed=${code === language} onClick=${() => speak(code)}>${name}</button>`)}</footer>`;
+}
+
+function Root() {
+  const [, again] = useState(0);
+  useEffect(() => {
+    const changed = () => again((n) => n + 1);
+    addEventListener("language", changed);
+    return () => removeEventListener("language", changed);
+  }, []);
+  return html`<${App} key=${language} />`;
+}
+
+connect();
+await loadWords();
+const place = document.getElementById("app");
+place.replaceChildren();
+render(html`<${Root} />`, place);

@@ -1,0 +1,84 @@
+// The story of one visit: each decision with its reason, and under it the command with its verdict and evidence.
+
+import { html, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { Icon } from "./icons.js";
+import { told } from "./sentence.js";
+import { Verdict, decisionIcon, intent } from "./verdict.js";
+import { clock, clockSeconds, current, day, duration, power, t } from "./words.js";
+
+const FIRST = 8;
+
+/** What a decision did, in two or three words. */
+function deed(decision, command) {
+  if (decision.kind === "step") {
+    const down = decisionIcon(decision, command?.before_a) === "down";
+    return t(down ? "deed.down" : "deed.up", { amps: current(decision.limit_a) });
+  }
+  return t(`deed.${decision.kind}`, { amps: current(decision.limit_a) });
+}
+
+export function Timeline({ decisions, commands }) {
+  const [all, setAll] = useState(false);
+  const [holds, setHolds] = useState(false);
+  const byId = new Map(commands.map((command) => [command.id, command]));
+  const rows = decisions.filter((one) => holds || one.kind !== "hold" || one.command_id).reverse();
+  if (!decisions.length) return html`<p class="quiet">${t("timeline.empty")}</p>`;
+  const shown = all ? rows : rows.slice(0, FIRST);
+  return html`
+    <ol class="timeline live">
+      ${shown.map((one, index) => {
+        const newDay = index === 0 || day(one.time) !== day(shown[index - 1].time);
+        return html`<${Entry} key=${one.time + one.kind + one.rule} decision=${one} command=${byId.get(one.command_id)} date=${newDay && index > 0} />`;
+      })}
+    </ol>
+    <div class="buttons">
+      ${rows.length > FIRST && html`<button class="pill" aria-expanded=${all} onClick=${() => setAll(!all)}>${all ? t("timeline.less") : t("timeline.all", { n: rows.length })}</button>`}
+      <button class="pill" aria-pressed=${holds} onClick=${() => setHolds(!holds)}>${t("timeline.holds")}</button>
+    </div>`;
+}
+
+function Entry({ decision, command, date }) {
+  const inputs = Object.entries(decision.inputs).filter(([, value]) => value !== null);
+  return html`<li class=${`entry ${decision.kind}`}>
+    ${date && html`<h3 class="eyebrow">${day(decision.time)}</h3>`}
+    <details>
+      <summary>
+        <time datetime=${decision.time}>${clock(decision.time)}</time>
+        <span class="deed"><${Icon} name=${decisionIcon(decision, command?.before_a)} size="16" />${deed(decision, command)}</span>
+        <span class="because">${told(decision)}</span>
+        ${command ? html`<${Verdict} command=${command} />` : html`<span></span>`}
+      </summary>
+      <div class="evidence">
+        ${command && html`<${Proof} command=${command} />`}
+        ${inputs.length > 0 && html`<p><b>${t("timeline.inputs")}</b> ${inputs.map(([name, value]) => html`<span class="input" key=${name}>${inputWords(name, value)}</span>`)}</p>`}
+        ${decision.ticks > 1 && html`<p class="quiet">${t("timeline.ticks", { n: decision.ticks })}</p>`}
+      </div>
+    </details>
+  </li>`;
+}
+
+function inputWords(name, value) {
+  const label = t(`input.${name}`);
+  if (typeof value !== "number") return `${label} ${value}`;
+  if (name.endsWith("_w")) return `${label} ${power(value)}`;
+  if (name.endsWith("_a")) return `${label} ${current(value)}`;
+  if (name.endsWith("_s")) return `${label} ${duration(value)}`;
+  if (name.endsWith("_pct")) return `${label} ${Math.round(value)} %`;
+  return `${label} ${Math.round(value * 10) / 10}`;
+}
+
+/** Asked, answered, offered, drawn: the three witnesses of a verdict. */
+function Proof({ command }) {
+  const rows = [
+    [t("proof.asked"), intent(command)],
+    [t("proof.answered"), t(`dispatch.${command.dispatch_status}`)],
+    command.offered_a != null && [t("proof.offered"), current(command.offered_a)],
+    command.power_w != null && [t("proof.drawn"), power(command.power_w)],
+    command.effect_s != null && [t("proof.after"), duration(command.effect_s)],
+  ].filter(Boolean);
+  return html`
+    <dl class="proof">${rows.map(([label, value]) => html`<div key=${label}><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
+    ${command.evidence && html`<p>${command.evidence}</p>`}
+    ${command.attempts.length > 0 && html`<ul class="attempts">${command.attempts.map((one) => html`
+      <li key=${one.time + one.way}><time>${clockSeconds(one.time)}</time> ${one.way}: ${t(`dispatch.${one.status}`)} ${one.text}</li>`)}</ul>`}`;
+}

@@ -1,0 +1,196 @@
+// A visit: its energy by source, money, the car's level, and the pages that list and show them.
+
+import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { Chart, Totals } from "./chart.js";
+import { Icon } from "./icons.js";
+import { call, now } from "./live.js";
+import { Timeline } from "./timeline.js";
+import { clock, day, duration, energy, midnight, money, percent, t, when } from "./words.js";
+
+const SOURCES = ["solar", "battery", "grid"];
+const LOOK = { solar: "sun", battery: "battery", grid: "grid" };
+
+/** Energy by source, as one bar and in words. */
+export function SourceBar({ kwh, slim }) {
+  const total = SOURCES.reduce((all, one) => all + (kwh[one] ?? 0), 0);
+  const parts = SOURCES.map((one) => [one, kwh[one] ?? 0]).filter(([, value]) => value >= 0.05 || value / total > 0.01);
+  const words = parts.map(([one, value]) => `${t(`source.${one}`)} ${energy(value)}`).join(", ");
+  return html`<div class=${`sources ${slim ? "slim" : ""}`}>
+    <div class="bar" role="img" aria-label=${words || t("visit.nothing")}>
+      ${parts.map(([one, value]) => html`<i key=${one} class=${LOOK[one]} style=${{ flexGrow: value / total }}></i>`)}
+    </div>
+    ${!slim && html`<div class="parts">${parts.map(([one, value]) => html`
+      <span key=${one}><i class=${`swatch ${LOOK[one]}`}></i>${t(`source.${one}`)} <b>${energy(value)}</b></span>`)}</div>`}
+  </div>`;
+}
+
+/** This visit, on the first page. */
+export function ThisVisit({ name, box, alone }) {
+  if (!box.plugged) return html`<section class="visit"><h2>${t("visit.this")}</h2><p class="quiet">${t("visit.none")}</p></section>`;
+  const kwh = { solar: box.session_solar_kwh, battery: box.session_battery_kwh, grid: box.session_grid_kwh };
+  return html`<section class="visit">
+    <header><h2>${alone ? t("visit.this") : t("visit.at", { name })}</h2>
+      ${box.session_id && html`<a href=${`#/visits/${box.session_id}`}>${t("visit.more")}<${Icon} name="more" size="16" /></a>`}</header>
+    <div class="facts live">
+      <p><b class="big">${energy(box.session_kwh)}</b><span class="quiet">${box.plugged_in_at ? t("visit.since", { at: when(box.plugged_in_at) }) : ""}</span></p>
+      ${box.session_cost != null && html`<p><b class="big">${money(box.session_cost)}</b>
+        <span class="quiet">${box.session_saved != null ? t("visit.saved", { amount: money(box.session_saved) }) : t("visit.cost")}</span></p>`}
+    </div>
+    <${SourceBar} kwh=${kwh} />
+    <${Level} box=${box} />
+  </section>`;
+}
+
+/** The car's level of charge on its way to the target. */
+function Level({ box }) {
+  if (box.soc_pct == null) return box.vehicle ? html`<${TellLevel} vehicle=${box.vehicle} text=${t("level.unknown")} />` : null;
+  const aim = box.target_pct ? t("level.to", { level: percent(box.target_pct) }) : "";
+  const by = box.ready_by ? t("level.by", { at: when(box.ready_by) }) : "";
+  return html`<div class="level">
+    <div class="track" role="img" aria-label=${`${percent(box.soc_pct)} ${aim} ${by}`}>
+      <i style=${{ width: `${Math.min(box.soc_pct, 100)}%` }}></i>
+      ${box.target_pct && html`<b style=${{ left: `${box.target_pct}%` }}></b>`}
+    </div>
+    <p class="live"><span>${t("level.car")} <b>${percent(box.soc_pct)}</b> ${aim} ${by}</span>
+      ${box.vehicle && html`<${TellLevel} vehicle=${box.vehicle} text=${t("level.correct")} />`}</p>
+  </div>`;
+}
+
+function TellLevel({ vehicle, text }) {
+  const dialog = useRef();
+  const field = useRef();
+  const [problem, setProblem] = useState("");
+  async function tell(event) {
+    event.preventDefault();
+    try {
+      await call("PUT", `api/vehicles/${encodeURIComponent(vehicle)}/soc`, { soc_pct: Number(field.current.value) });
+      dialog.current.close();
+    } catch (error) {
+      setProblem(error.message);
+    }
+  }
+  return html`<button class="link" onClick=${() => dialog.current.showModal()}>${text}</button>
+    <dialog ref=${dialog} aria-label=${t("level.title")} onClick=${(e) => e.target === dialog.current && dialog.current.close()}>
+      <form onSubmit=${tell}>
+        <h2>${t("level.title")}</h2>
+        <label class="field">${t("level.ask")}<input ref=${field} type="number" min="0" max="100" step="1" inputmode="numeric" required /></label>
+        <p class="problem" role="alert">${problem}</p>
+        <div class="buttons"><button class="main" type="submit">${t("level.save")}</button>
+          <button class="pill" type="button" onClick=${() => dialog.current.close()}>${t("cancel")}</button></div>
+      </form>
+    </dialog>`;
+}
+
+/** Every visit, newest first. */
+export function Visits() {
+  const [pages, setPages] = useState(null);
+  const [next, setNext] = useState(null);
+  const [problem, setProblem] = useState("");
+  async function more(after) {
+    try {
+      const page = await call("GET", `api/sessions?limit=20${after ? `&after=${after}` : ""}`);
+      setPages((before) => [...(after ? before : []), ...page.sessions]);
+      setNext(page.next_after);
+    } catch (error) {
+      setProblem(error.message);
+    }
+  }
+  useEffect(() => void more(), []);
+  return html`<main class="page" id="main">
+    <header class="title"><h1>${t("nav.visits")}</h1>${pages?.length ? html`<a class="pill" href="api/sessions.csv" download>${t("visits.csv")}</a>` : ""}</header>
+    ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+    ${pages?.length === 0 && html`<p class="quiet">${t("visits.empty")}</p>`}
+    <ul class="visits">${(pages ?? []).map((one) => html`<${VisitRow} key=${one.id} visit=${one} />`)}</ul>
+    ${next && html`<div class="buttons"><button class="pill" onClick=${() => more(next)}>${t("visits.more")}</button></div>`}
+  </main>`;
+}
+
+const kwhOf = (visit) => ({ solar: visit.solar_kwh, battery: visit.battery_kwh, grid: visit.grid_kwh });
+
+function lengthOf(visit) {
+  const end = visit.plugged_out_at ? Date.parse(visit.plugged_out_at) : now();
+  return duration((end - Date.parse(visit.plugged_in_at)) / 1000);
+}
+
+function VisitRow({ visit }) {
+  const share = visit.kwh > 0 ? Math.round((visit.solar_kwh / visit.kwh) * 100) : null;
+  return html`<li><a href=${`#/visits/${visit.id}`}>
+    <span class="who"><b>${day(visit.plugged_in_at)}</b> <span class="quiet">${clock(visit.plugged_in_at)} · ${visit.plugged_out_at ? lengthOf(visit) : t("visits.now")}</span></span>
+    <span class="amount"><b>${energy(visit.kwh)}</b> <span class="quiet">${share == null ? "" : t("visits.solar", { share: percent(share) })}</span></span>
+    <${SourceBar} kwh=${kwhOf(visit)} slim />
+    <span class="note quiet">${[visit.vehicle, visit.wallbox].filter(Boolean).join(" · ")}${visit.managed ? "" : ` · ${t("visits.unmanaged")}`}
+      ${visit.findings.map((text) => html`<em key=${text}><${Icon} name="alarm" size="16" />${text}</em>`)}</span>
+  </a></li>`;
+}
+
+/** One visit: its figures, its chart, and why everything happened. */
+export function VisitView({ id, version }) {
+  const [all, setAll] = useState(null);
+  const [problem, setProblem] = useState("");
+  useEffect(() => {
+    let gone = false;
+    load(id).then((loaded) => gone || setAll(loaded), (error) => setProblem(error.message));
+    return () => (gone = true);
+  }, [id, version]);
+  if (!all) return html`<main class="page" id="main"><${Back} /><p class="problem" role="alert">${problem}</p></main>`;
+  const { visit, decisions, commands, history, from, to } = all;
+  const judged = commands.filter((one) => one.final);
+  const obeyed = judged.filter((one) => one.outcome === "applied").length;
+  return html`<main class="page" id="main">
+    <${Back} />
+    <header class="title"><h1>${day(visit.plugged_in_at)}, ${clock(visit.plugged_in_at)}</h1>
+      <a class="pill" href=${`api/sessions/${visit.id}.csv`} download>${t("visits.csv")}</a></header>
+    <p class="quiet">${[visit.vehicle, visit.wallbox, lengthOf(visit), visit.managed ? "" : t("visits.unmanaged")].filter(Boolean).join(" · ")}</p>
+    ${visit.findings.map((text) => html`<p key=${text} class="finding"><${Icon} name="alarm" size="18" />${text}</p>`)}
+    <div class="facts">
+      <p><b class="big">${energy(visit.kwh)}</b><span class="quiet">${t("visit.energy")}</span></p>
+      ${visit.cost != null && html`<p><b class="big">${money(visit.cost)}</b><span class="quiet">${visit.saved != null ? t("visit.saved", { amount: money(visit.saved) }) : t("visit.cost")}</span></p>`}
+      ${judged.length > 0 && html`<p><b class="big">${t("visit.obeyed", { n: obeyed, all: judged.length })}</b><span class="quiet">${t("visit.obeyed_about")}</span></p>`}
+    </div>
+    <${SourceBar} kwh=${kwhOf(visit)} />
+    <section><h2>${t("visit.power")}</h2>
+      <${Chart} history=${history} decisions=${decisions} commands=${commands} from=${from} to=${to} at=${now()} /><${Totals} history=${history} /></section>
+    <section><h2>${t("timeline.title")}</h2><${Timeline} decisions=${decisions} commands=${commands} /></section>
+  </main>`;
+}
+
+const Back = () => html`<a class="back" href="#/visits"><${Icon} name="back" size="18" />${t("nav.visits")}</a>`;
+
+async function load(id) {
+  const path = `api/sessions/${encodeURIComponent(id)}`;
+  const [visit, { decisions }, { commands }] = await Promise.all([
+    call("GET", path), call("GET", `${path}/decisions`), call("GET", `${path}/commands`),
+  ]);
+  const from = Date.parse(visit.plugged_in_at) - 600_000;
+  const to = (visit.plugged_out_at ? Date.parse(visit.plugged_out_at) : now()) + 600_000;
+  const step = Math.max(60, Math.ceil((to - from) / 1000 / 300 / 60) * 60);
+  const span = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
+  const history = await call("GET", `api/history?${span}&step_s=${step}`);
+  return { visit, decisions, commands, history, from, to };
+}
+
+/** Today's history, decisions and commands; read again every minute and whenever a decision or a verdict is new. */
+export function useToday(state) {
+  const [today, setToday] = useState({ history: null, decisions: [], commands: [], from: 0, to: 1 });
+  const boxes = Object.values(state?.wallboxes ?? {});
+  const version = boxes.map((box) => `${box.decision?.time}${box.command?.id}${box.command?.outcome}${box.command?.final}`).join();
+  const [minute, setMinute] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => setMinute((n) => n + 1), 60_000);
+    return () => clearInterval(timer);
+  }, []);
+  useEffect(() => {
+    if (!state) return;
+    const timer = setTimeout(async () => {
+      const from = midnight(now());
+      const to = midnight(from + 36 * 3_600_000);
+      const span = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
+      const [history, { decisions }, { commands }] = await Promise.all([
+        call("GET", `api/history?${span}&step_s=300`), call("GET", `api/decisions?${span}`), call("GET", `api/commands?${span}`),
+      ]);
+      setToday({ history, decisions, commands, from, to });
+    }, today.history ? 1000 : 0);
+    return () => clearTimeout(timer);
+  }, [version, minute, !state]);
+  return today;
+}

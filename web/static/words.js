@@ -1,0 +1,103 @@
+// Everything that is said: the texts of one language, and how numbers, times and durations are written.
+
+import { live, now } from "./live.js";
+
+export const LANGUAGES = { en: "English", de: "Deutsch" };
+let texts = {};
+export let language = "en";
+
+export async function loadWords(wanted) {
+  const asked = wanted ?? localStorage.getItem("language") ?? navigator.language.slice(0, 2);
+  language = asked in LANGUAGES ? asked : "en";
+  texts = await (await fetch(`static/i18n/${language}.json`)).json();
+  document.documentElement.lang = language;
+}
+
+/** The text under this key, its {names} filled in. */
+export function t(key, values = {}) {
+  const text = texts[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "–");
+}
+
+export const has = (key) => key in texts;
+
+const number = (value, digits = 0) =>
+  new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+
+/** kW with one decimal from 1 kW on, else W rounded to 10. */
+export function power(watts) {
+  if (watts == null) return "–";
+  const size = Math.abs(watts);
+  if (size >= 995) return `${number(watts / 1000, 1)} kW`;
+  return `${number(Math.round(watts / 10) * 10 || 0)} W`;
+}
+
+export const energy = (kwh) => (kwh == null ? "–" : `${number(kwh, kwh < 100 ? 1 : 0)} kWh`);
+export const current = (amps) => (amps == null ? "–" : `${number(amps, amps % 1 ? 1 : 0)} A`);
+export const percent = (value) => (value == null ? "–" : `${number(value)} %`);
+export const wattHours = (wh) => number(Math.round(wh));
+export const plain = (value) => number(value, Number.isInteger(value) ? 0 : 1);
+
+export function money(amount) {
+  if (amount == null) return "–";
+  const currency = live.state?.site.currency ?? "EUR";
+  return new Intl.NumberFormat(language, { style: "currency", currency }).format(amount);
+}
+
+/** A duration in the largest fitting unit, with the next one where it helps. */
+export function duration(seconds) {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 100) return `${s} s`;
+  const minutes = Math.floor(s / 60);
+  if (minutes < 10 && s % 60) return `${minutes} min ${s % 60} s`;
+  if (minutes < 90) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
+  return t("days", { n: Math.floor(hours / 24) });
+}
+
+const zone = () => live.state?.site.timezone ?? undefined;
+const format = (moment, options) =>
+  new Intl.DateTimeFormat(language, { timeZone: zone(), hourCycle: "h23", ...options }).format(new Date(moment));
+
+export const clock = (moment) => format(moment, { hour: "2-digit", minute: "2-digit" });
+export const clockSeconds = (moment) => format(moment, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+export const weekday = (moment) => format(moment, { weekday: "short" });
+export const day = (moment) => format(moment, { weekday: "short", day: "numeric", month: "short" });
+const date = (moment) => format(moment, { year: "numeric", month: "2-digit", day: "2-digit" });
+
+/** A clock time; with its day when that is not today. */
+export function when(moment) {
+  const today = date(moment) === date(now());
+  return today ? clock(moment) : `${day(moment)} ${clock(moment)}`;
+}
+
+export const left = (moment) => duration((Date.parse(moment) - now()) / 1000);
+
+/** How far the site's wall clock is ahead of UTC at a moment, in ms. */
+function ahead(moment) {
+  const parts = new Intl.DateTimeFormat("en", {
+    timeZone: zone(), hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric",
+    hour: "numeric", minute: "numeric", second: "numeric",
+  }).formatToParts(new Date(moment));
+  const of = (type) => Number(parts.find((part) => part.type === type).value);
+  const wall = Date.UTC(of("year"), of("month") - 1, of("day"), of("hour"), of("minute"), of("second"));
+  return wall - Math.floor(moment / 1000) * 1000;
+}
+
+/** The last midnight of the site before a moment. */
+export function midnight(moment) {
+  const wall = moment + ahead(moment);
+  const start = wall - (wall % 86_400_000);
+  const guess = start - ahead(moment);
+  return start - ahead(guess); // the clocks may have changed since
+}
+
+/** The next moment at which the site's clock shows "07:00". */
+export function nextAt(time) {
+  const [hours, minutes] = time.split(":").map(Number);
+  const today = midnight(now());
+  const tomorrow = midnight(today + 36 * 3_600_000);
+  const since = (hours * 60 + minutes) * 60_000;
+  return today + since > now() ? today + since : tomorrow + since;
+}
