@@ -45,10 +45,13 @@ class ModbusSettings(Strict):
     device: str = "sunspec"
     """What it is: sunspec finds its way in any device that follows that standard."""
     host: str
+    """Its address in the house network."""
     port: Annotated[int, Field(ge=1, le=65535)] = 502
+    """Its TCP port."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     """The unit id: SolarEdge, Sungrow and Huawei 1, SMA 126, Kostal 71, a Fronius meter 200 or 240."""
     poll_s: Annotated[float, Field(ge=0.2, le=60)] = 1.0
+    """How often it is read."""
     timeout_s: Annotated[float, Field(ge=0.2, le=30)] = 3.0
     """How long an answer may take."""
     invert: bool = False

@@ -549,4 +549,5 @@ class WallboxSettings:
 class VerificationSettings:
     """What counts as proof that a wallbox obeyed."""
 
-    evidence: tuple[str, ...] = ("offered", "import")  # ("offered",) is the strict reading: only Current.Offered proves
+    evidence: tuple[Literal["offered", "import"], ...] = ("offered", "import")
+    """What proves that a current took effect; offered alone is the strict reading: only Current.Offered proves"""

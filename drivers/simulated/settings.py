@@ -11,6 +11,7 @@ class SimulatedBattery(Strict):
     """A home battery that holds the grid exchange at zero by itself."""
 
     capacity_wh: float = Field(default=10_000.0, gt=0)
+    """How much it holds when full."""
     max_w: float = Field(default=5_000.0, gt=0)
     """The most that it charges or discharges with."""
     soc_pct: float = Field(default=60.0, ge=0, le=100)
@@ -23,6 +24,7 @@ class SimulatedCar(Strict):
     """The car that is plugged in at a simulated wallbox."""
 
     capacity_kwh: float = Field(default=60.0, gt=0)
+    """How much its battery holds when full."""
     soc_pct: float = Field(default=35.0, ge=0, le=100)
     """How full it is at the start."""
     target_pct: float = Field(default=100.0, ge=0, le=100)
@@ -30,6 +32,7 @@ class SimulatedCar(Strict):
     phases: int = Field(default=3, ge=1, le=3)
     """How many phases its charger can use."""
     max_a: float = Field(default=16.0, ge=6, le=80)
+    """The most that its charger takes on each phase."""
     min_a: float = Field(default=6.0, ge=0, le=32)
     """Offered less than this, it draws nothing."""
     plugged: bool = True
@@ -48,6 +51,7 @@ class SimulateSettings(Strict):
     battery: SimulatedBattery | bool = False
     """A home battery: true for an ordinary one."""
     car: SimulatedCar = SimulatedCar()
+    """The car at the wallbox."""
     personality: dict[str, list[str]] = Field(default_factory=dict)
     """The quirks of each wallbox by its name in config.yaml; a wallbox that is not named is honest."""
     seed: int = 1

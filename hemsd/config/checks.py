@@ -10,6 +10,7 @@ import difflib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -41,6 +42,7 @@ def faults(config: Config, surroundings: Surroundings) -> Iterator[Fault]:
     yield from _devices(config, surroundings.folder)
     yield from _broker(config)
     yield from _fuse(config)
+    yield from _ages(config)
     yield from _charge_points(config)
     yield from _references(config)
     yield from _web(config, surroundings.has_password)
@@ -153,6 +155,16 @@ def _fuse(config: Config) -> Iterator[Fault]:
             f"{config.steering.failsafe_a:g} A is above the main fuse of {fuse_a:g} A",
             f"at most {fuse_a:g}",
         )
+
+
+def _ages(config: Config) -> Iterator[Fault]:
+    """A reading grows old in this order: not judged by, down to the minimum, pause."""
+    keys = ("stale_skip_s", "stale_step_s", "stale_stop_s")
+    ages_s = (config.steering.stale_skip_s, config.steering.stale_step_s, config.steering.stale_stop_s)
+    for (earlier, earlier_s), (later, later_s) in pairwise(zip(keys, ages_s, strict=True)):
+        if later_s < earlier_s:
+            wrong = f"{later_s:g} s is below {earlier} ({earlier_s:g} s)"
+            yield Fault((("steering", later), ("steering", earlier)), wrong, f"at least {earlier_s:g}")
 
 
 def _charge_points(config: Config) -> Iterator[Fault]:

@@ -22,13 +22,22 @@ from hemsd.config.models import Config
 from hemsd.config.words import TEXT_WANTED, Fault, Guide, fault, path_in_file, value_at
 
 
-def load(path: Path, environment: Mapping[str, str] = os.environ, *, password_comes: bool = False) -> Config:
+def load(
+    path: Path,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    password_comes: bool = False,
+    overrides: Iterable[str] = (),
+) -> Config:
     """The file as a Config, its paths absolute. Raises ConfigError with every problem of the file.
 
-    ``password_comes``: the page's password is just about to be set, so it is not missed.
+    ``password_comes``: the page's password is just about to be set, so it is not missed. ``overrides`` are settings
+    for this once, as ``steering.stop_budget_wh=60``.
     """
     path = path.absolute()
     source = read(_text(path), environment)
+    for override in overrides:
+        _override(source.values, path, override)
     source.values = _absolute_files(source.values, path.parent)
     found = {place: problem for place, problem in reversed(source.problems)}
     collector = _Collector(source, found)
@@ -41,6 +50,22 @@ def load(path: Path, environment: Mapping[str, str] = os.environ, *, password_co
     if found or config is None:
         raise ConfigError(path, tuple(sorted(found.values(), key=lambda problem: (problem.line, problem.path))))
     return config
+
+
+def _override(values: dict[str, Plain], path: Path, override: str) -> None:
+    """Puts KEY=VALUE where KEY's dots lead, before anything is checked, so that a wrong one is refused as in the file."""
+    dotted_key, given, text = override.partition("=")
+    keys = dotted_key.strip().split(".")
+    if not given or not all(keys):
+        raise ConfigError(path, (Problem(0, override, "is no setting", "write it as steering.stop_budget_wh=60"),))
+    holder: Plain = values
+    for key in keys[:-1]:
+        if not isinstance(holder, dict):
+            break
+        holder = holder.setdefault(key, {})
+    if not isinstance(holder, dict):
+        raise ConfigError(path, (Problem(0, dotted_key, "leads to nothing", "name a setting of config.yaml"),))
+    holder[keys[-1]] = read(f"value: {text}\n", {}).values.get("value")
 
 
 def json_schema() -> dict[str, Any]:

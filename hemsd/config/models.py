@@ -19,7 +19,7 @@ from drivers.mqtt import MqttBrokerSettings, MqttSettings, MqttSocSettings
 from drivers.ocpp16.settings import OcppServerSettings, OcppWallboxSettings
 from drivers.simulated.settings import SimulateSettings
 from drivers.tariffs.settings import TariffSection, TimeOfDay
-from hemsd.model import Role, SiteSettings, SteeringSettings, WallboxSettings
+from hemsd.model import Role, SiteSettings, SteeringSettings, VerificationSettings, WallboxSettings
 from web.settings import WebSettings
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
@@ -51,6 +51,10 @@ class VehicleSettings(Strict):
     """How many phases its charger uses"""
     max_a: Annotated[float, Field(ge=6, le=80)] = 16.0
     """The highest current per phase that its charger takes"""
+    min_a: Annotated[float, Field(ge=6, le=32)] | None = None
+    """The lowest current per phase that it charges with, where that is more than 6"""
+    never_pause: bool = False
+    """True for a car that does not wake up after a pause: it gets the minimum current instead"""
     soc: MqttSocSettings | None = None
     """Who tells its state of charge; left out: the wallbox, or the driver by hand"""
 
@@ -174,6 +178,8 @@ class Config(Strict):
     """What the household wants, by name"""
     steering: SteeringSettings = SteeringSettings()
     """How surplus becomes a charge"""
+    verification: VerificationSettings = VerificationSettings()
+    """What counts as proof that a wallbox obeyed"""
     tariff: TariffSection = TariffSection()
     """What electricity costs and brings"""
     ocpp: OcppServerSettings = OcppServerSettings()
@@ -228,15 +234,21 @@ def wallbox_settings(config: Config) -> tuple[WallboxSettings, ...]:
 
 
 def _with_vehicles(config: Config, name: str, box: OcppWallboxSettings) -> WallboxSettings:
-    """Which of several cars is plugged in is not known, so the tightest current of them counts."""
+    """Which of several cars is plugged in is not known, so each limit is the one that is right for all of them."""
     cars = [car for car in config.vehicles.values() if car.wallbox == name]
-    one_phase_only = bool(cars) and all(car.phases == 1 for car in cars)
+    phases = {car.phases for car in cars}
+    first, second, third = ("RST".index(letter) + 1 for letter in box.phase_rotation)
     return WallboxSettings(
         name=name,
-        phases="1" if one_phase_only and box.phases == "auto" else box.phases,
+        phases=box.phases,
         min_a=box.min_a,
         max_a=box.max_a,
         vehicle_max_a=min((car.max_a for car in cars), default=None),
+        vehicle_min_a=max((car.min_a for car in cars if car.min_a is not None), default=None),
+        vehicle_phases=phases.pop() if len(phases) == 1 else None,
+        rotation=(first, second, third),
+        own_phase_pause=box.own_phase_pause,
+        never_pause=any(car.never_pause for car in cars),
         mode=box.mode,
         steer=box.steer,
         priority=box.priority,

@@ -162,6 +162,11 @@ MISTAKES = [
         "4: steering.failsafe_a: 20 A is above the main fuse of 16 A; at most 16",
     ),
     (
+        "ages that do not rise",
+        "steering:\n  stale_step_s: 20",
+        "2: steering.stale_step_s: 20 s is below stale_skip_s (30 s); at least 30",
+    ),
+    (
         "lowest above highest",
         GARAGE + "    min_a: 20\n    max_a: 16",
         "4: wallboxes.garage.min_a: min_a (20) must not be above max_a (16); change one of them",

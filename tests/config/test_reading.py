@@ -114,25 +114,27 @@ def test_a_meter_is_what_its_name_or_its_role_says(read: Read) -> None:
     ]
 
 
-def test_the_cars_limits_are_combined_with_the_wallbox(read: Read) -> None:
+def test_the_limits_of_several_cars_are_combined_so_that_they_fit_each(read: Read) -> None:
     config = read(
         """
         wallboxes:
-          garage: {charge_point: a, max_a: 32, phases: auto}
-          yard: {charge_point: b, max_a: 16}
+          garage: {charge_point: a, max_a: 32, phases: auto, phase_rotation: STR}
+          yard: {charge_point: b, max_a: 16, own_phase_pause: false}
         vehicles:
-          small: {wallbox: garage, phases: 1, max_a: 10}
-          big: {wallbox: garage, phases: 3, max_a: 20}
+          small: {wallbox: garage, phases: 1, max_a: 10, never_pause: true}
+          big: {wallbox: garage, phases: 3, max_a: 20, min_a: 8}
         """
     )
     garage, yard = wallbox_settings(config)
-    assert (garage.name, garage.max_a, garage.vehicle_max_a, garage.phases) == ("garage", 32, 10, "auto")
-    assert (yard.vehicle_max_a, yard.phases) == (None, "auto")
+    assert (garage.name, garage.max_a, garage.vehicle_max_a, garage.vehicle_min_a) == ("garage", 32, 10, 8)
+    assert (garage.vehicle_phases, garage.never_pause) == (None, True)
+    assert (garage.rotation, garage.own_phase_pause) == ((2, 3, 1), True)
+    assert (yard.vehicle_max_a, yard.vehicle_phases, yard.phases, yard.own_phase_pause) == (None, None, "auto", False)
 
 
-def test_a_car_with_one_phase_leaves_nothing_to_switch(read: Read) -> None:
+def test_the_only_cars_phases_are_known(read: Read) -> None:
     config = read("wallboxes: {g: {charge_point: a}}\nvehicles: {c: {wallbox: g, phases: 1}}")
-    assert wallbox_settings(config)[0].phases == "1"
+    assert wallbox_settings(config)[0].vehicle_phases == 1
 
 
 def test_the_more_exact_day_wins() -> None:
