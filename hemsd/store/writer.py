@@ -92,15 +92,15 @@ class Writer:
         with self._wake:
             if not self._waiting:
                 self._oldest_s, self._oldest_real_s = self._clock.monotonic(), self._real.monotonic()
-                self._wake.notify()
+                self._wake.notify()  # from here on it looks at the clock
             if change.key is None:
                 self._waiting["", next(self._serial)] = change
             else:
                 self._waiting[change.key] = self._merged(change, self._waiting.get(change.key))
             if len(self._waiting) > MOST_WAITING:
                 self._forget_one()
-            if change.urgent and not self._hurry:
-                self._hurry = True
+            self._hurry = self._hurry or change.urgent
+            if self._due():
                 self._wake.notify()
 
     def settle(self) -> Future[None]:

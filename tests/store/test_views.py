@@ -127,7 +127,7 @@ async def test_filters_keep_what_they_say_bounds_included(
 ) -> None:
     await filled(store, visits(23))
     expected = [visit for visit in newest_first(visits(23)) if fits(visit)]
-    found = []
+    found: list[Visit] = []
     page = await store.views.visits(wanted, limit=2)
     found += page.visits
     while page.after:
