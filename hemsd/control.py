@@ -78,6 +78,8 @@ class Control:
     journal: Journal
     visits: Visits
     ticked: Callable[[Snapshot], None] = lambda _: None
+    judged: Callable[[Command], None] = lambda _: None  # hears of each verdict
+    identified: Callable[[str], None] = lambda _: None  # hears that a wallbox said who it is
     memory: Memory = field(default_factory=Memory)
     decisions: dict[str, Decision] = field(default_factory=dict)  # the newest of each wallbox
     orders: dict[str, Order] = field(default_factory=dict)
@@ -116,6 +118,7 @@ class Control:
                 self.visits.sampled(name, sample)
             case Booted():
                 self.trials.close(name, "The wallbox was restarted.")
+                self.identified(name)
             case TransactionStarted() | TransactionEnded():
                 self.trials.forget_car(name)
                 self.orders[name] = Order(failures=self.orders[name].failures, retry_s=self.orders[name].retry_s)
@@ -227,6 +230,7 @@ class Control:
                 order.limit_a, order.phases, order.since_s = order.before
                 log.warning("%s: %g A: %s (%s)", command.wallbox, command.amps, dispatch.status, dispatch.text)
         self.journal.record_command(command)
+        self.judged(command)
 
     def _judged(self, command: Command) -> None:
         order = self.orders.get(command.wallbox)
@@ -235,3 +239,4 @@ class Control:
         if command.outcome not in (Outcome.APPLIED, Outcome.UNVERIFIED):
             log.warning("%s did not obey %g A: %s", command.wallbox, command.amps, command.outcome)
         self.journal.record_command(command)
+        self.judged(command)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from hemsd.clock import Clock
 from hemsd.model import (
     Booted,
-    ConnectorStatus,
     LinkDown,
     LinkUp,
     Metered,
@@ -101,8 +100,15 @@ class Latest:
         soc_pct = sample.soc_pct if sample.soc_pct is not None else box.image.soc_pct
         box.image = replace(box.image, sample=sample, sample_interval_s=interval_s, soc_pct=soc_pct)
 
-    def status(self, wallbox: str) -> ConnectorStatus | None:
-        return self._boxes[wallbox].image.status
+    def identity(self, wallbox: str) -> str:
+        """Vendor, model and firmware: what is learned of a wallbox holds for its kind."""
+        image = self._boxes[wallbox].image
+        return f"{image.vendor}|{image.model}|{image.firmware}"
+
+    def replace_meters(self, roles: Mapping[str, Role]) -> None:
+        """Other meters from now on; what the old ones said is forgotten."""
+        self._roles = dict(roles)
+        self._readings.clear()
 
     def meter(self, name: str) -> Metered | None:
         """One meter as the page shows it."""

@@ -7,12 +7,17 @@ if": how the day would have gone with another budget, another fuse, another mode
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from drivers.simulated.day import Day
+from drivers.simulated.day import Day, load
 from drivers.simulated.physics import Battery, Car, Home, Station
 from hemsd.clock import ManualClock
+from hemsd.config import load as read_config
+from hemsd.config import named_meters, wallbox_settings
 from hemsd.control import Control, ControlSettings
 from hemsd.dispatch import Answered, Rested, nobody, nothing
 from hemsd.journal import MemoryJournal
@@ -207,3 +212,73 @@ def replay(day: Day, settings: ControlSettings, *, start_s: float = 0.0, battery
     scene = stage(day, settings, start_s=start_s, battery=battery)
     play(scene, day.length_s - start_s)
     return outcome(scene)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The command
+
+
+def main(file: Path, *, settings: Sequence[str], config: Path, as_json: bool) -> int:
+    """``hemsd replay``: plays the file and prints what would have happened."""
+    try:
+        day = load(str(file))
+    except ValueError as error:
+        print(f"hemsd: {error}", file=sys.stderr)
+        return 2
+    chosen = read_config(config, overrides=settings)
+    has_battery = any(meter.role is Role.BATTERY for meter in named_meters(chosen))
+    steered = ControlSettings(chosen.steering, chosen.site, wallbox_settings(chosen), chosen.verification)
+    played = replay(day, steered, battery=has_battery)
+    print(_as_json(played) if as_json else _as_text(day.name, played))
+    return 0
+
+
+def _as_text(name: str, played: Replayed) -> str:
+    share = played.solar_kwh / played.energy_kwh if played.energy_kwh else 0.0
+    lines = [
+        f"{name}, {played.hours:g} h:",
+        f"  {played.energy_kwh:.2f} kWh charged: {played.solar_kwh:.2f} from the sun ({share:.0%}), "
+        f"{played.battery_kwh:.2f} from the battery, {played.grid_kwh:.2f} from the grid",
+        f"  {played.starts} starts, {played.phase_switches} phase switches, {played.commands} commands",
+    ]
+    lines += [f"  {d.at:%H:%M:%S} {d.kind:5} {_offer(d):10} {d.reason}" for d in played.decisions if d.dispatched]
+    return "\n".join(lines)
+
+
+def _offer(decision: Decision) -> str:
+    return f"{decision.limit_a or 0:g} A" + (f" x {decision.phases}" if decision.limit_a and decision.phases else "")
+
+
+def _as_json(played: Replayed) -> str:
+    decisions = [
+        {
+            "time": decision.at.isoformat().replace("+00:00", "Z"),
+            "wallbox": decision.wallbox,
+            "kind": decision.kind,
+            "state": decision.state,
+            "rule": decision.rule,
+            "reason": decision.reason,
+            "limit_a": decision.limit_a,
+            "phases": decision.phases,
+            "target_w": decision.target_w,
+            "inputs": dict(decision.inputs),
+            "dispatched": decision.dispatched,
+            "ticks": decision.ticks,
+        }
+        for decision in played.decisions
+    ]
+    return json.dumps(
+        {
+            "hours": played.hours,
+            "energy_kwh": round(played.energy_kwh, 3),
+            "solar_kwh": played.solar_kwh,
+            "battery_kwh": played.battery_kwh,
+            "grid_kwh": played.grid_kwh,
+            "starts": played.starts,
+            "phase_switches": played.phase_switches,
+            "commands": played.commands,
+            "verdicts": dict(played.verdicts),
+            "decisions": decisions,
+        },
+        indent=2,
+    )

@@ -53,7 +53,7 @@ def load(
 
 
 def _override(values: dict[str, Plain], path: Path, override: str) -> None:
-    """Puts KEY=VALUE where KEY's dots lead, before anything is checked, so that a wrong one is refused as in the file."""
+    """Puts KEY=VALUE where KEY's dots lead, before the checks, so that a wrong one is refused as in the file."""
     dotted_key, given, text = override.partition("=")
     keys = dotted_key.strip().split(".")
     if not given or not all(keys):

@@ -1,0 +1,405 @@
+"""The composition root: every part is made here, given what it needs, and run in one task group.
+
+Core tasks (the tick, the couriers, the listeners) run bare: a bug there ends the process, and systemd starts a clean
+one. Device tasks run under ``keep``. A stop ends them in the order that leaves the wallboxes safe: the tick first,
+then the failsafe is written, then everything else.
+
+With ``simulate`` in config.yaml a simulated home is made as well, on real sockets; nothing else here knows of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter, ValidationError
+
+from drivers import modbus, mqtt
+from drivers.base import DeviceError, Driver, MeterSink
+from drivers.ocpp16.ladder import Memory as LadderMemory
+from drivers.ocpp16.server import CentralSystem
+from drivers.ocpp16.steering import Failsafe
+from drivers.simulated import day
+from drivers.simulated.home import SimulatedHome
+from drivers.simulated.settings import SimulateSettings
+from drivers.simulated.wallbox import WallboxSpec
+from hemsd import alerts
+from hemsd.archive import StoreArchive
+from hemsd.clock import Clock, FastClock, SystemClock
+from hemsd.config import Config, ConfigError, load, named_meters, wallbox_settings
+from hemsd.control import Control, ControlSettings
+from hemsd.dispatch import Dispatcher
+from hemsd.doors import HouseDoors
+from hemsd.house import Home, Obedience
+from hemsd.latest import Latest
+from hemsd.model import Command, MeterReading, Mode, Outcome, Snapshot, WallboxEvent, Wish
+from hemsd.password import PagePassword
+from hemsd.store.rows import StoreError
+from hemsd.store.store import Store
+from hemsd.supervise import Health, Systemd, keep
+from hemsd.visits import Car, Visits
+from rules.verify import Witness
+from web.models import SimulationPage
+from web.server import WebServer, application
+
+log = logging.getLogger(__name__)
+
+RELEASE_S = 8.0  # to write the failsafe to every wallbox on a clean stop
+KEPT_OUTCOMES = 10
+MODE_FACT = "mode."
+LADDER_FACT = "ladder."
+WITNESS_FACT = "witness."
+
+_LADDER = TypeAdapter(LadderMemory)
+_WITNESS = TypeAdapter(Witness)
+
+
+def run(config_path: Path) -> int:
+    """Runs the daemon until a signal ends it. Raises ConfigError; gives the exit status."""
+    config = load(config_path)
+    try:
+        asyncio.run(_run(config_path, config))
+    except StoreError as error:
+        log.error("%s", error)
+        return 1
+    except ExceptionGroup as errors:
+        expected = errors.subgroup((OSError, DeviceError))
+        if expected is None or len(expected.exceptions) < len(errors.exceptions):
+            raise
+        for each in expected.exceptions:
+            log.error("%s", each)
+        return 1
+    return 0
+
+
+async def _run(config_path: Path, config: Config) -> None:
+    clock = await clock_for(config)
+    async with await Daemon.make(config, clock) as daemon:
+        await daemon.run(config_path)
+
+
+async def clock_for(config: Config) -> Clock:
+    """The machine's clock, or the simulated home's: today, at the recorded day's own time, never before the records."""
+    simulate = config.simulate
+    if simulate is None:
+        return SystemClock()
+    zone = ZoneInfo(config.site.timezone)
+    recording = day.load(simulate.day)
+    start_at = recording.moment(simulate.start_s, zone, on=datetime.now(zone).date())
+    newest_at = await _newest_record(config)
+    while newest_at is not None and start_at <= newest_at:
+        start_at += timedelta(days=1)
+    return FastClock(start_at.astimezone(UTC), simulate.speed)
+
+
+async def _newest_record(config: Config) -> datetime | None:
+    if not config.storage.path.exists():
+        return None
+    store = await Store.open(config.storage.path, SystemClock())
+    try:
+        return await store.views.newest_at()
+    finally:
+        await store.close()
+
+
+def control_settings(config: Config) -> ControlSettings:
+    """What the rules and Control need of config.yaml."""
+    return ControlSettings(config.steering, config.site, wallbox_settings(config), config.verification)
+
+
+@dataclass(slots=True)
+class Daemon:
+    """All parts of a running hemsd."""
+
+    config: Config
+    clock: Clock
+    store: Store
+    latest: Latest
+    control: Control
+    central: CentralSystem
+    dispatchers: Mapping[str, Dispatcher]
+    house: Home
+    web: WebServer
+    health: Health
+    systemd: Systemd
+    alerts: alerts.Alerts
+    simulated: SimulatedHome | None
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    snapshots: list[Snapshot] | None = None  # a test may keep what each tick saw
+    _meters: list[asyncio.Task[None]] = field(default_factory=list)
+    _outcomes: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
+    _strangers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    async def make(cls, config: Config, clock: Clock, *, store: Store | None = None) -> Daemon:
+        """Opens the store and puts the parts together; nothing runs yet."""
+        store = store or await Store.open(config.storage.path, clock)
+        health, found = Health(), alerts.Alerts()
+        settings = control_settings(config)
+        names = tuple(config.wallboxes)
+        latest = Latest(clock, {meter.name: meter.role for meter in named_meters(config)}, names)
+        sinks = _Sinks()
+        central = CentralSystem(
+            config.ocpp,
+            config.wallboxes,
+            Failsafe(config.steering.failsafe_a, config.steering.failsafe_after_s),
+            store,
+            clock,
+            sinks.event,
+            memories=_ladders(store),
+            remember=lambda memory: store.save_fact(LADDER_FACT + memory.key, _LADDER.dump_python(memory, mode="json")),
+        )
+        dispatchers = {name: Dispatcher(wallbox, clock) for name, wallbox in central.wallboxes.items()}
+        visits = Visits(store, _cars(config))
+        visits.adopt(await store.views.running_visits())
+        control = Control(
+            clock=clock, latest=latest, couriers=dispatchers, settings=settings, journal=store, visits=visits
+        )
+        house = Home(
+            clock=clock,
+            latest=latest,
+            control=control,
+            alerts=found,
+            vehicle_of={car.wallbox: name for name, car in config.vehicles.items()},
+            simulation=SimulationPage(speed=config.simulate.speed, day=config.simulate.day)
+            if config.simulate
+            else None,
+            chose_mode=lambda wallbox, mode: store.save_fact(MODE_FACT + wallbox, mode.value),
+        )
+        archive = StoreArchive(store, names, tuple(config.vehicles), tuple(config.policies))
+        doors = HouseDoors(PagePassword(config.web, config.storage.password_hash_file))
+        server = WebServer(config.web, application(house, archive, doors, allowed_hosts=config.web.allowed_hosts))
+        daemon = cls(
+            config=config,
+            clock=clock,
+            store=store,
+            latest=latest,
+            control=control,
+            central=central,
+            dispatchers=dispatchers,
+            house=house,
+            web=server,
+            health=health,
+            systemd=Systemd(),
+            alerts=found,
+            simulated=_simulated(config.simulate, config, clock),
+        )
+        sinks.daemon = daemon
+        daemon._recall()
+        return daemon
+
+    async def __aenter__(self) -> Daemon:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.store.close()
+
+    # --- running
+
+    async def run(self, config_path: Path | None = None) -> None:
+        """Until ``stopping`` is set; the wallboxes are at their failsafe when it returns."""
+        async with asyncio.TaskGroup() as group:
+            tasks: list[asyncio.Task[None]] = []
+
+            def start(name: str, work: Coroutine[object, object, None]) -> None:
+                tasks.append(group.create_task(work, name=name))
+
+            start("central", self.central.run())
+            if self.simulated is not None:
+                await self.simulated.start()
+                start("simulated", self.simulated.run())
+                await self.central.listening()
+                self.simulated.connect_wallboxes(f"ws://127.0.0.1:{self.central.port}")
+            for name, dispatcher in self.dispatchers.items():
+                start(f"courier {name}", dispatcher.run())
+            self._start_meters(group)
+            start("web", self.web.run())
+            await self.web.listening.wait()
+            ticking = group.create_task(self.control.run(), name="control")
+            self._listen_to_signals(group, config_path)
+            self.systemd.ready()
+            log.info("hemsd is running")
+            await self.stopping.wait()
+            log.info("Stopping: the wallboxes go to %g A", self.config.steering.failsafe_a)
+            self.systemd.stopping()
+            ticking.cancel()
+            await self._release()
+            for task in (*tasks, *self._meters):
+                task.cancel()
+
+    async def _release(self) -> None:
+        try:
+            async with asyncio.timeout(RELEASE_S):
+                await self.central.close(self.config.steering.failsafe_a)
+        except TimeoutError:
+            log.warning("Not every wallbox took the failsafe in time; it falls back to it by itself")
+
+    def _start_meters(self, group: asyncio.TaskGroup) -> None:
+        for driver in _drivers(self.config, self.clock, self._metered):
+            name = f"meter {driver.name}"
+            self._meters.append(group.create_task(keep(driver.name, driver.run, self.health), name=name))
+
+    def _listen_to_signals(self, group: asyncio.TaskGroup, config_path: Path | None) -> None:
+        loop = asyncio.get_running_loop()
+        if config_path is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self.reload, config_path, group)
+
+    # --- sinks
+
+    def _metered(self, meter: str, reading: MeterReading) -> None:
+        if self.health.troubles.get(meter):
+            self.health.say(meter, None)
+        self.latest.put(meter, reading)
+
+    def notice(self, event: WallboxEvent) -> None:
+        """What happened at a wallbox, or who knocked in vain."""
+        self.control.notice(event)
+        self.house.changes.bump()
+
+    def judged(self, command: Command) -> None:
+        """A verdict: the wallbox's driver learns from it, and so do the alerts."""
+        if not command.final:
+            return
+        name = command.wallbox
+        self._outcomes[name] = (*self._outcomes.get(name, ()), command.outcome)[-KEPT_OUTCOMES:]
+        self.house.obedience.setdefault(name, Obedience()).count(command)
+        self.central.wallboxes[name].verdict(command.outcome)
+        witness = self.control.trials.witnesses.get(name)
+        if witness is not None:
+            key = WITNESS_FACT + self.latest.identity(name)
+            self.store.save_fact(key, _WITNESS.dump_python(witness, mode="json"))
+
+    def ticked(self, snapshot: Snapshot) -> None:
+        """After each tick: the watchdog, the alerts, the open pages."""
+        self.systemd.alive()
+        if self.snapshots is not None:
+            self.snapshots.append(snapshot)
+        found = [*alerts.of_meters(snapshot, self.config.steering, self.health.troubles)]
+        for image in snapshot.wallboxes:
+            found.extend(alerts.of_wallbox(image, self._outcomes.get(image.name, ())))
+        if self.store.trouble:
+            found.append(("store", self.store.trouble, "Charging goes on; check the memory card."))
+        self.alerts.update(found, snapshot.at)
+        self.house.changes.bump()
+
+    # --- what outlives a restart
+
+    def _recall(self) -> None:
+        """Chosen modes and what was learned of the wallboxes."""
+        self.control.ticked = self.ticked
+        self.control.judged = self.judged
+        self.control.identified = self.identified
+        for key, value in self.store.facts().items():
+            if key.startswith(MODE_FACT) and key.removeprefix(MODE_FACT) in self.config.wallboxes:
+                self.control.wish(Wish(key.removeprefix(MODE_FACT), mode=Mode(str(value))))
+
+    def identified(self, wallbox: str) -> None:
+        """A wallbox said who it is: what was learned of its kind counts again."""
+        stored = self.store.facts().get(WITNESS_FACT + self.latest.identity(wallbox))
+        self.control.trials.witnesses[wallbox] = _WITNESS.validate_python(stored) if stored else Witness()
+
+    # --- reload
+
+    def reload(self, config_path: Path, group: asyncio.TaskGroup) -> None:
+        """Takes the changed file over between two ticks, or refuses it whole."""
+        self.systemd.reloading()
+        try:
+            config = load(config_path)
+        except ConfigError as error:
+            for problem in error.problems:
+                log.error("%s", problem)
+            log.error("The changed %s was not taken over; the old settings stay", config_path)
+        else:
+            self._take_over(config, group)
+        self.systemd.ready()
+
+    def _take_over(self, config: Config, group: asyncio.TaskGroup) -> None:
+        kept = [name for name in ("ocpp", "web", "storage", "simulate", "mqtt") if _differs(self.config, config, name)]
+        if set(config.wallboxes) != set(self.config.wallboxes):
+            kept.append("wallboxes")
+            config = config.model_copy(update={"wallboxes": self.config.wallboxes, "vehicles": self.config.vehicles})
+        meters_changed = _differs(self.config, config, "meters")
+        self.config = config
+        self.control.apply(control_settings(config))
+        if meters_changed:
+            for task in self._meters:
+                task.cancel()
+            self._meters.clear()
+            self.health.troubles.clear()
+            self.latest.replace_meters({meter.name: meter.role for meter in named_meters(config)})
+            self._start_meters(group)
+        log.info("The changed settings are in force")
+        if kept:
+            log.warning("Changes to %s take effect at the next restart", ", ".join(kept))
+
+
+class _Sinks:
+    """Where the central system's events go; it is made before the daemon that takes them."""
+
+    daemon: Daemon
+
+    def event(self, event: WallboxEvent) -> None:
+        self.daemon.notice(event)
+
+
+def _differs(before: Config, after: Config, section: str) -> bool:
+    return bool(getattr(before, section) != getattr(after, section))
+
+
+def _drivers(config: Config, clock: Clock, sink: MeterSink) -> list[Driver]:
+    """The drivers of every meter in config.yaml."""
+    over_modbus = {}
+    over_mqtt = {}
+    for meter in named_meters(config):
+        match meter.settings:
+            case modbus.ModbusSettings() as settings:
+                over_modbus[meter.name] = (meter.role, settings)
+            case mqtt.MqttSettings() as settings:
+                over_mqtt[meter.name] = (meter.role, settings)
+    drivers = modbus.build(over_modbus, clock, sink)
+    if over_mqtt:
+        drivers.extend(mqtt.build(over_mqtt, config.mqtt or mqtt.MqttBrokerSettings(), clock, sink))
+    return drivers
+
+
+def _cars(config: Config) -> dict[str, Car]:
+    vehicle_of = {car.wallbox: name for name, car in config.vehicles.items()}
+    return {name: Car(vehicle_of.get(name), managed=box.steer) for name, box in config.wallboxes.items()}
+
+
+def _ladders(store: Store) -> dict[str, LadderMemory]:
+    """What was learned of each vendor, model and firmware; a note of an older hemsd that no longer fits is dropped."""
+    found = {}
+    for key, value in store.facts().items():
+        if key.startswith(LADDER_FACT):
+            try:
+                found[key.removeprefix(LADDER_FACT)] = _LADDER.validate_python(value)
+            except ValidationError:
+                log.info("What was learned of %s is learned anew", key.removeprefix(LADDER_FACT))
+    return found
+
+
+def _simulated(settings: SimulateSettings | None, config: Config, clock: Clock) -> SimulatedHome | None:
+    if settings is None:
+        return None
+    specs = [
+        WallboxSpec(
+            name=name,
+            charge_point=box.charge_point,
+            password=box.secret(),
+            phases=box.phases,
+            max_a=box.max_a,
+            personality=tuple(settings.personality.get(name, ("honest",))),
+        )
+        for name, box in config.wallboxes.items()
+    ]
+    return SimulatedHome(settings, clock, specs, voltage_v=config.site.voltage_v)

@@ -1,0 +1,87 @@
+"""The past, as the page asks for it: the store's views, made fresh enough to be looked at.
+
+Decisions and readings wait up to a minute in memory before they are written (the memory card wears). Somebody who
+looks at a running visit wants to see the newest ones, so a question hastens the writing, at most every ``FRESH_S``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from hemsd.model import Command, Decision, SiteMinute, Visit
+from hemsd.store.queries import place, visit_page
+from hemsd.store.rows import Identities as StoredIdentities
+from hemsd.store.rows import VisitFilter
+from hemsd.store.store import Store
+from web.house import Identities, Reading, VisitStory
+
+FRESH_S = 10.0
+
+
+class StoreArchive:
+    """Satisfies ``web.house.Archive``."""
+
+    def __init__(
+        self, store: Store, wallboxes: Sequence[str], vehicles: Sequence[str], policies: Sequence[str]
+    ) -> None:
+        self._store = store
+        self._names = (tuple(wallboxes), tuple(vehicles), tuple(policies))
+        self._settled_s = float("-inf")  # real time: people look in real time, however fast the home lives
+
+    async def _fresh(self) -> Store:
+        now_s = time.monotonic()
+        if now_s - self._settled_s >= FRESH_S and self._store.trouble is None:
+            self._settled_s = now_s
+            await self._store.settle()
+        return self._store
+
+    async def visits(
+        self, *, from_at: datetime | None, to_at: datetime | None, limit: int, after: str | None
+    ) -> Sequence[VisitStory]:
+        store = await self._fresh()
+        seen: Visit | None = None
+        if after is not None and (seen := await store.views.visit(after)) is None:
+            return ()
+        wanted = VisitFilter(plugged_in_from_at=from_at, plugged_in_to_at=to_at)
+        last = place(seen) if seen else None
+        found, _, _ = await store.views.ask(lambda db: visit_page(db, wanted, limit, last, None))
+        return tuple(VisitStory(visit) for visit in found)
+
+    async def visit(self, visit_id: str) -> VisitStory | None:
+        visit = await (await self._fresh()).views.visit(visit_id)
+        return VisitStory(visit) if visit else None
+
+    async def decisions(self, visit_id: str) -> Sequence[Decision]:
+        return await (await self._fresh()).views.decisions(visit_id)
+
+    async def commands(self, visit_id: str) -> Sequence[Command]:
+        return await (await self._fresh()).views.commands(visit_id)
+
+    async def readings(self, visit_id: str) -> Sequence[Reading]:
+        found = await (await self._fresh()).views.readings(visit_id)
+        return tuple(
+            Reading(row.at, row.power_w, row.offered_a, row.currents_a, row.energy_wh, row.soc_pct) for row in found
+        )
+
+    async def decisions_between(self, from_at: datetime, to_at: datetime) -> Sequence[Decision]:
+        return await (await self._fresh()).views.decisions_between(from_at, to_at)
+
+    async def commands_between(self, from_at: datetime, to_at: datetime) -> Sequence[Command]:
+        return await (await self._fresh()).views.commands_between(from_at, to_at)
+
+    async def history(self, from_at: datetime, to_at: datetime, step_s: int) -> Sequence[SiteMinute]:
+        points = await (await self._fresh()).views.history(from_at, to_at, step_s)
+        return tuple(
+            SiteMinute(
+                point.at, point.grid_w, point.pv_w, point.battery_w, point.soc_pct, point.house_w, dict(point.cars_w)
+            )
+            for point in points
+        )
+
+    async def identities(self) -> Identities:
+        made: StoredIdentities = self._store.identities(*self._names)
+        return Identities(
+            made.org_id, made.user_id, made.location_id, dict(made.wallboxes), dict(made.vehicles), dict(made.policies)
+        )

@@ -1,0 +1,212 @@
+"""The present, as the page shows it: what Control, Latest and the running visits know, put together into one object.
+
+Nothing here decides or computes a charge; it only says what the parts already know, in the words of the local API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import hemsd
+from hemsd.alerts import Alerts
+from hemsd.clock import Clock
+from hemsd.control import Control
+from hemsd.latest import Latest
+from hemsd.model import Command, Mode, Outcome, Snapshot, SteeringState, WallboxImage, WallboxSettings, Wish
+from rules.charge import BoxMemory
+from web.changes import Changes
+from web.models import (
+    AlertPage,
+    BudgetPage,
+    CountdownPage,
+    MeterPage,
+    PowerMixPage,
+    SimulationPage,
+    SitePage,
+    StatePage,
+    WallboxPage,
+)
+from web.pages import command_page, decision_page
+
+LATE_TICKS = 4.0
+STALE_SAMPLES = 3.0
+
+
+@dataclass(slots=True)
+class Obedience:
+    """How many of a wallbox's commands were obeyed since the daemon started."""
+
+    obeyed: int = 0
+    judged: int = 0
+
+    def count(self, command: Command) -> None:
+        if command.final and command.outcome is not Outcome.UNVERIFIED:
+            self.judged += 1
+            self.obeyed += command.outcome is Outcome.APPLIED
+
+
+@dataclass(slots=True)
+class Home:
+    """Satisfies ``web.house.House``."""
+
+    clock: Clock
+    latest: Latest
+    control: Control
+    alerts: Alerts
+    vehicle_of: Mapping[str, str]  # by wallbox
+    simulation: SimulationPage | None = None
+    soc_told: Callable[[str, float], None] = lambda _vehicle, _soc_pct: None
+    chose_mode: Callable[[str, Mode], None] = lambda _wallbox, _mode: None
+    obedience: dict[str, Obedience] = field(default_factory=dict)
+    changes: Changes = field(default_factory=Changes)
+
+    @property
+    def wallboxes(self) -> Sequence[str]:
+        return [box.name for box in self.control.settings.boxes]
+
+    @property
+    def vehicles(self) -> Sequence[str]:
+        return list(self.vehicle_of.values())
+
+    def wish(self, wish: Wish) -> None:
+        """Into the next tick; a chosen mode outlives a restart."""
+        self.control.wish(wish)
+        if wish.mode is not None:
+            self.chose_mode(wish.wallbox, wish.mode)
+
+    def told_soc(self, vehicle: str, soc_pct: float) -> None:
+        self.soc_told(vehicle, soc_pct)
+        self.changes.bump()
+
+    def tick_age_s(self) -> float | None:
+        last_s = self.control.last_tick_s
+        return None if last_s is None else self.clock.monotonic() - last_s
+
+    def ticking(self) -> bool:
+        age_s = self.tick_age_s()
+        return age_s is not None and age_s < LATE_TICKS * self.control.settings.steering.tick_s + 10.0
+
+    # --- the page
+
+    def state(self) -> StatePage:
+        snapshot = self.latest.freeze()
+        site = self.control.settings.site
+        return StatePage(
+            time=snapshot.at,
+            version=hemsd.__version__,
+            site=SitePage(name=site.name, fuse_a=site.main_fuse_a, timezone=site.timezone),
+            meters={name: self._meter(name) for name in self.latest.meters},
+            wallboxes={
+                box.name: self._wallbox(box, image)
+                for box in self.control.settings.boxes
+                for image in snapshot.wallboxes
+                if image.name == box.name
+            },
+            alerts=[
+                AlertPage(key=alert.key, since=alert.since_at, text=alert.text, remedy=alert.remedy)
+                for alert in self.alerts.standing
+            ],
+            house_w=_house_w(snapshot),
+            simulate=self.simulation,
+        )
+
+    def _meter(self, name: str) -> MeterPage:
+        metered = self.latest.meter(name)
+        limit_s = self.control.settings.steering.stale_skip_s
+        if metered is None:
+            return MeterPage(power_w=None, age_s=None, ok=False)
+        reading = metered.reading
+        return MeterPage(
+            power_w=reading.power_w,
+            age_s=round(metered.age_s, 1),
+            ok=reading.power_w is not None and metered.age_s <= limit_s,
+            soc_pct=reading.soc_pct,
+            doubts=list(reading.doubts),
+        )
+
+    def _wallbox(self, box: WallboxSettings, image: WallboxImage) -> WallboxPage:
+        memory = self.control.memory.boxes.get(box.name, BoxMemory())
+        order = self.control.orders[box.name]
+        decision = self.control.decisions.get(box.name)
+        obedience = self.obedience.get(box.name, Obedience())
+        sources = self.control.visits.sources.get(box.name)
+        running = self.control.visits.running.get(box.name)
+        visit = running.visit if running else None
+        sample = image.sample
+        return WallboxPage(
+            connected=image.connected,
+            plugged=image.plugged,
+            charging=image.plugged and (sample.power_w or 0.0) > 100.0 if sample else False,
+            transaction_id=image.transaction_id,
+            mode=memory.mode or box.mode,
+            state=memory.state,
+            limit_a=order.limit_a,
+            phases=order.phases or (sample.active_phases if sample else None) or None,
+            offered_a=sample.offered_a if sample else None,
+            power_w=sample.power_w if sample else None,
+            session_kwh=_kwh(visit.energy_wh) if visit else None,
+            session_solar_kwh=_kwh(visit.solar_wh) if visit else None,
+            session_battery_kwh=_kwh(visit.battery_wh) if visit else None,
+            session_grid_kwh=_kwh(visit.grid_wh) if visit else None,
+            session_id=visit.id if visit else None,
+            plugged_in_at=visit.plugged_in_at if visit else None,
+            decision=decision_page(decision) if decision else None,
+            command=command_page(order.command) if order.command else None,
+            link_since=self.clock.utc() - timedelta(seconds=image.link_age_s),
+            status=image.status,
+            error_code=image.error_code,
+            vendor=image.vendor,
+            model=image.model,
+            firmware=image.firmware,
+            steer=box.steer,
+            controllable=image.controllable,
+            min_a=box.min_a,
+            max_a=box.max_a,
+            sample_age_s=round(image.sample_age_s, 1) if image.sample_age_s is not None else None,
+            mix=PowerMixPage(solar_w=sources.solar_w, battery_w=sources.battery_w, grid_w=sources.grid_w)
+            if sources
+            else None,
+            budgets=self._budgets(memory),
+            countdowns=self._countdowns(memory),
+            vehicle=self.vehicle_of.get(box.name),
+            soc_pct=image.soc_pct,
+            boost=memory.boost,
+            obeyed=obedience.obeyed,
+            judged=obedience.judged,
+        )
+
+    def _budgets(self, memory: BoxMemory) -> BudgetPage:
+        steering = self.control.settings.steering
+        return BudgetPage(
+            start_used_wh=round(memory.given_wh, 1),
+            start_wh=steering.start_budget_wh,
+            stop_used_wh=round(memory.bought_wh, 1),
+            stop_wh=steering.stop_budget_wh,
+        )
+
+    def _countdowns(self, memory: BoxMemory) -> list[CountdownPage]:
+        steering = self.control.settings.steering
+        lasts_s = {
+            SteeringState.COMMITMENT: ("minimum_run", steering.min_run_s),
+            SteeringState.COOLDOWN: ("minimum_pause", steering.min_pause_s),
+        }.get(memory.state)
+        if lasts_s is None:
+            return []
+        what, seconds = lasts_s
+        left_s = memory.since_s + seconds - self.clock.monotonic()
+        return [CountdownPage(what=what, ends_at=self.clock.utc() + timedelta(seconds=left_s))] if left_s > 0 else []
+
+
+def _kwh(energy_wh: float) -> float:
+    return round(energy_wh / 1000, 3)
+
+
+def _house_w(snapshot: Snapshot) -> float | None:
+    """What the house uses without the cars; not known without a grid reading."""
+    if snapshot.grid is None or snapshot.grid.power_w is None:
+        return None
+    others_w = sum(metered.power_w or 0.0 for metered in (snapshot.pv, snapshot.battery) if metered)
+    cars_w = sum(image.power_w or 0.0 for image in snapshot.wallboxes)
+    return max(0.0, snapshot.grid.power_w + others_w - cars_w)
