@@ -1,0 +1,91 @@
+"""What config.yaml says of the MQTT broker and of what is read from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from drivers.base import DeviceError, Strict
+from drivers.mqtt_payload import path
+from hemsd.model import Role
+
+
+def _checked(text: str) -> str:
+    path(text)
+    return text
+
+
+JsonPath = Annotated[str, AfterValidator(_checked)]
+Topic = Annotated[str, Field(min_length=1, max_length=65535)]
+
+
+class MqttSettings(Strict):
+    """A meter that somebody publishes on the MQTT broker of ``mqtt``."""
+
+    driver: Literal["mqtt"]
+    topic: Topic
+    power: JsonPath | None = None
+    """Where in the JSON payload the power stands, like $.power; left out, the whole payload is the number."""
+    soc: JsonPath | None = None
+    """Where a battery's state of charge in percent stands, like $.soc. Alone, without power, it is all that is read."""
+    scale: float = 1.0
+    """Power is multiplied by this: 1000 for a source in kilowatts."""
+    offset: float = 0.0
+    """Added to the power, in watts, after scale."""
+    invert: bool = False
+    """Turns the sign of the power: hemsd counts import and discharge as positive."""
+    max_age_s: Annotated[float, Field(gt=0, le=3600)] | None = None
+    """For a publisher that is silent while a value stands: for so long the last value counts as said again."""
+    role: Role | None = None
+    """What it measures; left out, the meter's name says it."""
+
+
+class MqttSocSettings(Strict):
+    """A car's state of charge that somebody publishes."""
+
+    driver: Literal["mqtt"]
+    topic: Topic
+    soc: JsonPath | None = None
+    """Where in the JSON payload the percentage stands, like $.soc; left out, the whole payload is the number."""
+    scale: float = 1.0
+    """Multiplies the number: 100 for a source that says 0.55 for 55 %."""
+
+
+class MqttBrokerSettings(Strict):
+    """The MQTT broker of the house."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    user: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    tls: bool = False
+    """Encrypted; the broker's certificate is checked."""
+    ca_file: Path | None = None
+    """The authority that signed the broker's certificate, where the system does not know it."""
+    cert_file: Path | None = None
+    """hemsd's own certificate, where the broker asks for one."""
+    key_file: Path | None = None
+    homeassistant: bool = False
+    """Shows hemsd's devices in Home Assistant by themselves."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.password and self.password_file:
+            raise ValueError("give password or password_file, not both")
+        if (self.password or self.password_file) and not self.user:
+            raise ValueError("a password needs a user")
+        if (self.ca_file or self.cert_file or self.key_file) and not self.tls:
+            raise ValueError("certificates need tls: true")
+        return self
+
+    def secret(self) -> str | None:
+        """The password, from wherever it is. Raises DeviceError when its file can't be read."""
+        if self.password_file is None:
+            return self.password.get_secret_value() if self.password else None
+        try:
+            return self.password_file.read_text().strip()
+        except OSError as error:
+            raise DeviceError(f"the password of the MQTT broker can't be read: {error}") from error
