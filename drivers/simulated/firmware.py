@@ -70,7 +70,7 @@ class Firmware:
         self.booted = not personality.boots  # the central system accepted the BootNotification
         self.reboot_wanted = False
         self.operative = True
-        self.told_status = ConnectorStatus.UNAVAILABLE
+        self.told_status: ConnectorStatus | None = None
         self.stale_id: int | None = None
         self.outbox: deque[Message] = deque()
         self._asked: _Asked | None = None
@@ -268,7 +268,7 @@ class Firmware:
         """After a reboot: what was in memory only is forgotten."""
         self.reboot_wanted = self._told_once = False
         self.booted = not self.personality.boots
-        self.told_status = ConnectorStatus.UNAVAILABLE
+        self.told_status = None
         self._finished = False
         self._plugged_s = self.clock.monotonic() if self.station.car else None
         if self.personality.reboots_on_many_measurands:

@@ -148,9 +148,10 @@ class SimulatedHome:
                 wallbox.tick()
 
     async def _live(self) -> None:
+        pause_s = max(STEP_S, LEAST_PAUSE_S * self.settings.speed)
         while True:
             self.advance()
-            await asyncio.gather(self._clock.sleep(STEP_S), asyncio.sleep(LEAST_PAUSE_S))
+            await self._clock.sleep(pause_s)
 
     def _where(self) -> asyncio.Future[str]:
         if self._url is None:

@@ -89,8 +89,8 @@ class Station:
         return sum(self.powers_w)
 
     def advance(self, dt_s: float) -> None:
-        self._apply(dt_s)
         self._dead_s = max(0.0, self._dead_s - dt_s)
+        self._apply(dt_s)
         closed = self.enabled and self._dead_s == 0
         self.offered_a = self._pilot_a() if closed else 0.0
         self._draw(dt_s)
