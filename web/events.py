@@ -14,6 +14,7 @@ import asyncio
 from aiohttp import web
 
 from web.house import House
+from web.routes import Refused
 
 REST_S = 0.25
 ALIVE_S = 10.0
@@ -30,7 +31,7 @@ class EventStreams:
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         if len(self._open) >= MAX_STREAMS:
-            return web.Response(status=503, headers={"Retry-After": "10"}, text="too many open event streams")
+            raise Refused(503, "too many open event streams; close some tabs")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
         task = asyncio.current_task()

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from hemsd.model import DecisionKind, DispatchStatus, Mode, Outcome, SteeringState
+from hemsd.model import DecisionKind, DispatchStatus, Mode, Outcome, Role, SteeringState
 
 
 def _utc_text(moment: datetime) -> str:
@@ -44,6 +44,8 @@ class MeterPage(Page):
     age_s: float | None
     """None: it never said anything"""
     ok: bool
+    role: Role | None = None
+    """None: what it is named after"""
     soc_pct: float | None = None
     doubts: list[str] = []
     """Why values are withheld, for people"""

@@ -84,7 +84,7 @@ class PastApi:
         limit = _whole(request, "limit", 50, least=1, most=MAX_VISITS)
         from_at, to_at = _moment(request, "from"), _moment(request, "to")
         stories = await self.archive.visits(
-            from_at=from_at, to_at=to_at, limit=limit + 1, after=request.query.get("after")
+            from_at=from_at, to_at=to_at, limit=limit + 1, after=request.query.get("after") or None
         )
         shown = stories[:limit]
         more = len(stories) > limit

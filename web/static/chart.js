@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-sta
 import { told } from "./sentence.js";
 import { Verdict, decisionIcon, intent, isBad } from "./verdict.js";
 import { Icon } from "./icons.js";
-import { clock, energy, power, t } from "./words.js";
+import { clock, energy, t, tickPower } from "./words.js";
 
 const HEIGHT = 220;
 const PAD = { top: 10, right: 2, bottom: 20, left: 2 };
@@ -54,6 +54,25 @@ function layers(row, rows, x, y, sign, already = () => 0) {
   });
 }
 
+/** Where an area is thick enough over some width to carry its own name. */
+function labels(points, rows, x, y) {
+  if (points.length < 2) return [];
+  const step = x(Date.parse(points[1].time)) - x(Date.parse(points[0].time));
+  return rows.flatMap(([key, kind], index) => {
+    const around = Math.ceil((t(`sink.${kind}`).length * 3.5 + 4) / step);
+    let best = { thick: 20 };
+    for (let n = around; n < points.length - around; n++) {
+      const near = points.slice(n - around, n + around + 1);
+      const thick = Math.min(...near.map((p) => y(0) - y(p[key] ?? 0)));
+      if (thick > best.thick) best = { thick, n };
+    }
+    if (best.n === undefined) return [];
+    const point = points[best.n];
+    const middle = sum(point, rows.slice(0, index)) + (point[key] ?? 0) / 2;
+    return [{ kind, left: x(Date.parse(point.time)), top: y(middle) + 4 }];
+  });
+}
+
 /** A step of the axis that gives three to five lines. */
 function stepOf(size) {
   for (const step of [250, 500, 1000, 2000, 5000, 10_000, 20_000]) if (size / step <= 4.5) return step;
@@ -91,6 +110,7 @@ export function Chart({ history, decisions, commands, from, to, at }) {
     setChosen((index) => Math.min(Math.max((index ?? marks.length) + by, 0), marks.length - 1));
   }
   const mark = marks[chosen];
+  const named = labels(points, UP, x, y);
   const hours = [];
   for (let h = from; h <= to; h += (width < 500 ? 6 : 3) * HOUR) hours.push(h);
 
@@ -109,7 +129,8 @@ export function Chart({ history, decisions, commands, from, to, at }) {
         <path class="hatched" fill="url(#bought)" d=${area(row, x, y, () => 0, (p) => -sum(p, DOWN))} />
         <path class="sunline" d=${"M" + row.map((p) => `${x(p.at)} ${y(p.pv_w ?? 0)}`).join("L")} />
       </g>`)}
-      ${lines.filter((w) => w !== 0).map((w) => html`<text key=${w} class="tick" x="2" y=${y(w) - 3}>${power(Math.abs(w))}</text>`)}
+      ${named.map(({ kind, left, top }) => html`<text key=${kind} class=${`name ${kind}`} x=${left} y=${top}>${t(`sink.${kind}`)}</text>`)}
+      ${lines.filter((w) => w !== 0).map((w) => html`<text key=${w} class="tick" x="2" y=${y(w) - 3}>${tickPower(Math.abs(w))}</text>`)}
       ${hours.map((h, n) => html`<text key=${h} class="tick" x=${x(h)} y=${HEIGHT - 4}
         text-anchor=${n === 0 ? "start" : h + HOUR > to ? "end" : "middle"}>${clock(h)}</text>`)}
       ${at > from && at < to && html`<g class="present"><line x1=${x(at)} x2=${x(at)} y1=${PAD.top} y2=${HEIGHT - PAD.bottom} />
@@ -129,18 +150,20 @@ export function Chart({ history, decisions, commands, from, to, at }) {
 
 const commandOf = (decision, commands) => commands.find((one) => one.id === decision.command_id);
 
-/** Starts point right, pauses are blocks, steps are strokes, doubts are rings; what was not obeyed is crossed. */
+/** Starts point right, pauses are blocks, doubts are rings, steps are strokes; a cross was not obeyed. */
+const SHAPES = { start: "M-3.500-4.500 4.500 0-3.500 4.500Z", stop: "M-3.500-3.500h7v7h-7Z", skip: "M-3.500 0a3.500 3.500 0 1 0 7 0 3.500 3.500 0 1 0-7 0" };
+
 function Mark({ one, x, bad, chosen }) {
-  const shape = { start: "M-4 -5 5 0-4 5Z", stop: "M-4-4H4V4H-4Z", skip: "M-4 0a4 4 0 1 0 8 0 4 4 0 1 0-8 0" }[one.kind] ?? "M0-4.500V4.500";
-  return html`<g class=${`mark ${one.kind} ${bad ? "bad" : ""} ${chosen ? "chosen" : ""}`} transform="translate(${x} 13)">
-    <path d=${shape} />${bad && html`<path class="not" d="M-3.500 8.500l6-0" />`}
+  return html`<g class=${`mark ${one.kind} ${chosen ? "chosen" : ""}`} transform=${`translate(${x} 0)`}>
+    ${SHAPES[one.kind] ? html`<path d=${SHAPES[one.kind]} transform="translate(0 7)" />` : html`<path class="stroke" d="M0 3V11" />`}
+    ${bad && html`<path class="not" d="M-3 17l6 6M3 17l-6 6" />`}
   </g>`;
 }
 
 function Reason({ decision, command, empty }) {
   if (!decision) return html`<p class="reason quiet">${empty ? t("today.no_marks") : t("today.pick")}</p>`;
   return html`<div class="reason" role="status">
-    <p><b>${clock(decision.time)}</b> <${Icon} name=${decisionIcon(decision, command?.before_a)} size="16" /> ${told(decision)}</p>
+    <p><b>${clock(decision.time)}</b> <${Icon} name=${decisionIcon(decision, command && { limit_a: command.before_a, phases: command.phases })} size="16" /> ${told(decision)}</p>
     ${command && html`<p class="quiet">${intent(command)}: <${Verdict} command=${command} /> ${command.evidence}</p>`}
   </div>`;
 }

@@ -2,7 +2,7 @@
 
 import { html } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Icon } from "./icons.js";
-import { current, duration, percent, power, t, when } from "./words.js";
+import { current, duration, has, percent, power, t, when } from "./words.js";
 
 const PICTURE = { grid: "grid", pv: "sun", battery: "battery" };
 
@@ -17,6 +17,9 @@ export function Devices({ state }) {
   </main>`;
 }
 
+const kindOf = (name, meter) => meter.role ?? name.split("_")[0];
+const nameOf = (name, kind) => (has(`meter.${kind}`) ? t(`meter.${kind}`) + (name === kind ? "" : ` ${name.replace(`${kind}_`, "")}`) : name);
+
 function Health({ ok, text }) {
   return html`<span class=${`verdict ${ok ? "good" : "bad"}`}><${Icon} name=${ok ? "check" : "cross"} size="16" />${text}</span>`;
 }
@@ -24,8 +27,8 @@ function Health({ ok, text }) {
 function Meter({ role, meter }) {
   const age = meter.age_s == null ? t("devices.never") : meter.ok ? t("devices.answers") : t("devices.silent", { time: duration(meter.age_s) });
   return html`<li>
-    <${Icon} name=${PICTURE[role] ?? "devices"} size="28" />
-    <div><h2>${t(`meter.${role}`)}</h2>
+    <${Icon} name=${PICTURE[kindOf(role, meter)] ?? "devices"} size="28" />
+    <div><h2>${nameOf(role, kindOf(role, meter))}</h2>
       <p><b>${power(meter.power_w)}</b>${meter.soc_pct == null ? "" : html` · ${percent(meter.soc_pct)}`}</p>
       ${meter.doubts.map((text) => html`<p key=${text} class="quiet">${text}</p>`)}</div>
     <${Health} ok=${meter.ok} text=${age} />

@@ -5,14 +5,14 @@ import { path } from "./icons.js";
 import { percent, power, t } from "./words.js";
 
 const STILL_W = 15; // below this nothing visibly flows
-const RADIUS = 42;
-const HOUSE = [180, 172];
-const PLACES = { sun: [180, 62], grid: [56, 172], battery: [304, 172] };
-const CARS = { 1: [[180, 290]], 2: [[112, 286], [248, 286]], 3: [[70, 282], [180, 290], [290, 282]] };
+const RADIUS = 38;
+const HOUSE = [180, 182];
+const PLACES = { sun: [180, 60], grid: [46, 182], battery: [314, 182] };
+const CARS = { 1: [[180, 304]], 2: [[104, 296], [256, 296]], 3: [[60, 288], [180, 304], [300, 288]] };
 const SLOTS = 6; // dots before the pattern of sources repeats
 const GAP = 15;
 
-const width = (watts) => 2 + Math.min(Math.sqrt(Math.abs(watts)) / 14, 7);
+const width = (watts) => 2 + Math.min(Math.sqrt(Math.abs(watts)) / 13, 8);
 
 /** The line from one node's rim to the other's. */
 function line([x1, y1], [x2, y2]) {
@@ -49,7 +49,7 @@ function Dots({ d, watts, parts }) {
         key=${kind}
         class=${`dots ${kind}`}
         d=${d}
-        style=${{ strokeWidth: width(watts) + 2.5, strokeDasharray: dashes, "--shift": shift }}
+        style=${{ strokeWidth: Math.max(3, width(watts) - 2), strokeDasharray: dashes, "--shift": shift }}
       />`;
     })}
   </g>`;
@@ -67,8 +67,8 @@ function Node({ at: [x, y], kind, label, watts, stale, idle, above }) {
   const quiet = idle || (watts != null && Math.abs(watts) < STILL_W);
   return html`<g class=${`node ${kind} ${stale ? "stale" : ""} ${quiet ? "quiet" : ""}`} transform=${`translate(${x} ${y})`}>
     <circle r=${RADIUS} />
-    <path class="picture" d=${path(kind)} transform="translate(-11 -29) scale(.92)" />
-    <text class="value" y="16">${watts == null ? "–" : power(Math.abs(watts))}</text>
+    <path class="picture" d=${path(kind)} transform="translate(-10 -26) scale(.84)" />
+    <text class="value" y="17">${watts == null ? "–" : power(Math.abs(watts))}</text>
     ${label && html`<text class="label" y=${above ? -RADIUS - 9 : RADIUS + 17}>${label}</text>`}
   </g>`;
 }
@@ -90,8 +90,20 @@ function carWords(name, box, many) {
   return box.soc_pct == null ? who : `${who} · ${percent(box.soc_pct)}`;
 }
 
+/** The meters of one role as one: powers add up, one that is silent makes all of them doubtful. */
+function together(meters, role) {
+  const some = Object.entries(meters).filter(([name, meter]) => (meter.role ?? name.split("_")[0]) === role);
+  if (!some.length) return null;
+  const known = some.map(([, meter]) => meter).filter((meter) => meter.power_w != null);
+  return {
+    power_w: known.length ? known.reduce((sum, meter) => sum + meter.power_w, 0) : null,
+    ok: some.every(([, meter]) => meter.ok),
+    soc_pct: some.map(([, meter]) => meter.soc_pct).find((level) => level != null),
+  };
+}
+
 export function Flow({ state }) {
-  const { grid, pv, battery } = state.meters;
+  const [grid, pv, battery] = ["grid", "pv", "battery"].map((role) => together(state.meters, role));
   const boxes = Object.entries(state.wallboxes).slice(0, 3);
   const places = CARS[boxes.length] ?? [];
   const told = [
@@ -102,7 +114,7 @@ export function Flow({ state }) {
     ...boxes.map(([name, box]) => `${carWords(name, box, boxes.length > 1)} ${power(box.power_w)}`),
   ];
   return html`<section class="flow" aria-label=${t("flow.title")}>
-    <svg viewBox="0 0 360 ${boxes.length ? 358 : 240}" role="img" aria-label=${told.filter(Boolean).join(", ")}>
+    <svg viewBox="0 0 360 ${boxes.length ? 368 : 260}" role="img" aria-label=${told.filter(Boolean).join(", ")}>
       ${pv && html`<${Stream} from=${PLACES.sun} to=${HOUSE} watts=${pv.power_w ?? 0} kind="sun" />`}
       ${grid && html`<${Stream} from=${PLACES.grid} to=${HOUSE} watts=${grid.power_w ?? 0} kind="grid" />`}
       ${battery && html`<${Stream} from=${PLACES.battery} to=${HOUSE} watts=${battery.power_w ?? 0} kind="battery" />`}

@@ -86,16 +86,16 @@ function Now({ state }) {
   const plugged = boxes.filter(([, box]) => box.plugged);
   const visits = plugged.length ? plugged : boxes.slice(0, 1);
   return html`<main class="page now" id="main" tabindex="-1">
-    <div class="wallboxes">
+    <div class="left"><div class="wallboxes">
       ${boxes.map(([name, box]) => html`<${WallboxCard} key=${name} name=${name} box=${box} alone=${boxes.length === 1} />`)}
       ${boxes.length === 0 && html`<p class="why">${t("say.no_wallbox")}</p>`}
     </div>
-    <${Flow} state=${state} />
     <section class="today"><h2>${t("today.title")}</h2>
       <${Chart} history=${today.history} decisions=${today.decisions} commands=${today.commands} from=${today.from} to=${today.to} at=${now()} />
       <${Totals} history=${today.history} />
-    </section>
-    <div class="stay">${visits.map(([name, box]) => html`<${ThisVisit} key=${name} name=${name} box=${box} alone=${boxes.length === 1} />`)}</div>
+    </section></div>
+    <div class="right"><${Flow} state=${state} />
+    <div class="stay">${visits.map(([name, box]) => html`<${ThisVisit} key=${name} name=${name} box=${box} alone=${boxes.length === 1} />`)}</div></div>
     <section class="why-all"><h2>${t("timeline.title")}</h2><${Timeline} decisions=${today.decisions} commands=${today.commands} /></section>
   </main>`;
 }

@@ -3,32 +3,43 @@
 import { html, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Icon } from "./icons.js";
 import { told } from "./sentence.js";
-import { Verdict, decisionIcon, intent } from "./verdict.js";
+import { Verdict, decisionIcon, direction, intent } from "./verdict.js";
 import { clock, clockSeconds, current, day, duration, power, t } from "./words.js";
 
 const FIRST = 8;
 
-/** What a decision did, in two or three words. */
-function deed(decision, command) {
-  if (decision.kind === "step") {
-    const down = decisionIcon(decision, command?.before_a) === "down";
-    return t(down ? "deed.down" : "deed.up", { amps: current(decision.limit_a) });
-  }
-  return t(`deed.${decision.kind}`, { amps: current(decision.limit_a) });
+/** What a decision did, in two or three words; phases are named when they change. */
+function deed(decision, before) {
+  if (!decision.limit_a && decision.kind === "step") return t("deed.stop");
+  const amps = current(decision.limit_a);
+  if (decision.kind === "step" && before && decision.phases && before.phases !== decision.phases)
+    return t(decision.phases === 1 ? "intent.one" : "intent.many", { amps, n: decision.phases });
+  return t(decision.kind === "step" ? `deed.${direction(decision, before)}` : `deed.${decision.kind}`, { amps });
+}
+
+/** Each decision with the one before it at the same wallbox; oldest first. */
+function withBefore(decisions) {
+  let before = null;
+  return decisions.map((decision) => {
+    const row = { decision, before };
+    if (decision.limit_a != null) before = decision;
+    return row;
+  });
 }
 
 export function Timeline({ decisions, commands }) {
   const [all, setAll] = useState(false);
   const [holds, setHolds] = useState(false);
   const byId = new Map(commands.map((command) => [command.id, command]));
-  const rows = decisions.filter((one) => holds || one.kind !== "hold" || one.command_id).reverse();
+  const rows = withBefore(decisions).filter(({ decision }) => holds || decision.kind !== "hold" || decision.command_id).reverse();
   if (!decisions.length) return html`<p class="quiet">${t("timeline.empty")}</p>`;
   const shown = all ? rows : rows.slice(0, FIRST);
   return html`
     <ol class="timeline live">
-      ${shown.map((one, index) => {
-        const newDay = index === 0 || day(one.time) !== day(shown[index - 1].time);
-        return html`<${Entry} key=${one.time + one.kind + one.rule} decision=${one} command=${byId.get(one.command_id)} date=${newDay && index > 0} />`;
+      ${shown.map(({ decision, before }, index) => {
+        const newDay = index > 0 && day(decision.time) !== day(shown[index - 1].decision.time);
+        return html`<${Entry} key=${decision.time + decision.kind + decision.rule} decision=${decision} before=${before}
+          command=${byId.get(decision.command_id)} date=${newDay} />`;
       })}
     </ol>
     <div class="buttons">
@@ -37,14 +48,14 @@ export function Timeline({ decisions, commands }) {
     </div>`;
 }
 
-function Entry({ decision, command, date }) {
+function Entry({ decision, before, command, date }) {
   const inputs = Object.entries(decision.inputs).filter(([, value]) => value !== null);
   return html`<li class=${`entry ${decision.kind}`}>
     ${date && html`<h3 class="eyebrow">${day(decision.time)}</h3>`}
     <details>
       <summary>
         <time datetime=${decision.time}>${clock(decision.time)}</time>
-        <span class="deed"><${Icon} name=${decisionIcon(decision, command?.before_a)} size="16" />${deed(decision, command)}</span>
+        <span class="deed"><${Icon} name=${decisionIcon(decision, before)} size="16" />${deed(decision, before)}</span>
         <span class="because">${told(decision)}</span>
         ${command ? html`<${Verdict} command=${command} />` : html`<span></span>`}
       </summary>

@@ -30,7 +30,13 @@ export function intent(command) {
   return t(command.phases === 1 ? "intent.one" : "intent.many", { amps: current(command.amps), n: command.phases });
 }
 
+/** Whether a step gives the car more or less than before. */
+export function direction(decision, before) {
+  const size = (one) => (one?.limit_a ?? 0) * (one?.phases ?? 1);
+  return size(decision) < size(before) ? "down" : "up";
+}
+
 export function decisionIcon(decision, before) {
   if (decision.kind !== "step") return decision.kind;
-  return before != null && decision.limit_a != null && decision.limit_a < before ? "down" : "up";
+  return decision.limit_a ? direction(decision, before) : "stop";
 }

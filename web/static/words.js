@@ -32,6 +32,9 @@ export function power(watts) {
   return `${number(Math.round(watts / 10) * 10 || 0)} W`;
 }
 
+/** For the axis of a chart: no decimals where none are needed. */
+export const tickPower = (watts) => (watts >= 1000 ? `${number(watts / 1000, watts % 1000 ? 1 : 0)} kW` : `${number(watts)} W`);
+
 export const energy = (kwh) => (kwh == null ? "–" : `${number(kwh, kwh < 100 ? 1 : 0)} kWh`);
 export const current = (amps) => (amps == null ? "–" : `${number(amps, amps % 1 ? 1 : 0)} A`);
 export const percent = (value) => (value == null ? "–" : `${number(value)} %`);
@@ -68,8 +71,9 @@ const date = (moment) => format(moment, { year: "numeric", month: "2-digit", day
 
 /** A clock time; with its day when that is not today. */
 export function when(moment) {
-  const today = date(moment) === date(now());
-  return today ? clock(moment) : `${day(moment)} ${clock(moment)}`;
+  if (date(moment) === date(now())) return clock(moment);
+  const near = Math.abs(new Date(moment) - now()) < 6 * 86_400_000;
+  return `${near ? weekday(moment) : day(moment)} ${clock(moment)}`;
 }
 
 export const left = (moment) => duration((Date.parse(moment) - now()) / 1000);
