@@ -23,7 +23,7 @@ from drivers.ocpp16.configuration import Configuration
 from drivers.ocpp16.dispatching import judged
 from drivers.ocpp16.ladder import Memory
 from drivers.ocpp16.profiles import Setpoint
-from drivers.ocpp16.rpc import Handled, Link, LinkLost, Reply
+from drivers.ocpp16.rpc import Handled, Link, LinkCounters, LinkLost, Reply
 from drivers.ocpp16.samples import Arrival, MeterEntry, Metering, read_metering, sample_of
 from drivers.ocpp16.settings import OcppWallboxSettings
 from drivers.ocpp16.steering import Failsafe, Steering
@@ -92,11 +92,12 @@ class ChargePoint:
         self.minimal = False  # the box reboots over and over: nothing is configured any more
         self._identity = Memory()
         self._memories = memories
-        self._patience = patience or Patience()
+        self.patience = patience or Patience()
         self._heartbeat = heartbeat or keepalive.Heartbeat()
         self._clock = clock
         self._sink = sink
         self._link: Link | None = None
+        self._counters = LinkCounters()
         self._boots: deque[float] = deque(maxlen=BOOT_LOOP)
         self._booted = asyncio.Event()
         self._prepare = asyncio.Event()
@@ -120,11 +121,16 @@ class ChargePoint:
         return self.transactions.current
 
     @property
+    def counters(self) -> LinkCounters:
+        """Of the newest link, for diagnostics."""
+        return self._counters
+
+    @property
     def linked(self) -> bool:
         return self._link is not None and self._link.alive
 
     async def call(self, request: object) -> Reply:
-        return await self._ask(request, self._patience.command_s)
+        return await self._ask(request, self.patience.command_s)
 
     async def _ask(self, request: object, timeout_s: float) -> Reply:
         if self._link is None:
@@ -132,7 +138,7 @@ class ChargePoint:
         return await self._link.call(request, timeout_s)
 
     async def _prepare_call(self, request: object) -> Reply:
-        return await self._ask(request, self._patience.setup_s)
+        return await self._ask(request, self.patience.setup_s)
 
     # -- what Control may ask (``drivers.base.Wallbox``) ---------------------------------------------------------------
 
@@ -171,6 +177,7 @@ class ChargePoint:
     async def attend(self, link: Link) -> None:
         """Serves one socket to its end. A newer socket takes over at once: the older one is half-open or past."""
         older, self._link = self._link, link
+        self._counters = link.counters
         self._booted.clear()
         self._prepare.set()
         log.info("%s is connected from %s", self.name, link.remote)

@@ -148,11 +148,10 @@ def _distance(left: Way, way: Way, why: Setback, offer: Offer) -> tuple[int, ...
     """How far a way is from the one that failed, the dearest change first."""
     purpose = (list(Purpose).index(way.purpose) - list(Purpose).index(left.purpose)) % len(Purpose)
     unit = int(way.unit is not left.unit)
-    kind = int(way.kind is not left.kind)
-    levels = stacks(offer)
-    stack = levels.index(way.stack) if why is Setback.REFUSED else int(way.stack != left.stack)
+    other_kind = int(way.kind is not left.kind)
     match why:
         case Setback.REFUSED:
-            return (purpose, unit, kind, stack)
+            kind = list(Kind).index(way.kind) if purpose or unit else other_kind
+            return (purpose, unit, kind, stacks(offer).index(way.stack))
         case Setback.INEFFECTIVE:
-            return (unit, stack, purpose, kind)
+            return (unit, int(way.stack != left.stack), purpose, other_kind)

@@ -138,6 +138,7 @@ class Steering:
 
     async def command(self, setpoint: Setpoint) -> Dispatch:
         """Says a setpoint; the newest wins."""
+        setpoint = self._sayable(setpoint)
         self.wanted = setpoint
         self._superseded.set()
         superseded = self._superseded = asyncio.Event()
@@ -166,9 +167,16 @@ class Steering:
         said = await self._say(setpoint)
         return replace(said, attempts=attempts + said.attempts)
 
+    def _sayable(self, setpoint: Setpoint) -> Setpoint:
+        """In the box's own steps, so that what is installed can be compared with what is wanted."""
+        step_a = self.memory.step_a
+        return Setpoint(
+            quantised_a(setpoint.limit_a, step_a), setpoint.phases, quantised_a(setpoint.failsafe_a, step_a)
+        )
+
     def _eases_off_first(self, setpoint: Setpoint) -> bool:
         """Going to 6 A before 0 A spares the contactor; pointless when the box offers no more than 6 A already."""
-        if quantised_a(setpoint.limit_a) > 0 or self._station.transaction_id is None:
+        if setpoint.limit_a > 0 or self._station.transaction_id is None:
             return False
         return self.installed is None or self.installed.setpoint.limit_a > MIN_PILOT_A
 
@@ -241,7 +249,7 @@ class Steering:
             return
         if outcome is Outcome.APPLIED and self.memory.way != self.installed.way:
             self.learn(replace(self.memory, way=self.installed.way))
-        if outcome is Outcome.APPLIED and quantised_a(self.installed.setpoint.limit_a) == 0:
+        if outcome is Outcome.APPLIED and self.installed.setpoint.limit_a == 0:
             self.learn(replace(self.memory, zero_proven=True))
         if outcome is Outcome.ACCEPTED_INEFFECTIVE and self.installed.way == self.ladder.way:
             self._climb(Setback.INEFFECTIVE)

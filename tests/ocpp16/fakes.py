@@ -97,7 +97,7 @@ async def settle() -> None:
 
 async def until(done: Callable[[], object], most_s: float = 3.0) -> None:
     async with asyncio.timeout(most_s):
-        while not done():
+        while not done():  # noqa: ASYNC110 - what is waited for happens on the far side of a socket
             await asyncio.sleep(0.002)
 
 
