@@ -474,7 +474,7 @@ class SiteSettings:
 class SteeringSettings:
     """How surplus becomes a charge. Budgets are energies: a little too much takes minutes, a lot takes seconds."""
 
-    tick_s: Annotated[float, Ge(1)] = 5.0
+    tick_s: Annotated[float, Ge(1), Le(60)] = 5.0
     """How often hemsd judges"""
     start_budget_wh: Annotated[float, Ge(0)] = 10.0
     """Surplus that must have been given away, above the minimum power, before a start"""
@@ -486,7 +486,7 @@ class SteeringSettings:
     """A pause lasts at least so long"""
     failsafe_a: Annotated[float, Ge(0), Le(80)] = 6.0
     """What a wallbox offers by itself when it hears nothing from hemsd"""
-    failsafe_after_s: Annotated[float, Ge(120)] = 900.0
+    failsafe_after_s: Annotated[float, Ge(30)] = 900.0
     """For how long it must have heard nothing"""
     stale_skip_s: Annotated[float, Gt(0)] = 30.0
     """A grid reading older than this is not judged by"""

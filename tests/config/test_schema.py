@@ -78,3 +78,11 @@ def fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_every_field_says_what_it_is_for() -> None:
     undescribed = [name for name, field in fields(json_schema()) if "description" not in field]
     assert [name for name in undescribed if not name.endswith(".driver")] == []
+
+
+def test_the_configuration_in_the_readme_works_as_it_stands(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    text = readme.partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "config.yaml").write_text(text)
+    load(tmp_path / "config.yaml", ENVIRONMENT)
+    assert complaints(text) == []
