@@ -57,10 +57,15 @@ class MqttBrokerSettings(Strict):
     """The MQTT broker of the house."""
 
     host: str = "127.0.0.1"
+    """Its address."""
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    """Its TCP port; brokers that encrypt usually take 8883."""
     user: str | None = None
+    """The user it knows hemsd as; left out: none is needed."""
     password: SecretStr | None = None
+    """That user's password; better ${MQTT_PASSWORD} or password_file than the word itself."""
     password_file: Path | None = None
+    """A file that holds the password."""
     tls: bool = False
     """Encrypted; the broker's certificate is checked."""
     ca_file: Path | None = None
@@ -68,6 +73,7 @@ class MqttBrokerSettings(Strict):
     cert_file: Path | None = None
     """hemsd's own certificate, where the broker asks for one."""
     key_file: Path | None = None
+    """The private key of cert_file."""
     homeassistant: bool = False
     """Shows hemsd's devices in Home Assistant by themselves."""
 
