@@ -44,6 +44,13 @@ class Line(ChargePoint):  # type: ignore[misc]
         self.free.set()
         self._mute = False
 
+    async def _get_specific_response(self, unique_id: str, timeout: float) -> Any:  # noqa: ASYNC109
+        """The library waits with ``asyncio.wait_for``, which may lose a cancellation in Python 3.11 (bpo-42130)."""
+        async with asyncio.timeout(timeout):
+            while (response := await self._response_queue.get()).unique_id != unique_id:
+                pass
+        return response
+
     async def _handle_call(self, msg: Call) -> Any:
         personality = self.firmware.personality
         self.free.clear()

@@ -102,6 +102,7 @@ class SimulatedWallbox:
         self._ready = asyncio.Event()
         self.firmware.on_message = self._ready.set
         self._socket: ClientConnection | None = None
+        self.link_is_deaf = False
 
     def plug(self, car: Car) -> None:
         self.firmware.plug(car)
@@ -182,6 +183,7 @@ class SimulatedWallbox:
         line = Line(self.spec.charge_point, socket, self.firmware)
         line.logger = _quiet
         self._socket = socket
+        self.link_is_deaf = False
         self.firmware.link_up()
         try:
             async with asyncio.TaskGroup() as group:
@@ -258,7 +260,7 @@ class SimulatedWallbox:
 
     async def _go_deaf(self, line: Line, after_s: float) -> None:
         await self._clock.sleep(after_s)
-        line.deaf = True
+        line.deaf = self.link_is_deaf = True
         assert self._socket is not None
         self._socket.transport.pause_reading()
         await self._clock.sleep(DEAF_S)
