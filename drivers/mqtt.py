@@ -81,7 +81,7 @@ class MqttReader:
                 payload = message.payload
                 source.take(document(payload if isinstance(payload, bytes) else b""), retained=message.retain)
             except Missing as error:
-                if True:  # later on, a message may leave things out
+                if not self._good[source.name]:  # later on, a message may leave things out
                     self._complain(source, message, error)
             except Malformed as error:
                 self._complain(source, message, error)
