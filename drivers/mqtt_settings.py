@@ -26,6 +26,7 @@ class MqttSettings(Strict):
 
     driver: Literal["mqtt"]
     topic: Topic
+    """Where it is published."""
     power: JsonPath | None = None
     """Where in the JSON payload the power stands, like $.power; left out, the whole payload is the number."""
     soc: JsonPath | None = None
@@ -47,6 +48,7 @@ class MqttSocSettings(Strict):
 
     driver: Literal["mqtt"]
     topic: Topic
+    """Where it is published."""
     soc: JsonPath | None = None
     """Where in the JSON payload the percentage stands, like $.soc; left out, the whole payload is the number."""
     scale: float = 1.0
