@@ -31,6 +31,7 @@ async def shoot(browser: Browser, url: str, name: str, *, out: Path, lang: str =
             context = await browser.new_context(
                 viewport={"width": width, "height": height},
                 device_scale_factor=scale,
+                is_mobile=device == "phone",
                 color_scheme="dark" if theme == "dark" else "light",
                 locale=lang,
                 reduced_motion="reduce",

@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-sta
 import { told } from "./sentence.js";
 import { Verdict, decisionIcon, intent, isBad } from "./verdict.js";
 import { Icon } from "./icons.js";
-import { clock, energy, t, tickPower } from "./words.js";
+import { clock, energy, midnight, t, tickPower } from "./words.js";
 
 const HEIGHT = 220;
 const PAD = { top: 10, right: 2, bottom: 20, left: 2 };
@@ -111,8 +111,10 @@ export function Chart({ history, decisions, commands, from, to, at }) {
   }
   const mark = marks[chosen];
   const named = labels(points, UP, x, y);
+  const every = [1, 2, 3, 4, 6].find((n) => ((n * HOUR) / (to - from)) * width >= 56) ?? 12;
+  const first = midnight(from);
   const hours = [];
-  for (let h = from; h <= to; h += (width < 500 ? 6 : 3) * HOUR) hours.push(h);
+  for (let h = first + Math.ceil((from - first) / HOUR / every) * every * HOUR; h <= to; h += every * HOUR) hours.push(h);
 
   return html`<div class="chart live" ref=${ref}>
     <svg width=${width} height=${HEIGHT} viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label=${t("today.about")} onClick=${choose}>
@@ -131,8 +133,8 @@ export function Chart({ history, decisions, commands, from, to, at }) {
       </g>`)}
       ${named.map(({ kind, left, top }) => html`<text key=${kind} class=${`name ${kind}`} x=${left} y=${top}>${t(`sink.${kind}`)}</text>`)}
       ${lines.filter((w) => w !== 0).map((w) => html`<text key=${w} class="tick" x="2" y=${y(w) - 3}>${tickPower(Math.abs(w))}</text>`)}
-      ${hours.map((h, n) => html`<text key=${h} class="tick" x=${x(h)} y=${HEIGHT - 4}
-        text-anchor=${n === 0 ? "start" : h + HOUR > to ? "end" : "middle"}>${clock(h)}</text>`)}
+      ${hours.map((h) => html`<text key=${h} class="tick" x=${x(h)} y=${HEIGHT - 4}
+        text-anchor=${x(h) < 16 ? "start" : x(h) > width - 16 ? "end" : "middle"}>${clock(h)}</text>`)}
       ${at > from && at < to && html`<g class="present"><line x1=${x(at)} x2=${x(at)} y1=${PAD.top} y2=${HEIGHT - PAD.bottom} />
         <text class="tick" x=${x(at) + 5} y=${PAD.top + 9}>${t("today.now")}</text></g>`}
       ${mark && html`<line class="picked" x1=${x(Date.parse(mark.time))} x2=${x(Date.parse(mark.time))} y1="0" y2=${HEIGHT - PAD.bottom} />`}

@@ -105,7 +105,8 @@ function together(meters, role) {
 export function Flow({ state }) {
   const [grid, pv, battery] = ["grid", "pv", "battery"].map((role) => together(state.meters, role));
   const boxes = Object.entries(state.wallboxes).slice(0, 3);
-  const places = CARS[boxes.length] ?? [];
+  const beside = !battery && boxes.length === 1; // then the car takes the battery's place
+  const places = beside ? [PLACES.battery] : (CARS[boxes.length] ?? []);
   const told = [
     pv && `${t("flow.sun")} ${power(pv.power_w)}`,
     grid && `${gridWords(grid.power_w)} ${power(Math.abs(grid.power_w))}`,
@@ -114,7 +115,7 @@ export function Flow({ state }) {
     ...boxes.map(([name, box]) => `${carWords(name, box, boxes.length > 1)} ${power(box.power_w)}`),
   ];
   return html`<section class="flow" aria-label=${t("flow.title")}>
-    <svg viewBox="0 0 360 ${boxes.length ? 368 : 260}" role="img" aria-label=${told.filter(Boolean).join(", ")}>
+    <svg viewBox="0 0 360 ${boxes.length && !beside ? 368 : 248}" role="img" aria-label=${told.filter(Boolean).join(", ")}>
       ${pv && html`<${Stream} from=${PLACES.sun} to=${HOUSE} watts=${pv.power_w ?? 0} kind="sun" />`}
       ${grid && html`<${Stream} from=${PLACES.grid} to=${HOUSE} watts=${grid.power_w ?? 0} kind="grid" />`}
       ${battery && html`<${Stream} from=${PLACES.battery} to=${HOUSE} watts=${battery.power_w ?? 0} kind="battery" />`}

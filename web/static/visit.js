@@ -169,6 +169,14 @@ async function load(id) {
   return { visit, decisions, commands, history, from, to };
 }
 
+/** The part of the day worth showing: from its first record to somewhat after now. */
+function shown(points, from, to) {
+  const hour = 3_600_000;
+  const first = points.length ? from + Math.floor((Date.parse(points[0].time) - from) / hour) * hour : from;
+  const span = Math.max(4 * hour, (now() - first) * 1.2);
+  return { from: first, to: Math.min(to, from + Math.ceil((first + span - from) / hour) * hour) };
+}
+
 /** Today's history, decisions and commands; read again every minute and whenever a decision or a verdict is new. */
 export function useToday(state) {
   const [today, setToday] = useState({ history: null, decisions: [], commands: [], from: 0, to: 1 });
@@ -188,7 +196,7 @@ export function useToday(state) {
       const [history, { decisions }, { commands }] = await Promise.all([
         call("GET", `api/history?${span}&step_s=300`), call("GET", `api/decisions?${span}`), call("GET", `api/commands?${span}`),
       ]);
-      setToday({ history, decisions, commands, from, to });
+      setToday({ history, decisions, commands, ...shown(history.points, from, to) });
     }, today.history ? 1000 : 0);
     return () => clearTimeout(timer);
   }, [version, minute, !state]);

@@ -76,8 +76,7 @@ function Meanwhile({ box }) {
 
 function Modes({ box, name, asked, choose }) {
   const shown = asked && !asked.error && asked.mode && Date.now() - asked.at < NOTICE_MS ? asked.mode : box.mode;
-  return html`<div class="modes" role="group" aria-label=${t("mode.title", { name })} data-at=${MODES.indexOf(shown)}>
-    <span class="thumb" aria-hidden="true"></span>
+  return html`<div class="modes" role="group" aria-label=${t("mode.title", { name })}>
     ${MODES.map((mode) => html`
       <button key=${mode} aria-pressed=${mode === shown} title=${t(`mode.${mode}.about`)} onClick=${() => choose(mode)}>
         ${t(`mode.${mode}`)}
