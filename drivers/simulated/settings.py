@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pathlib import Path
+
+from pydantic import Field, field_validator
 
 from drivers.base import Strict
+from drivers.simulated import day as days
+from drivers.simulated.personalities import compose
 
 
 class SimulatedBattery(Strict):
@@ -60,3 +64,17 @@ class SimulateSettings(Strict):
     """How much the house load trembles from second to second (one standard deviation)."""
     modbus_port: int = Field(default=0, ge=0, le=65535)
     """Where inverter (unit 1), battery (unit 2) and grid meter (unit 200) answer; 0 takes any free port."""
+
+    @field_validator("day")
+    @classmethod
+    def _there(cls, day: str) -> str:
+        if day not in days.shipped() and not Path(day).is_file():
+            raise ValueError(f"there is no such day; take one of {', '.join(days.shipped())}, or the path of a CSV")
+        return day
+
+    @field_validator("personality")
+    @classmethod
+    def _known(cls, personality: dict[str, list[str]]) -> dict[str, list[str]]:
+        for names in personality.values():
+            compose(names)
+        return personality

@@ -24,9 +24,17 @@ def test_the_settings_of_the_first_start_are_enough():
     assert SimulateSettings(speed=60, day="serf-2022-03-18", start_s=3000).car.plugged
 
 
-def test_an_unknown_setting_is_an_error():
-    with pytest.raises(ValidationError):
-        SimulateSettings(weather="fine")
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ({"weather": "fine"}, "weather"),
+        ({"day": "eclipse"}, "serf-2022-03-18"),
+        ({"personality": {"garage": ["perfect"]}}, "ignores_profile"),
+    ],
+)
+def test_a_wrong_setting_is_told_with_what_would_be_right(wrong, hint):
+    with pytest.raises(ValidationError, match=hint):
+        SimulateSettings(**wrong)
 
 
 def test_the_home_keeps_time_with_its_clock():
