@@ -27,6 +27,10 @@ class Change:
     urgent: bool = False
 
 
+MOVE_VISIT = (
+    "UPDATE visits SET vehicle = ?, plugged_in_ms = ?, plugged_out_ms = ?"
+    " WHERE number = ? AND (vehicle IS NOT ? OR plugged_in_ms IS NOT ? OR plugged_out_ms IS NOT ?)"
+)
 IDENTITY = "INSERT INTO identities (kind, name, id) VALUES (?, ?, ?)"
 BEGIN = (
     "INSERT INTO transactions (id, wallbox, connector_id, id_tag, started_ms, meter_start_wh) VALUES (?, ?, ?, ?, ?, ?)"
@@ -39,15 +43,20 @@ WRITTEN = (
 )
 
 
-def upsert(table: str, key: tuple[str, ...], columns: codec.Columns) -> Statement:
-    return _upsert_sql(table, key, tuple(columns)), tuple(columns.values())
+def upsert(table: str, key: tuple[str, ...], columns: codec.Columns, fixed: tuple[str, ...] = ()) -> Statement:
+    """``fixed`` columns are set when the row is made, and never again.
+
+    SQLite rewrites an index whenever an indexed column is assigned, even to what it was. So these are fixed, or the
+    counters of a visit would cost five pages a minute instead of one.
+    """
+    return _upsert_sql(table, key, tuple(columns), fixed), tuple(columns.values())
 
 
 @cache
-def _upsert_sql(table: str, key: tuple[str, ...], columns: tuple[str, ...]) -> str:
-    """Not INSERT OR REPLACE: that would rewrite the indexes too. A visit is named by its uuid, stored by number."""
+def _upsert_sql(table: str, key: tuple[str, ...], columns: tuple[str, ...], fixed: tuple[str, ...]) -> str:
+    """A visit is named by its uuid in values, and by its number in rows."""
     places = ", ".join("(SELECT number FROM visits WHERE id = ?)" if c == "visit" else "?" for c in columns)
-    newer = ", ".join(f"{c} = excluded.{c}" for c in columns if c not in key)
+    newer = ", ".join(f"{c} = excluded.{c}" for c in columns if c not in key and c not in fixed)
     return (
         f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"
         f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {newer}"
@@ -58,8 +67,14 @@ def _upsert_sql(table: str, key: tuple[str, ...], columns: tuple[str, ...]) -> s
 
 
 def visit(visit: Visit, before: Visit | None) -> Change:
+    columns = codec.visit_columns(visit)
+    indexed = ("vehicle", "plugged_in_ms", "plugged_out_ms")
+    moved = tuple(columns[name] for name in indexed)
     return Change(
-        (upsert("visits", ("number",), codec.visit_columns(visit)),),
+        (
+            upsert("visits", ("number",), columns, fixed=("id", "wallbox", *indexed)),
+            (MOVE_VISIT, (*moved, visit.number, *moved)),
+        ),
         key=("visit", visit.number),
         urgent=before is None or changes_state(before, visit),
     )
@@ -81,14 +96,14 @@ def changes_state(before: Visit, now: Visit) -> bool:
 def decision(row_id: int, decision: Decision, visit_id: str | None) -> Change:
     """A dispatched one is urgent: its command is, and no command may stand without its reason."""
     return Change(
-        (upsert("decisions", ("id",), codec.decision_columns(row_id, decision, visit_id)),),
+        (upsert("decisions", ("id",), codec.decision_columns(row_id, decision, visit_id), fixed=("visit", "at_ms")),),
         key=("decision", row_id),
         urgent=decision.dispatched and decision.ticks == 1,
     )
 
 
 def command(command: Command) -> Change:
-    statement = upsert("commands", ("id",), codec.command_columns(command))
+    statement = upsert("commands", ("id",), codec.command_columns(command), fixed=("visit", "at_ms"))
     return Change((statement,), key=("command", command.id), urgent=True)
 
 

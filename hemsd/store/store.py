@@ -73,6 +73,11 @@ class Store:
         return self._writer.trouble
 
     @property
+    def busy(self) -> bool:
+        """Whether something is on its way to the card at this moment."""
+        return self._writer.busy
+
+    @property
     def forgotten(self) -> int:
         """How many changes were dropped because the card failed for longer than memory lasts."""
         return self._writer.forgotten

@@ -70,6 +70,7 @@ class Writer:
         self._serial = itertools.count()
         self._oldest_s = self._oldest_real_s = 0.0
         self._hurry = False
+        self._writing = False
         self._closing = False
         self._settlers: list[Future[None]] = []
         self._pause_s = 0.0
@@ -112,6 +113,12 @@ class Writer:
             self._wake.notify()
         return done
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is being written, or is due to be."""
+        with self._wake:
+            return self._writing or self._due()
+
     def close(self) -> None:
         """Writes what waits, or says that it can't, and ends the thread. Blocks."""
         with self._wake:
@@ -129,8 +136,9 @@ class Writer:
                     self._wake.wait(LOOK_S if self._waiting or self._hurry else None)
                 batch, settlers, closing = self._waiting, self._settlers, self._closing
                 durable = self._hurry
-                self._waiting, self._settlers, self._hurry = {}, [], False
+                self._waiting, self._settlers, self._hurry, self._writing = {}, [], False, True
             written = self._write(batch, durable)
+            self._writing = False
             if not written:
                 self._put_back(batch, settlers)
             else:

@@ -9,7 +9,7 @@ from drivers.base import TransactionBook
 from hemsd.clock import ManualClock
 from hemsd.journal import Journal
 from hemsd.model import Attempt, DispatchStatus, Outcome, QuarterHour, SiteMinute
-from hemsd.store import Store
+from hemsd.store import Store, VisitFilter
 from tests.store.values import NOON, a_command, a_decision, a_sample, a_visit
 
 VISIT = a_visit()
@@ -56,6 +56,17 @@ async def test_a_decision_that_stands_for_more_ticks_rewrites_its_row(store: Sto
     store.record_decision(first, a_decision(ticks=60), VISIT.id)
     await store.settle()
     assert [decision.ticks for decision in await store.views.decisions(VISIT.id)] == [60, 1]
+
+
+async def test_a_visit_that_is_understood_later_is_found_as_what_it_is_now(store: Store) -> None:
+    store.save_visit(VISIT)
+    await store.settle()
+    known = a_visit(vehicle="van", plugged_in_at=NOON, plugged_out_at=NOON + timedelta(hours=1), energy_wh=5.0)
+    store.save_visit(known)
+    await store.settle()
+    assert (await store.views.visits(VisitFilter(vehicle="van", ended=True))).visits == (known,)
+    assert (await store.views.visits(VisitFilter(vehicle="car"))).visits == ()
+    assert await store.running_visits() == ()
 
 
 async def test_a_verdict_replaces_what_was_known_when_the_command_was_sent(store: Store) -> None:

@@ -192,6 +192,16 @@ async def test_a_writer_that_died_of_a_bug_ends_the_daemon_at_the_next_record(pa
         store.record_minute(a_minute(0))
 
 
+async def test_counters_that_move_cost_one_page_and_no_index(store: Store) -> None:
+    for number in range(1, 100):
+        store.save_visit(a_visit(number))
+    await store.settle()
+    before = store.bytes_written
+    store.save_visit(a_visit(50, energy_wh=10.0, meter_last_wh=10.0))
+    await store.settle()
+    assert store.bytes_written - before == 1024 + 24  # a page and the head of its frame
+
+
 async def test_what_the_card_is_asked_to_take_is_counted_per_day(path: Path, clock: ManualClock) -> None:
     store = await Store.open(path, clock)
     await store.settle()
