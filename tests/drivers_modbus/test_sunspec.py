@@ -143,6 +143,15 @@ def test_the_scale_factor_is_read_with_its_value_each_time() -> None:
     assert len(plan(found.spans())) == 1
 
 
+def test_a_shorter_model_gives_nothing_of_its_neighbour() -> None:
+    """Where a maker's model 203 ends after the powers, the next model's words are no counters."""
+    image = SunSpecImage().model(203, 40, {18: int16(-1200), 22: 0}).model(64001, 40, {}, fill=7)
+    got = reading(image, Role.GRID)
+    assert got.power_w == -1200
+    assert got.energy_import_wh is None
+    assert got.energy_export_wh is None
+
+
 def test_an_inverter_is_no_grid_meter() -> None:
     with pytest.raises(DeviceError, match=r"serves no meter .* only 1, 103"):
         reading(inverter(), Role.GRID)
