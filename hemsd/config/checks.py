@@ -10,7 +10,7 @@ import difflib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -25,7 +25,6 @@ from hemsd.model import Role
 from web.settings import is_loopback, refusal
 
 SHIPPED_DEVICES = Path(drivers.__file__).parent / "devices"
-SHIPPED_DAYS = Path(drivers.__file__).parent / "simulated" / "days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,8 @@ def faults(config: Config, surroundings: Surroundings) -> Iterator[Fault]:
     yield from _references(config)
     yield from _web(config, surroundings.has_password)
     yield from _cloud(config)
-    yield from _simulate(config, surroundings.folder)
+    yield from _ports(config)
+    yield from _simulate(config)
 
 
 def missing_files(values: Plain, path: KeyPath = ()) -> Iterator[Fault]:
@@ -228,14 +228,20 @@ def _https(path: KeyPath, url: str) -> Iterator[Fault]:
         yield Fault((path,), f"http to {host} would send secrets in the open", f"https://{host}/...")
 
 
-def _simulate(config: Config, folder: Path) -> Iterator[Fault]:
+def _simulate(config: Config) -> Iterator[Fault]:
     if config.simulate is None:
         return
-    day = config.simulate.day
-    shipped = sorted(file.name.split(".")[0] for file in SHIPPED_DAYS.glob("*.csv*"))
-    if day not in shipped and not (folder / day).is_file():
-        yield Fault((("simulate", "day"),), f'there is no recorded day "{day}"', one_of(day, shipped))
     for name in config.simulate.personality:
         if name not in config.wallboxes:
             path: KeyPath = ("simulate", "personality", name)
             yield Fault((path, ("wallboxes", name)), f'there is no wallbox "{name}"', one_of(name, config.wallboxes))
+
+
+def _ports(config: Config) -> Iterator[Fault]:
+    """Two listeners can't share a port; 0 takes any free one."""
+    listeners: list[tuple[KeyPath, int]] = [(("web", "port"), config.web.port), (("ocpp", "port"), config.ocpp.port)]
+    if config.simulate is not None:
+        listeners.append((("simulate", "modbus_port"), config.simulate.modbus_port))
+    for (first, port), (second, other_port) in combinations(listeners, 2):
+        if port == other_port != 0:
+            yield Fault((second, first), f"{port} is {first[0]}'s port already", "take another one")

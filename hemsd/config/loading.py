@@ -38,7 +38,7 @@ def load(
     source = read(_text(path), environment)
     for override in overrides:
         _override(source.values, path, override)
-    source.values = _absolute_files(source.values, path.parent)
+    source.values = _absolute_paths(source.values, path.parent)
     found = {place: problem for place, problem in reversed(source.problems)}
     collector = _Collector(source, found)
     config = collector.validated()
@@ -150,8 +150,8 @@ def _text(path: Path) -> str:
     raise ConfigError(path, (Problem(1, "", wrong, remedy),))
 
 
-def _absolute_files(values: dict[str, Plain], folder: Path) -> dict[str, Plain]:
-    """Every ``*_file`` counts from the directory of config.yaml, wherever hemsd was started."""
+def _absolute_paths(values: dict[str, Plain], folder: Path) -> dict[str, Plain]:
+    """Every ``*_file``, and a recorded day of one's own, counts from the directory of config.yaml."""
 
     def absolute(value: Plain, key: str) -> Plain:
         match value:
@@ -161,6 +161,8 @@ def _absolute_files(values: dict[str, Plain], folder: Path) -> dict[str, Plain]:
                 return [absolute(below, "") for below in value]
             case str() if key.endswith("_file"):
                 return str(folder / Path(value).expanduser())
+            case str() if key == "day" and (folder / value).is_file():
+                return str(folder / value)
             case _:
                 return value
 

@@ -92,6 +92,17 @@ def test_paths_count_from_the_directory_of_the_file(read: Read, tmp_path: Path) 
     assert config.storage.path == tmp_path / "data" / "h.db"
 
 
+def test_a_recorded_day_of_ones_own_may_lie_beside_the_file(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "my-day.csv").write_text("t_s,pv_w,house_w\n0,0,0\n60,0,0\n")
+    simulate = read("simulate: {day: my-day.csv}").simulate
+    assert simulate is not None
+    assert simulate.day == str(tmp_path / "my-day.csv")
+
+
+def test_any_free_port_may_be_wanted_twice(read: Read) -> None:
+    assert read("web: {port: 0}\nocpp: {port: 0}").web.port == 0
+
+
 def test_a_meter_is_what_its_name_or_its_role_says(read: Read) -> None:
     config = read(
         """
