@@ -20,10 +20,13 @@ Found = tuple[str, str, str]
 """(key, what is wrong, what to do)"""
 
 
-def of_meters(snapshot: Snapshot, steering: SteeringSettings, troubles: Mapping[str, str | None]) -> Iterable[Found]:
-    """The grid meter matters most: without it nothing may be judged."""
+def of_meters(
+    snapshot: Snapshot, steering: SteeringSettings, troubles: Mapping[str, str | None], up_s: float
+) -> Iterable[Found]:
+    """The grid meter matters most: without it nothing may be judged. ``up_s``: it has had so long to answer."""
     grid = snapshot.grid
-    if grid is None or grid.power_w is None or grid.age_s > steering.stale_step_s:
+    never = grid is None or grid.power_w is None
+    if (never and up_s > steering.stale_step_s) or (grid is not None and grid.age_s > steering.stale_step_s):
         silent = f"for {grid.age_s:.0f} s" if grid else "since the start"
         yield (
             Role.GRID,

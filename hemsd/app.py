@@ -91,7 +91,7 @@ async def clock_for(config: Config) -> Clock:
         return SystemClock()
     zone = ZoneInfo(config.site.timezone)
     recording = day.load(simulate.day)
-    start_at = recording.moment(simulate.start_s, zone, on=datetime.now(zone).date())
+    start_at = recording.moment(simulate.start_s, zone, on=SystemClock().utc().astimezone(zone).date())
     newest_at = await _newest_record(config)
     while newest_at is not None and start_at <= newest_at:
         start_at += timedelta(days=1)
@@ -130,6 +130,7 @@ class Daemon:
     systemd: Systemd
     alerts: alerts.Alerts
     simulated: SimulatedHome | None
+    began_s: float
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     snapshots: list[Snapshot] | None = None  # a test may keep what each tick saw
     _meters: list[asyncio.Task[None]] = field(default_factory=list)
@@ -189,6 +190,7 @@ class Daemon:
             systemd=Systemd(),
             alerts=found,
             simulated=_simulated(config.simulate, config, clock),
+            began_s=clock.monotonic(),
         )
         sinks.daemon = daemon
         daemon._recall()
@@ -241,7 +243,7 @@ class Daemon:
             log.warning("Not every wallbox took the failsafe in time; it falls back to it by itself")
 
     def _start_meters(self, group: asyncio.TaskGroup) -> None:
-        for driver in _drivers(self.config, self.clock, self._metered):
+        for driver in _drivers(self.config, self.clock, self._metered, self.told_soc):
             name = f"meter {driver.name}"
             self._meters.append(group.create_task(keep(driver.name, driver.run, self.health), name=name))
 
@@ -259,6 +261,12 @@ class Daemon:
         if self.health.troubles.get(meter):
             self.health.say(meter, None)
         self.latest.put(meter, reading)
+
+    def told_soc(self, vehicle: str, soc_pct: float) -> None:
+        """A car's level of charge, from MQTT or from its driver."""
+        car = self.config.vehicles.get(vehicle)
+        if car is not None:
+            self.latest.tell_soc(car.wallbox, soc_pct)
 
     def notice(self, event: WallboxEvent) -> None:
         """What happened at a wallbox, or who knocked in vain."""
@@ -283,7 +291,8 @@ class Daemon:
         self.systemd.alive()
         if self.snapshots is not None:
             self.snapshots.append(snapshot)
-        found = [*alerts.of_meters(snapshot, self.config.steering, self.health.troubles)]
+        up_s = snapshot.now_s - self.began_s
+        found = [*alerts.of_meters(snapshot, self.config.steering, self.health.troubles, up_s)]
         for image in snapshot.wallboxes:
             found.extend(alerts.of_wallbox(image, self._outcomes.get(image.name, ())))
         if self.store.trouble:
@@ -296,6 +305,7 @@ class Daemon:
     def _recall(self) -> None:
         """Chosen modes and what was learned of the wallboxes."""
         self.control.ticked = self.ticked
+        self.house.soc_told = self.told_soc
         self.control.judged = self.judged
         self.control.identified = self.identified
         for key, value in self.store.facts().items():
@@ -355,8 +365,8 @@ def _differs(before: Config, after: Config, section: str) -> bool:
     return bool(getattr(before, section) != getattr(after, section))
 
 
-def _drivers(config: Config, clock: Clock, sink: MeterSink) -> list[Driver]:
-    """The drivers of every meter in config.yaml."""
+def _drivers(config: Config, clock: Clock, sink: MeterSink, soc_sink: mqtt.SocSink) -> list[Driver]:
+    """The drivers of every meter, and of what cars say of themselves."""
     over_modbus = {}
     over_mqtt = {}
     for meter in named_meters(config):
@@ -365,10 +375,12 @@ def _drivers(config: Config, clock: Clock, sink: MeterSink) -> list[Driver]:
                 over_modbus[meter.name] = (meter.role, settings)
             case mqtt.MqttSettings() as settings:
                 over_mqtt[meter.name] = (meter.role, settings)
-    drivers = modbus.build(over_modbus, clock, sink)
-    if over_mqtt:
-        drivers.extend(mqtt.build(over_mqtt, config.mqtt or mqtt.MqttBrokerSettings(), clock, sink))
-    return drivers
+    socs = {name: car.soc for name, car in config.vehicles.items() if car.soc is not None}
+    broker = config.mqtt or mqtt.MqttBrokerSettings()
+    return [
+        *modbus.build(over_modbus, clock, sink),
+        *mqtt.build(broker, over_mqtt, socs, clock, sink, soc_sink),
+    ]
 
 
 def _cars(config: Config) -> dict[str, Car]:

@@ -148,3 +148,5 @@ def _log_to_stderr(*, verbose: bool) -> None:
         format=f"{time}%(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    for library in ("websockets", "pymodbus", "aiohttp"):  # what matters of theirs, hemsd says in its own words
+        logging.getLogger(library).setLevel(logging.ERROR)

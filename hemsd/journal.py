@@ -57,7 +57,12 @@ def is_point(before: Decision, now: Decision) -> bool:
     """Whether a decision differs from the one before it in a way that is worth a row."""
     if now.dispatched:
         return True
-    return (before.kind, before.rule, before.target_w, before.state) != (now.kind, now.rule, now.target_w, now.state)
+    return _gist(before) != _gist(now)
+
+
+def _gist(decision: Decision) -> tuple[object, ...]:
+    """The target is compared as what was asked for: the watts expected of it drift with what is learned."""
+    return (decision.kind, decision.rule, decision.state, decision.limit_a, decision.phases)
 
 
 @dataclass(slots=True)

@@ -100,6 +100,12 @@ class Latest:
         soc_pct = sample.soc_pct if sample.soc_pct is not None else box.image.soc_pct
         box.image = replace(box.image, sample=sample, sample_interval_s=interval_s, soc_pct=soc_pct)
 
+    def tell_soc(self, wallbox: str, soc_pct: float) -> None:
+        """The level of the car at a wallbox, from somebody else than the wallbox."""
+        box = self._boxes.get(wallbox)
+        if box is not None:
+            box.image = replace(box.image, soc_pct=soc_pct)
+
     def identity(self, wallbox: str) -> str:
         """Vendor, model and firmware: what is learned of a wallbox holds for its kind."""
         image = self._boxes[wallbox].image

@@ -510,8 +510,10 @@ class SteeringSettings:
     """No more starts of a charge than this in an hour"""
     starts_per_day: Annotated[int, Ge(1), Le(40)] = 20
     """No more starts of a charge than this in a day"""
-    phase_budget_wh: Annotated[float, Ge(0)] = 50.0
-    """Worth lost on the present phases before they change"""
+    phase_up_budget_wh: Annotated[float, Ge(0)] = 75.0
+    """Worth lost on one phase before it becomes three"""
+    phase_down_budget_wh: Annotated[float, Ge(0)] = 25.0
+    """Worth lost on three phases before they become one"""
     phase_hold_s: Annotated[float, Ge(120)] = 120.0
     """The other phases must have been better for so long"""
     phase_dwell_s: Annotated[float, Ge(600)] = 900.0
