@@ -49,6 +49,20 @@ def test_check_of_no_file_answers_2(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "there is no such file" in capsys.readouterr().err
 
 
+def test_the_daemon_refuses_a_file_in_the_same_words(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text("sight: {}\nweb: {port: x}\n")
+    main(["check", "-c", str(config)])
+    checked = capsys.readouterr().err
+    assert main(["run", "-c", str(config)]) == 2
+    assert capsys.readouterr().err == checked
+
+
+def test_replay_refuses_a_setting_that_is_none(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    day = Path(__file__).parents[2] / "drivers/simulated/days/serf-2022-03-18.csv"
+    assert main(["replay", str(day), "-c", str(config), "--set", "steering.tick=5"]) == 2
+    assert "steering.tick: is not a known key; did you mean tick_s?" in capsys.readouterr().err
+
+
 def test_schema_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out)["additionalProperties"] is False
