@@ -16,8 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from drivers.simulated.acceptance import acceptable
 from drivers.simulated.car import Car
-from drivers.simulated.configuration import MAX_PERIODS, MAX_PROFILES, MAX_STACK_LEVEL, Configuration
+from drivers.simulated.configuration import Configuration
 from drivers.simulated.messages import (
     Beat,
     Boot,
@@ -291,7 +292,8 @@ class Firmware:
 
     def set_profile(self, connector_id: int, profile: Profile) -> bool:
         """Whether it is accepted; what then becomes of it is the personality's business."""
-        if not self._acceptable(connector_id, profile):
+        running_id = self.transaction.id if self.transaction else None
+        if not acceptable(profile, connector_id, running_id, self.profiles, self.personality):
             return False
         self._runaway = False
         dropped = self.personality.drops_tx_profile_while_suspended and self.status in SUSPENDED
@@ -302,29 +304,6 @@ class Firmware:
         else:
             self.profiles.put(profile)
         return True
-
-    def _acceptable(self, connector_id: int, profile: Profile) -> bool:
-        running_id = self.transaction.id if self.transaction else None
-        match profile.purpose:
-            case "ChargePointMaxProfile" if connector_id != 0:
-                return False
-            case "TxProfile" if connector_id != 1 or running_id is None:
-                return False
-            case "TxProfile" if profile.transaction_id not in (None, running_id):
-                return False
-        highest = self.personality.rejects_stack_above
-        if connector_id > 1 or profile.stack_level > (MAX_STACK_LEVEL if highest is None else highest):
-            return False
-        units = self.personality.rate_units.lower()
-        if ("power" if profile.unit == "W" else "current") not in units:
-            return False
-        periods = profile.periods
-        if not 0 < len(periods) <= MAX_PERIODS or periods[0].start_s != 0 or any(p.limit < 0 for p in periods):
-            return False
-        if self.personality.zero is Zero.REJECTS and profile.unit == "A" and periods[0].limit < MIN_PILOT_A:
-            return False
-        replaces = any(old.id == profile.id for old in self.profiles)
-        return replaces or len(self.profiles) < MAX_PROFILES
 
     def configuration_read(self) -> None:
         if self.personality.reboots_on_many_measurands and len(self.configuration.sampled) >= MANY_MEASURANDS:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
-from drivers.simulated.station import SWITCH_PAUSE_S, whole_amperes
+from drivers.simulated.station import SWITCH_PAUSE_S, tenths, whole_amperes
 
 
 class Zero(StrEnum):
@@ -101,6 +101,7 @@ def steps_6_8_10_13_16(limit_a: float) -> float:
 
 PERSONALITIES: dict[str, Personality] = {
     "honest": Personality(),
+    "tenths": Personality(rounding=tenths),  # honest too, and finer
     # profiles
     "ignores_profile": Personality(obeys=False),
     "ignores_relative": Personality(deaf_to_kinds=frozenset({"Relative"})),

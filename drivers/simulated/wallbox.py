@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 10.0
 DEAF_S = 600.0  # how long a half-open link is kept
 TRANSACTION_ATTEMPTS = 3
+BOOT_RETRY_S = 10.0
 LEAST_PAUSE_S = 0.05  # real: a fast clock must not turn reconnecting into a busy loop
 
 _quiet = logging.getLogger("hemsd.simulated.ocpp")
@@ -203,16 +204,18 @@ class SimulatedWallbox:
         while True:
             await self._ready.wait()
             self._ready.clear()
-            await line.free.wait()
             while self.firmware.outbox:
+                await line.free.wait()
                 message = self.firmware.outbox[0]
-                await self._tell_one(line, message)
-                if self.firmware.outbox and self.firmware.outbox[0] is message:
+                told = await self._tell_one(line, message)
+                if told and self.firmware.outbox and self.firmware.outbox[0] is message:
                     self.firmware.outbox.popleft()
             if self.firmware.reboot_wanted:
+                await line.free.wait()
                 raise _Rebooting
 
-    async def _tell_one(self, line: Line, message: Message) -> None:
+    async def _tell_one(self, line: Line, message: Message) -> bool:
+        """False when it must be told again: nothing else is said before the BootNotification was accepted."""
         attempts = TRANSACTION_ATTEMPTS if isinstance(message, Start | Stop) else 1
         for _ in range(attempts):
             try:
@@ -224,10 +227,16 @@ class SimulatedWallbox:
             except (OCPPError, TimeoutError, TypeError) as error:
                 log.debug("%s: %s was refused: %r", self.spec.name, type(message).__name__, error)
             else:
-                await self._answered(message, answer)
-                return
+                retry_s = self._answered(message, answer)
+                break
+        else:
+            retry_s = BOOT_RETRY_S if isinstance(message, Boot) else None
+        if retry_s is not None:
+            await self._clock.sleep(retry_s)
+        return retry_s is None
 
-    async def _answered(self, message: Message, answer: Any) -> None:
+    def _answered(self, message: Message, answer: Any) -> float | None:
+        """Takes an answer to heart; returns the seconds after which to ask again, if it must."""
         match message:
             case Beat():
                 self._set_clock(answer)
@@ -235,14 +244,13 @@ class SimulatedWallbox:
                 self._set_clock(answer)
                 accepted = answer.status == "Accepted"
                 self.firmware.boot_answered(accepted, answer.interval)
-                if not accepted:
-                    await self._clock.sleep(max(answer.interval, 10))
-                    self.firmware.outbox.append(message)
+                return None if accepted else max(answer.interval, BOOT_RETRY_S)
             case Start(transaction):
                 accepted = (answer.id_tag_info or {}).get("status") == "Accepted"
                 self.firmware.start_answered(transaction, answer.transaction_id, accepted)
             case _:
                 pass
+        return None
 
     def _set_clock(self, answer: Any) -> None:
         with contextlib.suppress(ValueError):

@@ -29,7 +29,9 @@ class Peer(ChargePoint):
     @on(Action.boot_notification, skip_schema_validation=True)
     def on_boot(self, **told):
         self.central.heard.append(("BootNotification", told))
-        return call_result.BootNotification(current_time=self.central.now(), interval=300, status="Accepted")
+        return call_result.BootNotification(
+            current_time=self.central.now(), interval=300, status=self.central.boot_status
+        )
 
     @on(Action.heartbeat)
     def on_heartbeat(self):
@@ -67,6 +69,7 @@ class Central:
         self.headers = []
         self.transaction_id = 16
         self.id_tag_status = "Accepted"
+        self.boot_status = "Accepted"
         self.url = ""
         self._server = None
 

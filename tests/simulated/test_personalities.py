@@ -160,6 +160,11 @@ def test_resume_full_current_until_it_is_told_again():
     assert box.current_a == 5.75
 
 
+def test_tenths():
+    assert Box.charging("tenths", limit_a=8.8).station.offered_a == 8.8
+    assert Box.charging(limit_a=8.8).station.offered_a == 8
+
+
 def test_integer_up_to_max():
     box = Box.charging("integer_up_to_max", limit_a=8)
     assert box.current_a == 7.75

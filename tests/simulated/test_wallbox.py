@@ -174,6 +174,24 @@ async def test_clearing_answers_unknown_when_there_is_nothing(living, central):
     assert (await central.ask(call.ClearChargingProfile(id=1))).status == "Accepted"
 
 
+@pytest.mark.parametrize("speed", [2000.0])
+async def test_nothing_is_said_before_the_boot_was_accepted(living, central):
+    central.boot_status = "Pending"
+    beginning = asyncio.create_task(living())
+    await until(lambda: len(central.told("BootNotification")) == 2)
+    assert {name for name, _ in central.heard} == {"BootNotification"}
+    central.boot_status = "Accepted"
+    await beginning
+    await until(lambda: central.told("StartTransaction"))
+
+
+async def test_a_transaction_that_is_refused_ends(living, central):
+    central.id_tag_status = "Invalid"
+    home = await living()
+    await until(lambda: central.told("StopTransaction", reason="DeAuthorized"))
+    assert not home.wallbox.station.enabled
+
+
 async def test_the_password_is_shown(living, central):
     await living(password="sesame")
     scheme, _, secret = central.headers[0]["Authorization"].partition(" ")
