@@ -1,13 +1,13 @@
 """The SELECTs behind every view: pure functions of a connection, which answer values and never rows.
 
 Lists of visits are newest first, then by id, and walk along an index from the place that a cursor names: page 2,000
-costs what page 1 costs. The order lives in NEWEST_FIRST, AFTER and BEFORE, and nowhere else.
+costs what page 1 costs. The order lives in the two ORDER BYs and in ``_Where``, nowhere else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from sqlite3 import Connection, Row
 
@@ -19,8 +19,6 @@ from hemsd.store.transactions import Start
 
 NEWEST_FIRST = "ORDER BY plugged_in_ms DESC, id"
 OLDEST_FIRST = "ORDER BY plugged_in_ms, id DESC"
-AFTER = "plugged_in_ms <= ? AND (plugged_in_ms < ? OR id > ?)"  # further down the list: older
-BEFORE = "plugged_in_ms >= ? AND (plugged_in_ms > ? OR id < ?)"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -29,21 +27,38 @@ BEFORE = "plugged_in_ms >= ? AND (plugged_in_ms > ? OR id < ?)"
 
 @dataclass(frozen=True, slots=True)
 class _Where:
-    """Conditions that are all meant, with their values."""
+    """Conditions that are all meant, with their values; and one range of time, which SQLite walks on the index.
 
+    Of two bounds on the same side it would walk to one and check the other row by row, so they become one here.
+    """
+
+    oldest_ms: int | None = None
+    newest_ms: int | None = None
     conditions: tuple[str, ...] = ()
     values: tuple[codec.Value, ...] = ()
 
     def and_(self, condition: str, *values: codec.Value) -> _Where:
-        return _Where((*self.conditions, condition), (*self.values, *values))
+        return replace(self, conditions=(*self.conditions, condition), values=(*self.values, *values))
 
-    def from_place(self, condition: str, place: cursor.Place) -> _Where:
-        at_ms, id_ = place
-        return self.and_(condition, at_ms, at_ms, id_)
+    def not_before(self, at_ms: int) -> _Where:
+        return replace(self, oldest_ms=at_ms if self.oldest_ms is None else max(self.oldest_ms, at_ms))
 
-    @property
-    def sql(self) -> str:
-        return f"WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+    def not_after(self, at_ms: int) -> _Where:
+        return replace(self, newest_ms=at_ms if self.newest_ms is None else min(self.newest_ms, at_ms))
+
+    def older_than(self, place: cursor.Place) -> _Where:
+        return self.not_after(place[0]).and_("(plugged_in_ms < ? OR id > ?)", *place)
+
+    def newer_than(self, place: cursor.Place) -> _Where:
+        return self.not_before(place[0]).and_("(plugged_in_ms > ? OR id < ?)", *place)
+
+    def clause(self) -> tuple[str, tuple[codec.Value, ...]]:
+        whole = self
+        if self.oldest_ms is not None:
+            whole = whole.and_("plugged_in_ms >= ?", self.oldest_ms)
+        if self.newest_ms is not None:
+            whole = whole.and_("plugged_in_ms <= ?", self.newest_ms)
+        return f"WHERE {' AND '.join(whole.conditions)}" if whole.conditions else "", whole.values
 
 
 def _where(wanted: VisitFilter) -> _Where:
@@ -57,13 +72,12 @@ def _where(wanted: VisitFilter) -> _Where:
     if wanted.ended is not None:
         where = where.and_("plugged_out_ms IS NOT NULL" if wanted.ended else "plugged_out_ms IS NULL")
     if wanted.plugged_in_from_at is not None:
-        where = where.and_("plugged_in_ms >= ?", ms(wanted.plugged_in_from_at))
+        where = where.not_before(ms(wanted.plugged_in_from_at))
     if wanted.plugged_in_to_at is not None:
-        where = where.and_("plugged_in_ms <= ?", ms(wanted.plugged_in_to_at))
+        where = where.not_after(ms(wanted.plugged_in_to_at))
     if wanted.plugged_out_to_at is not None:
         out_ms = ms(wanted.plugged_out_to_at)
-        # Nobody leaves before they came: the second condition lets the index skip what is too new.
-        where = where.and_("plugged_out_ms <= ? AND plugged_in_ms <= ?", out_ms, out_ms)
+        where = where.and_("plugged_out_ms <= ?", out_ms).not_after(out_ms)  # nobody leaves before they came
     return where
 
 
@@ -73,15 +87,15 @@ def visit_page(
     """(the visits, whether there are older ones, whether there are newer ones)"""
     where = _where(wanted)
     if before is not None:
-        rows = _visits(db, where.from_place(BEFORE, before), OLDEST_FIRST, limit)[::-1]
+        rows = _visits(db, where.newer_than(before), OLDEST_FIRST, limit)[::-1]
     elif after is not None:
-        rows = _visits(db, where.from_place(AFTER, after), NEWEST_FIRST, limit)
+        rows = _visits(db, where.older_than(after), NEWEST_FIRST, limit)
     else:
         rows = _visits(db, where, NEWEST_FIRST, limit)
     if not rows:
         return (), False, False
-    older = bool(_visits(db, where.from_place(AFTER, place(rows[-1])), NEWEST_FIRST, 1))
-    newer = bool(_visits(db, where.from_place(BEFORE, place(rows[0])), OLDEST_FIRST, 1))
+    older = bool(_visits(db, where.older_than(place(rows[-1])), NEWEST_FIRST, 1))
+    newer = bool(_visits(db, where.newer_than(place(rows[0])), OLDEST_FIRST, 1))
     return tuple(rows), older, newer
 
 
@@ -90,8 +104,9 @@ def visits_at(db: Connection, wanted: VisitFilter, offset: int, limit: int) -> t
 
 
 def _visits(db: Connection, where: _Where, order: str, limit: int, offset: int = 0) -> list[Visit]:
-    sql = f"SELECT * FROM visits {where.sql} {order} LIMIT ? OFFSET ?"
-    return [codec.visit_of(row) for row in db.execute(sql, (*where.values, limit, offset))]
+    clause, values = where.clause()
+    sql = f"SELECT * FROM visits {clause} {order} LIMIT ? OFFSET ?"
+    return [codec.visit_of(row) for row in db.execute(sql, (*values, limit, offset))]
 
 
 def place(visit: Visit) -> cursor.Place:
@@ -99,8 +114,8 @@ def place(visit: Visit) -> cursor.Place:
 
 
 def count_visits(db: Connection, wanted: VisitFilter) -> int:
-    where = _where(wanted)
-    return int(db.execute(f"SELECT count(*) FROM visits {where.sql}", where.values).fetchone()[0])
+    clause, values = _where(wanted).clause()
+    return int(db.execute(f"SELECT count(*) FROM visits {clause}", values).fetchone()[0])
 
 
 def visit(db: Connection, visit_id: str) -> Visit | None:

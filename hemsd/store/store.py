@@ -35,7 +35,7 @@ class Store:
 
     def __init__(self, path: Path, clock: Clock, db: Database) -> None:
         beginning = queries.beginning(db.conn)
-        self._facts = {key: json.loads(value) for key, value in beginning.facts}
+        self._facts = dict(beginning.facts)  # as JSON, so that nobody can change one behind our back
         self._identities = dict(beginning.identities)
         self._visits = {visit.id: visit for visit in beginning.running}
         self._command_id = beginning.last_command_id
@@ -136,17 +136,18 @@ class Store:
 
     def facts(self) -> Mapping[str, object]:
         """Everything learned or chosen, by key."""
-        return dict(self._facts)
+        return {key: json.loads(value) for key, value in self._facts.items()}
 
     def save_fact(self, key: str, value: object) -> None:
         """``value`` is what JSON can hold; None forgets the key. What is known already is not written again."""
-        if self._facts.get(key) == value:
+        as_json = None if value is None else to_json(value)
+        if as_json == self._facts.get(key):
             return
-        if value is None:
+        if as_json is None:
             del self._facts[key]
         else:
-            self._facts[key] = value
-        self._writer.put(changes.fact(key, None if value is None else to_json(value)))
+            self._facts[key] = as_json
+        self._writer.put(changes.fact(key, as_json))
 
     def identities(
         self, wallboxes: Iterable[str] = (), vehicles: Iterable[str] = (), policies: Iterable[str] = ()

@@ -26,6 +26,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
+from dataclasses import replace
 
 from sqlite_utils import Database
 
@@ -87,17 +88,14 @@ class Writer:
     # -- for everybody ------------------------------------------------------------------------------------------------
 
     def put(self, change: Change) -> None:
-        """Takes a change and returns at once. A writer that died of a bug ends the daemon here: it starts anew."""
-        if not self._thread.is_alive():
-            raise StoreError("The thread that writes the database has ended")
+        """Takes a change and returns at once."""
         with self._wake:
+            self._must_live()
             if not self._waiting:
                 self._oldest_s, self._oldest_real_s = self._clock.monotonic(), self._real.monotonic()
                 self._wake.notify()  # from here on it looks at the clock
-            if change.key is None:
-                self._waiting["", next(self._serial)] = change
-            else:
-                self._waiting[change.key] = self._merged(change, self._waiting.get(change.key))
+            key = change.key or ("", next(self._serial))
+            self._waiting[key] = _merged(change, self._waiting.get(key))
             if len(self._waiting) > MOST_WAITING:
                 self._forget_one()
             self._hurry = self._hurry or change.urgent
@@ -108,10 +106,16 @@ class Writer:
         """Done when everything that was put before is committed."""
         done: Future[None] = Future()
         with self._wake:
+            self._must_live()
             self._settlers.append(done)
             self._hurry = True
             self._wake.notify()
         return done
+
+    def _must_live(self) -> None:
+        """A thread that died of a bug ends the daemon here, which then starts anew."""
+        if not self._thread.is_alive():
+            raise StoreError("The thread that writes the database has ended")
 
     @property
     def busy(self) -> bool:
@@ -130,24 +134,37 @@ class Writer:
     # -- the thread ---------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while True:
-            with self._wake:
-                while not self._due():
-                    self._wake.wait(LOOK_S if self._waiting or self._hurry else None)
-                batch, settlers, closing = self._waiting, self._settlers, self._closing
-                durable = self._hurry
-                self._waiting, self._settlers, self._hurry, self._writing = {}, [], False, True
-            written = self._write(batch, durable)
+        try:
+            while self._write_one_batch():
+                pass
+        finally:
+            self._answer(self._settlers, OSError(self.trouble or "The database is closed"))
+
+    def _write_one_batch(self) -> bool:
+        """Waits until something is due and writes all that waits; False when that was the last."""
+        with self._wake:
+            while not self._due():
+                self._wake.wait(LOOK_S if self._waiting or self._hurry else None)
+            batch, durable, asked, last = self._waiting, self._hurry, len(self._settlers), self._closing
+            self._waiting, self._hurry, self._writing = {}, False, True
+        written = self._write(batch, durable)
+        with self._wake:
             self._writing = False
-            if not written:
-                self._put_back(batch, settlers)
+            if written:
+                settled, self._settlers = self._settlers[:asked], self._settlers[asked:]
             else:
-                for done in settlers:
-                    if done.set_running_or_notify_cancel():
-                        done.set_result(None)
-            if closing:
-                self._finish(written)
-                return
+                self._put_back(batch)
+        if written:
+            self._answer(settled)
+        elif last:
+            log.error("%d changes are lost: the database can't be written", len(batch))
+        return not last
+
+    @staticmethod
+    def _answer(settlers: Iterable[Future[None]], error: OSError | None = None) -> None:
+        for done in settlers:
+            if done.set_running_or_notify_cancel():
+                done.set_result(None) if error is None else done.set_exception(error)
 
     def _due(self) -> bool:
         if self._closing:
@@ -188,23 +205,14 @@ class Writer:
             except UNWRITABLE as error:
                 log.error("The store leaves out a change of %s: %s", change.key or change.statements[0][0], error)
 
-    def _put_back(self, batch: Batch, settlers: list[Future[None]]) -> None:
+    def _put_back(self, batch: Batch) -> None:
         """In front of what came meanwhile; where that is about the same row, the newer one stays."""
-        with self._wake:
-            newer = self._waiting
-            self._waiting = {key: self._merged(newer.get(key, old), old) for key, old in batch.items()}
-            self._waiting.update((key, change) for key, change in newer.items() if key not in batch)
-            self._settlers[:0] = settlers
-            self._hurry = True
-            while len(self._waiting) > MOST_WAITING:
-                self._forget_one()
-
-    @staticmethod
-    def _merged(change: Change, replaced: Change | None) -> Change:
-        """Urgency is inherited: a counter that moves must not calm down a change of state that still waits."""
-        if replaced is None or change.urgent or not replaced.urgent:
-            return change
-        return Change(change.statements, change.key, urgent=True)
+        newer = self._waiting
+        self._waiting = {key: _merged(newer.get(key, old), old) for key, old in batch.items()}
+        self._waiting.update((key, change) for key, change in newer.items() if key not in batch)
+        self._hurry = True
+        while len(self._waiting) > MOST_WAITING:
+            self._forget_one()
 
     def _forget_one(self) -> None:
         victim = next((key for key, change in self._waiting.items() if not change.urgent), next(iter(self._waiting)))
@@ -224,13 +232,6 @@ class Writer:
         self.trouble = None
         self._pause_s = self._retry_real_s = 0.0
 
-    def _finish(self, written: bool) -> None:
-        if not written:
-            log.error("%d changes are lost: the database can't be written", len(self._waiting))
-            for done in self._settlers:
-                if done.set_running_or_notify_cancel():
-                    done.set_exception(OSError(self.trouble or "The database can't be written"))
-
     # -- what is asked of the card ------------------------------------------------------------------------------------
 
     def _add_up(self) -> None:
@@ -246,3 +247,10 @@ class Writer:
         if self._untallied == [0, 0] or (early and not self._closing):
             return []
         return [changes.written(self._clock.utc(), *self._untallied)]
+
+
+def _merged(change: Change, replaced: Change | None) -> Change:
+    """Urgency is inherited: a counter that moves must not make a change of state that still waits forgettable."""
+    if replaced is None or change.urgent or not replaced.urgent:
+        return change
+    return replace(change, urgent=True)

@@ -92,6 +92,10 @@ async def test_facts_and_identities_and_counters_outlive_a_restart(path: Path, c
     store = await Store.open(path, clock)
     store.save_fact("mode/garage", "min+solar")
     store.save_fact("ladder/acme/one", {"purpose": "TxProfile", "stack": 0})
+    growing = {"seen": 1}
+    store.save_fact("growing", growing)
+    growing["seen"] = 2
+    store.save_fact("growing", growing)
     store.save_fact("passing", 1)
     store.save_fact("passing", None)
     identities = store.identities(wallboxes=["garage"], vehicles=["car"], policies=["home"])
@@ -101,7 +105,11 @@ async def test_facts_and_identities_and_counters_outlive_a_restart(path: Path, c
     await store.close()
 
     store = await Store.open(path, clock)
-    assert store.facts() == {"mode/garage": "min+solar", "ladder/acme/one": {"purpose": "TxProfile", "stack": 0}}
+    assert store.facts() == {
+        "mode/garage": "min+solar",
+        "ladder/acme/one": {"purpose": "TxProfile", "stack": 0},
+        "growing": {"seen": 2},
+    }
     assert store.identities(wallboxes=["garage"], vehicles=["car"], policies=["home"]) == identities
     assert len({*identities.wallboxes.values(), *identities.vehicles.values(), identities.org_id}) == 3
     assert (store.next_visit_number(), store.next_command_id(), store.next_decision_id()) == (8, 43, 100)

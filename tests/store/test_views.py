@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,7 @@ import pytest
 from hemsd.clock import ManualClock
 from hemsd.model import SiteMinute, Visit
 from hemsd.store import BadCursor, Store, VisitFilter, queries
+from hemsd.store.cursor import Place
 from tests.store.values import NOON, a_command, a_decision, a_visit
 
 
@@ -201,3 +203,26 @@ async def test_a_page_is_a_walk_along_an_index_and_never_sorts_or_reads_all(stor
 
     await store.views.ask(plans)
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize(
+    "wanted", [VisitFilter(), VisitFilter(vehicle="car"), VisitFilter(plugged_out_to_at=hours(9_000))]
+)
+async def test_a_page_far_down_costs_no_more_steps_than_the_first(store: Store, wanted: VisitFilter) -> None:
+    await filled(store, visits(1000))
+    pages = [await store.views.visits(wanted, limit=10)]
+    while pages[-1].after is not None:
+        pages.append(await store.views.visits(wanted, limit=10, after=pages[-1].after))
+    assert len(pages) > 50
+
+    def steps(db: Connection, after: Place | None) -> int:
+        """How many instructions SQLite's machine needed."""
+        counter = itertools.count()
+        db.set_progress_handler(lambda: next(counter) < 0, 1)
+        queries.visit_page(db, wanted, 10, after, None)
+        db.set_progress_handler(None, 1)
+        return next(counter)
+
+    first = await store.views.ask(lambda db: steps(db, None))
+    far = await store.views.ask(lambda db: steps(db, queries.place(pages[-3].visits[-1])))
+    assert 0 < far < 1.5 * first

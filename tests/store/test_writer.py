@@ -122,6 +122,29 @@ async def test_an_urgent_change_takes_everything_before_it_along(store: Store, p
     assert rows(path, "site_minutes") == 1
 
 
+async def test_only_what_must_survive_a_power_cut_is_forced_to_the_card(store: Store, clock: ManualClock) -> None:
+    await store.settle()
+    said: list[str] = []
+    store._writer._db.conn.set_trace_callback(said.append)
+
+    def forced(table: str) -> bool:
+        """The mode in which the insert was committed."""
+        [mode] = [sql for sql in said[: _first(said, f"INSERT INTO {table}")] if "synchronous" in sql][-1:]
+        return mode == "PRAGMA synchronous = FULL"
+
+    store.record_minute(a_minute(0))
+    clock.leap(60)
+    await soon(lambda: any("site_minutes" in sql for sql in said))
+    assert not forced("site_minutes")
+    store.record_command(a_command(visit_id=None))
+    await soon(lambda: any("INSERT INTO commands" in sql for sql in said))
+    assert forced("commands")
+
+
+def _first(said: list[str], beginning: str) -> int:
+    return next(place for place, sql in enumerate(said) if sql.startswith(beginning))
+
+
 async def test_closing_writes_what_waits(path: Path, clock: ManualClock) -> None:
     store = await Store.open(path, clock)
     store.record_minute(a_minute(0))
@@ -162,6 +185,8 @@ async def test_a_full_card_costs_the_oldest_readings_and_no_command(
     db = store._writer._db
     [pages] = db.execute("PRAGMA page_count").fetchone()
     db.execute(f"PRAGMA max_page_count = {pages}")
+    store.save_visit(a_visit(final_state=SteeringState.COOLDOWN))
+    store.save_visit(a_visit(final_state=SteeringState.COOLDOWN, energy_wh=1.0))
     for number in range(1, 21):
         store.record_command(a_command(number))
     for number in range(100):
@@ -172,7 +197,8 @@ async def test_a_full_card_costs_the_oldest_readings_and_no_command(
     await store.settle()
     assert store.trouble is None
     assert rows(path, "commands") == 20
-    assert rows(path, "site_minutes") == 30
+    assert rows(path, "site_minutes") == 29
+    assert states(path) == ["COOLDOWN"]
     assert (await store.views.newest_at()) == a_minute(99).at
 
 
@@ -190,6 +216,8 @@ async def test_a_writer_that_died_of_a_bug_ends_the_daemon_at_the_next_record(pa
     await store.close()
     with pytest.raises(StoreError):
         store.record_minute(a_minute(0))
+    with pytest.raises(StoreError):
+        await store.settle()
 
 
 async def test_counters_that_move_cost_one_page_and_no_index(store: Store) -> None:
