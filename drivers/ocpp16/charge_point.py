@@ -21,13 +21,14 @@ from drivers.ocpp16 import inbound, keepalive, setup
 from drivers.ocpp16.boxtime import BoxClock
 from drivers.ocpp16.configuration import Configuration
 from drivers.ocpp16.dispatching import judged
-from drivers.ocpp16.ladder import Memory
+from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.profiles import Setpoint
 from drivers.ocpp16.rpc import Handled, Link, LinkCounters, LinkLost, Reply
 from drivers.ocpp16.samples import Arrival, MeterEntry, Metering, read_metering, sample_of
 from drivers.ocpp16.settings import OcppWallboxSettings
 from drivers.ocpp16.steering import Failsafe, Steering
 from drivers.ocpp16.transactions import Transactions
+from drivers.ocpp16.vigil import Observed, Vigil
 from drivers.ocpp16.waiting import happens_within
 from drivers.ocpp16.wire import Json
 from hemsd.clock import Clock
@@ -55,6 +56,7 @@ BOOT_GIVE_UP_S = 10.0  # after the trigger
 BOOT_LOOP = 3  # boots ...
 BOOT_LOOP_S = 600.0  # ... within this time: our own configuration may be what makes it reboot
 HEMSD_ID_TAG = "hemsd"
+SUSPENDED = frozenset({ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class ChargePoint:
         self.transactions = Transactions(name, settings.connector, book)
         self.status: ConnectorStatus | None = None
         self.sample_interval_s = float(setup.SAMPLE_INTERVAL_S)
+        self.observed = Observed()
         self.minimal = False  # the box reboots over and over: nothing is configured any more
         self._identity = Memory()
         self._memories = memories
@@ -101,6 +104,7 @@ class ChargePoint:
         self._boots: deque[float] = deque(maxlen=BOOT_LOOP)
         self._booted = asyncio.Event()
         self._prepare = asyncio.Event()
+        self._awaiting_boot = False
         self.steering = Steering(
             name,
             self,
@@ -121,9 +125,21 @@ class ChargePoint:
         return self.transactions.current
 
     @property
+    def remote_start(self) -> bool:
+        return self.settings.remote_start
+
+    @property
+    def steered(self) -> bool:
+        return self.settings.steer
+
+    @property
     def counters(self) -> LinkCounters:
         """Of the newest link, for diagnostics."""
         return self._counters
+
+    @property
+    def suspended(self) -> bool:
+        return self.status in SUSPENDED
 
     @property
     def linked(self) -> bool:
@@ -146,12 +162,21 @@ class ChargePoint:
         return await self.steering.command(Setpoint(limit_a, phases, failsafe_a))
 
     async def start_transaction(self) -> Dispatch:
-        tag = next(iter(self.settings.id_tags or ()), HEMSD_ID_TAG)
-        return await self._command(RemoteStartTransaction(id_tag=tag, connector_id=self.connector))
+        tag = self._own_tag()
+        started = await self._command(RemoteStartTransaction(id_tag=tag, connector_id=self.connector))
+        if started.status is not DispatchStatus.REJECTED:
+            return started
+        again = await self._command(RemoteStartTransaction(id_tag=tag))  # some boxes take it only without
+        return replace(again, attempts=started.attempts + again.attempts)
+
+    def _own_tag(self) -> str:
+        """The card that hemsd starts with: the box's own for free charging, else one that is allowed, else ours."""
+        return self.configuration.free_vend_tag or next(iter(self.settings.id_tags or ()), HEMSD_ID_TAG)
 
     async def stop_transaction(self) -> Dispatch:
         if self.transaction_id is None:
             return Dispatch(DispatchStatus.UNREACHABLE, text="there is no open transaction")
+        self.observed.status_due_s = self._clock.monotonic()
         return await self._command(RemoteStopTransaction(transaction_id=self.transaction_id))
 
     async def request_sample(self) -> Dispatch:
@@ -180,6 +205,7 @@ class ChargePoint:
         self._counters = link.counters
         self._booted.clear()
         self._prepare.set()
+        self.observed.linked_s = self._clock.monotonic()
         log.info("%s is connected from %s", self.name, link.remote)
         self._sink(LinkUp(self.name, link.remote))
         async with asyncio.TaskGroup() as group:
@@ -190,6 +216,7 @@ class ChargePoint:
                 group.create_task(keepalive.watch(link, self._heartbeat), name=f"{self.name} keepalive"),
                 group.create_task(self._prepare_whenever_due(), name=f"{self.name} setup"),
                 group.create_task(self.steering.keep(), name=f"{self.name} limit"),
+                group.create_task(Vigil(self, self._clock).run(), name=f"{self.name} vigil"),
             ]
             try:
                 await link.serve(self._on_call)
@@ -211,17 +238,19 @@ class ChargePoint:
         while True:
             await self._prepare.wait()
             self._prepare.clear()
-            await self._await_boot()
+            if not self._booted.is_set():
+                await self._await_boot()
             await self._ask_for_status()
             await self._configure()
-            self.steering.mark_stale()
+            self.steering.reconnected(self.observed.linked_s)
 
     async def _await_boot(self) -> None:
         """Many boxes send no BootNotification when only the link was lost; hemsd then does without."""
-        if await happens_within(self._clock, BOOT_TRIGGER_S, self._booted):
-            return
-        await self._prepare_call(_trigger(MessageTrigger.boot_notification))
-        await happens_within(self._clock, BOOT_GIVE_UP_S, self._booted)
+        self._awaiting_boot = True
+        if not await happens_within(self._clock, BOOT_TRIGGER_S, self._booted):
+            await self._prepare_call(_trigger(MessageTrigger.boot_notification))
+            await happens_within(self._clock, BOOT_GIVE_UP_S, self._booted)
+        self._awaiting_boot = False
 
     async def _ask_for_status(self) -> None:
         if self.status is None:
@@ -237,11 +266,14 @@ class ChargePoint:
                 "%s rebooted %d times in %.0f s; it is not configured any more", self.name, BOOT_LOOP, BOOT_LOOP_S
             )
             return
-        self.sample_interval_s = await setup.agree_on_interval(self._prepare_call, self.configuration)
         memory = self.steering.memory
+        self.sample_interval_s = await setup.agree_on_interval(
+            self._prepare_call, self.configuration, memory.interval_s
+        )
+        if self.configuration.number(setup.INTERVAL_KEY) != self.sample_interval_s != setup.SAMPLE_INTERVAL_S:
+            memory = replace(memory, interval_s=int(self.sample_interval_s))
         taken = await setup.agree_on_measurands(self._prepare_call, self.configuration, memory.measurands)
-        if taken and taken != memory.measurands:
-            self.steering.learn(replace(memory, measurands=taken))
+        self.steering.learn(replace(memory, measurands=taken or memory.measurands))
 
     # -- what the box says ---------------------------------------------------------------------------------------------
 
@@ -290,19 +322,19 @@ class ChargePoint:
 
     def _welcome(self, id_tag: str) -> str:
         allowed = self.settings.id_tags
-        known = allowed is None or id_tag.lower() in {tag.lower() for tag in allowed} or id_tag == HEMSD_ID_TAG
+        known = allowed is None or id_tag.lower() in {tag.lower() for tag in (*allowed, self._own_tag())}
         return str(AuthorizationStatus.accepted if known else AuthorizationStatus.invalid)
 
     async def _boot(self, boot: inbound.Boot) -> None:
         self._identity = Memory(boot.vendor, boot.model, boot.firmware)
-        again = self._booted.is_set()
+        awaited = self._awaiting_boot and not self._booted.is_set()
         self._booted.set()
         now_s = self._clock.monotonic()
         self._boots.append(now_s)
         self.minimal = len(self._boots) == BOOT_LOOP and now_s - self._boots[0] <= BOOT_LOOP_S
         log.info("%s is a %s %s, firmware %s", self.name, boot.vendor, boot.model, boot.firmware or "unknown")
         self.steering.forget()
-        if again:
+        if not awaited:  # a reboot, or a boot that came after hemsd had gone on without
             self._prepare.set()
         self._sink(Booted(self.name, boot.vendor, boot.model, boot.firmware, boot.serial))
 
@@ -313,30 +345,59 @@ class ChargePoint:
             log.info("%s reports a status that OCPP 1.6 does not have", self.name)
             return
         if report.connector_id == self.connector:
-            self.status = report.status
-            if report.status is ConnectorStatus.AVAILABLE and self.transaction_id is None:
-                self.steering.rest()
+            self._connector_is(report.status)
         self._sink(StatusChanged(self.name, report.connector_id, report.status, report.error_code, report.info))
+
+    def _connector_is(self, status: ConnectorStatus) -> None:
+        before, self.status = self.status, status
+        now_s = self._clock.monotonic()
+        self.observed.status_due_s = None
+        if status is not before:
+            self.observed.status_s = now_s
+        if status is ConnectorStatus.CHARGING and before in SUSPENDED:
+            self.steering.resumed()
+        free = status is ConnectorStatus.AVAILABLE
+        self.observed.free_s = now_s if free and self.transaction_id is not None else None
+        if free and self.transaction_id is None:
+            self.steering.rest()
+
+    async def vanish(self) -> None:
+        """The car is gone and the box forgot to say so."""
+        ended = await self.transactions.vanish(self._clock.utc())
+        if ended is not None:
+            log.info("%s is free, and its transaction %d was never stopped", self.name, ended.transaction_id)
+            self._emit([ended])
+            self.steering.rest()
 
     async def _start(self, start: inbound.Start) -> Handled:
         now_at = self._clock.utc()
         self.box_clock.is_backlog(start.at, now_at, self._clock.monotonic())
         started_at = self.box_clock.corrected(start.at, now_at)
         transaction_id, events = await self.transactions.start(start, started_at)
-        answer = {"transactionId": transaction_id, "idTagInfo": {"status": self._welcome(start.id_tag)}}
+        welcome = self._welcome(start.id_tag)
 
         async def then() -> None:
             if events:
+                now_s = self._clock.monotonic()
+                self.observed.transaction_s = now_s
+                self.observed.unwelcome_s = now_s if welcome != AuthorizationStatus.accepted else None
                 self.steering.mark_stale()
             self._emit(events)
 
-        return Handled(answer, then)
+        return Handled({"transactionId": transaction_id, "idTagInfo": {"status": welcome}}, then)
 
     async def _stop(self, stop: inbound.Stop) -> None:
         now_at = self._clock.utc()
         self.box_clock.is_backlog(stop.at, now_at, self._clock.monotonic())
         ended_at = self.box_clock.corrected(stop.at, now_at)
-        self._emit(await self.transactions.stop(stop, ended_at, self.status))
+        events = await self.transactions.stop(stop, ended_at, self.status)
+        if events:
+            self.observed.status_due_s = self._clock.monotonic()
+            self.observed.free_s = self.observed.unwelcome_s = None
+            self.steering.transaction_ended(stop.reason)
+            if self.status is ConnectorStatus.AVAILABLE:
+                self.steering.rest()
+        self._emit(events)
 
     async def _metering(self, metering: Metering) -> None:
         if metering.connector_id not in (None, 0, self.connector):
@@ -349,7 +410,14 @@ class ChargePoint:
                     metering.transaction_id, self.status, draws=draws, at=sample.received_at
                 )
                 self._emit([adopted] if adopted else [])
+                self._live(sample)
             self._sink(Sampled(self.name, sample))
+
+    def _live(self, sample: Sample) -> None:
+        self.observed.sample_s = sample.received_s
+        if (sample.max_current_a or 0) >= ACTIVE_PHASE_A and self.transaction_id is not None:
+            self.observed.free_s = None  # Available, and yet it charges: a StatusNotification out of order
+        self.steering.sampled(sample)
 
     def _sample(self, entry: MeterEntry, metering: Metering) -> Sample:
         now_at, now_s = self._clock.utc(), self._clock.monotonic()
@@ -357,7 +425,7 @@ class ChargePoint:
         arrival = Arrival(
             received_s=now_s,
             received_at=now_at,
-            transaction_id=metering.transaction_id,
+            transaction_id=self.transactions.known_as(metering.transaction_id),
             backlog=self.box_clock.is_backlog(entry.at, now_at, now_s),
             wired_phases=None if self.settings.phases == "auto" else int(self.settings.phases),
             limit_a=installed.setpoint.limit_a if installed else None,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from drivers.ocpp16.inbound import text, whole
-from drivers.ocpp16.ladder import Offer, Unit
+from drivers.ocpp16.inbound import MAX_ID_TAG, text, whole
+from drivers.ocpp16.ways import Offer, Unit
 from drivers.ocpp16.wire import Json
 
 KEYS = (
@@ -30,6 +30,7 @@ KEYS = (
 
 _UNITS = {"current": Unit.AMPS, "a": Unit.AMPS, "amps": Unit.AMPS, "power": Unit.WATTS, "w": Unit.WATTS}
 _TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_FREE_VEND_KEYS = ("PlugAndChargeIdentifier", "FreeModeRFID", "FreeChargingIdTag", "AuthDisabledIdTag")
 _PHASE_KEYS = ("ConnectorSwitch3to1PhaseSupported", "ACPhaseSwitchingSupported")
 
 
@@ -90,6 +91,15 @@ class Configuration:
             if entry is not None:
                 return _TRUTHS.get(entry.value.strip().lower())
         return None
+
+    @property
+    def free_vend_tag(self) -> str:
+        """The id that the box itself charges under when no card is shown; the only one that some let be started."""
+        for key in _FREE_VEND_KEYS:
+            entry = self.get(key)
+            if entry is not None and entry.value:
+                return text(entry.value, MAX_ID_TAG)
+        return ""
 
     @property
     def measurands(self) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ class Stop:
     transaction_id: int | None  # None: missing, 0, -1 or no number
     meter_stop_wh: float | None
     at: BoxTime | None
-    reason: str
+    reason: str  # empty: none was given
 
 
 def read_stop(payload: Json) -> Stop:
@@ -113,7 +113,7 @@ def read_stop(payload: Json) -> Stop:
         transaction_id=read_transaction_id(payload),
         meter_stop_wh=_register(payload.get("meterStop")),
         at=read_time(payload.get("timestamp")),
-        reason=text(payload.get("reason"), 50) or "Local",  # OCPP 1.6 section 4.10: absent means Local
+        reason=text(payload.get("reason"), 50),
     )
 
 

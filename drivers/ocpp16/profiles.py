@@ -23,7 +23,7 @@ from ocpp.v16.call import SetChargingProfile
 from ocpp.v16.datatypes import ChargingProfile, ChargingSchedule, ChargingSchedulePeriod
 from ocpp.v16.enums import ChargingProfileKindType, ChargingProfilePurposeType, ChargingRateUnitType
 
-from drivers.ocpp16.ladder import Kind, Purpose, Unit, Way
+from drivers.ocpp16.ways import Kind, Purpose, Unit, Way
 from hemsd.model import MIN_PILOT_A
 
 NOMINAL_V = 230.0  # OCPP leaves the voltage to the box; in Europe it is this
@@ -60,6 +60,8 @@ class Circumstances:
 
 def carries_failsafe(way: Way, circumstances: Circumstances) -> bool:
     """Whether the box falls back by itself with a profile that is said in this way."""
+    if way.purpose is Purpose.CHARGE_POINT_MAX:  # renewals would wear the flash that it is kept in
+        return False
     return way.kind is Kind.ABSOLUTE and circumstances.clock_trusted and circumstances.failsafe_after_s is not None
 
 

@@ -20,7 +20,7 @@ from drivers.ocpp16.charge_point import ChargePoint, Patience
 from drivers.ocpp16.guests import AttemptLimit, GuestBook
 from drivers.ocpp16.identity import identity_in, may_enter
 from drivers.ocpp16.keepalive import Heartbeat
-from drivers.ocpp16.ladder import Memory
+from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.rpc import Link
 from drivers.ocpp16.settings import OcppServerSettings, OcppWallboxSettings
 from drivers.ocpp16.steering import Failsafe
@@ -87,6 +87,11 @@ class CentralSystem:
     def port(self) -> int:
         """The port that it listens on; 0 before it does."""
         return self._port
+
+    @property
+    def sockets(self) -> frozenset[ServerConnection]:
+        """The wallboxes' open sockets."""
+        return frozenset(self._open)
 
     async def listening(self) -> None:
         """Returns once wallboxes can connect."""

@@ -54,10 +54,13 @@ async def read_whole_configuration(call: Call) -> Configuration:
     return configuration
 
 
-async def agree_on_interval(call: Call, configuration: Configuration) -> float:
-    """The sample interval that the box really keeps: asked for, and read back where it was changed."""
+async def agree_on_interval(call: Call, configuration: Configuration, known: int | None = None) -> float:
+    """The sample interval that the box really keeps: asked for, and read back where it was changed.
+
+    ``known`` is what such a box made of the same request before; it is not asked again for what it will not do.
+    """
     told = configuration.number(INTERVAL_KEY)
-    if told == SAMPLE_INTERVAL_S:
+    if told is not None and told in (SAMPLE_INTERVAL_S, known):
         return float(told)
     entry = configuration.get(INTERVAL_KEY)
     if entry is not None and entry.readonly:

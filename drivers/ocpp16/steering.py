@@ -25,7 +25,8 @@ from ocpp.v16.call import ClearChargingProfile
 from drivers.ocpp16.boxtime import BoxClock
 from drivers.ocpp16.configuration import Configuration
 from drivers.ocpp16.dispatching import judged
-from drivers.ocpp16.ladder import Memory, Purpose, Setback, Way, climb, foot
+from drivers.ocpp16.ladder import Setback, climb, foot
+from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.profiles import (
     PROFILE_IDS,
     Circumstances,
@@ -37,8 +38,9 @@ from drivers.ocpp16.profiles import (
 )
 from drivers.ocpp16.rpc import Reply
 from drivers.ocpp16.waiting import happens_within
+from drivers.ocpp16.ways import Purpose, Way
 from hemsd.clock import Clock
-from hemsd.model import MIN_PILOT_A, Attempt, Dispatch, DispatchStatus, Outcome
+from hemsd.model import ACTIVE_PHASE_A, MIN_PILOT_A, Attempt, Dispatch, DispatchStatus, Outcome, Sample
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,24 @@ RETRY_S = 30.0
 LONGEST_RETRY_S = 900.0
 SOFT_WRITES = 500  # a day; profiles are persistent by OCPP 1.6 errata 3.37, so each may wear the box's flash
 HARD_WRITES = 2000
+FLASH_WRITES = 100  # a day where only ChargePointMaxProfile works, which many boxes write to flash at once
+WHOLE_A = 1.0
+OVERSHOOT_A = 1.0
+OVERSHOOT = 0.05
+ZERO_ENDS_S = 10.0
+ENDED_BY_OTHERS = frozenset(
+    {
+        "DeAuthorized",
+        "EmergencyStop",
+        "EVDisconnected",
+        "HardReset",
+        "Local",
+        "PowerLoss",
+        "Reboot",
+        "Remote",
+        "SoftReset",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +85,8 @@ class Installed:
     way: Way
     at_s: float
     falls_back: bool  # the box returns to the failsafe by itself
+    while_suspended: bool = False  # accepted while no car drew: some boxes drop it
+    after_pause: bool = False  # the first after 0 A: some boxes come back at full current
 
 
 class Station(Protocol):
@@ -78,6 +100,9 @@ class Station(Protocol):
 
     @property
     def linked(self) -> bool: ...
+
+    @property
+    def suspended(self) -> bool: ...
 
     @property
     def configuration(self) -> Configuration: ...
@@ -133,19 +158,29 @@ class Steering:
         self._stale = asyncio.Event()
         self._retry_s = RETRY_S
         self._silences = 0
+        self._marks = 0  # how often the limit was marked stale
+        self._repeated = False  # the same words were said twice before another way is tried
+        self._cleared = False  # a full store was emptied of ours once
+        self._step_a = self.memory.step_a
 
     # -- commands ---------------------------------------------------------------------------------------------------
 
     async def command(self, setpoint: Setpoint) -> Dispatch:
         """Says a setpoint; the newest wins."""
         setpoint = self._sayable(setpoint)
+        refuses_zero = setpoint.limit_a == 0 and self.memory.zero_ends_tx
+        if refuses_zero:
+            setpoint = replace(setpoint, limit_a=MIN_PILOT_A)
         self.wanted = setpoint
         self._superseded.set()
         superseded = self._superseded = asyncio.Event()
         async with self._turn:
             if superseded.is_set():
                 return Dispatch(DispatchStatus.UNREACHABLE, text="superseded by a newer command before it was sent")
-            return await self._carry_out(setpoint, superseded)
+            dispatch = await self._carry_out(setpoint, superseded)
+        if refuses_zero and dispatch.status is DispatchStatus.APPLIED:
+            return replace(dispatch, status=DispatchStatus.NOT_CAPABLE, text="6 A: 0 A would end the transaction")
+        return dispatch
 
     async def release(self, failsafe_a: float) -> Dispatch:
         """Leaves the box at the failsafe. Never without any profile: that means unlimited (OCPP 1.6 3.13.6)."""
@@ -169,7 +204,7 @@ class Steering:
 
     def _sayable(self, setpoint: Setpoint) -> Setpoint:
         """In the box's own steps, so that what is installed can be compared with what is wanted."""
-        step_a = self.memory.step_a
+        step_a = self._step_a
         return Setpoint(
             quantised_a(setpoint.limit_a, step_a), setpoint.phases, quantised_a(setpoint.failsafe_a, step_a)
         )
@@ -188,7 +223,9 @@ class Steering:
         if self.memory.incapable == frozenset(Purpose):
             return Dispatch(DispatchStatus.NOT_CAPABLE, text="this wallbox has no charging profiles")
         if not self._may_write(setpoint):
-            return Dispatch(DispatchStatus.NOT_CAPABLE, text=f"{HARD_WRITES} profiles written today, no more raises")
+            return Dispatch(
+                DispatchStatus.NOT_CAPABLE, text=f"{self.writes.today} profiles written today: no more raises"
+            )
         attempts: list[Attempt] = []
         while True:
             way = self.ladder.way
@@ -197,32 +234,54 @@ class Steering:
                 return Dispatch(DispatchStatus.UNREACHABLE, tuple(attempts), text)
             attempt = await self._attempt(way, setpoint)
             attempts.append(attempt)
+            if attempt.status is DispatchStatus.REJECTED and await self._made_room(way):
+                continue
             if attempt.status is not DispatchStatus.REJECTED or self.ladder.way == way or self.ladder.exhausted:
                 return Dispatch(attempt.status, tuple(attempts), attempt.text)
 
     async def _attempt(self, way: Way, setpoint: Setpoint) -> Attempt:
         circumstances = self._circumstances()
+        marks = self._marks
         at = self._clock.utc()
         self.writes.count(at.date())
         answer = judged(await self._station.call(set_charging_profile(way, setpoint, circumstances)))
         if answer.status is DispatchStatus.APPLIED:
-            await self._note_installed(way, setpoint, carries_failsafe(way, circumstances))
+            await self._note_installed(way, setpoint, carries_failsafe(way, circumstances), marks)
         if answer.incapable:
             beyond = frozenset(Purpose) if answer.unknown_action else frozenset({way.purpose})
             self.learn(replace(self.memory, incapable=self.memory.incapable | beyond))
         self._silences = self._silences + 1 if answer.status is DispatchStatus.TIMEOUT else 0
-        if answer.status is DispatchStatus.REJECTED or self._silences >= 2:
+        if (answer.status is DispatchStatus.REJECTED and not self._might_be_full(way)) or self._silences >= 2:
             self._climb(Setback.REFUSED)
         return Attempt(at, str(way), answer.status, answer.text)
 
-    async def _note_installed(self, way: Way, setpoint: Setpoint, falls_back: bool) -> None:
+    async def _note_installed(self, way: Way, setpoint: Setpoint, falls_back: bool, marks: int) -> None:
         before = self.installed
-        self.installed = Installed(setpoint, way, self._clock.monotonic(), falls_back)
+        self.installed = Installed(
+            setpoint,
+            way,
+            self._clock.monotonic(),
+            falls_back,
+            while_suspended=self._station.suspended,
+            after_pause=before is not None and before.setpoint.limit_a == 0 < setpoint.limit_a,
+        )
         self._retry_s = RETRY_S
-        if setpoint == self.wanted:
+        if setpoint == self.wanted and marks == self._marks:  # nothing happened while the box made up its mind
             self._stale.clear()
         if before is not None and before.way.purpose is not way.purpose:  # two of ours would limit each other
             await self._station.call(ClearChargingProfile(id=PROFILE_IDS[before.way.purpose]))
+
+    def _might_be_full(self, way: Way) -> bool:
+        """A way that was accepted before and is refused now: a full store may refuse even a replacement."""
+        return not self._cleared and self.installed is not None and self.installed.way == way
+
+    async def _made_room(self, way: Way) -> bool:
+        """Removes ours from the box, once, so that it can be put there anew. ``Unknown`` is as good as cleared."""
+        if not self._might_be_full(way):
+            return False
+        self._cleared = True
+        await self._station.call(ClearChargingProfile(id=PROFILE_IDS[way.purpose]))
+        return True
 
     def _circumstances(self) -> Circumstances:
         return Circumstances(
@@ -231,27 +290,44 @@ class Steering:
             transaction_id=self._station.transaction_id,
             failsafe_after_s=self._failsafe.after_s if self._station.configuration.two_periods else None,
             clock_trusted=self._station.box_clock.trusted,
-            step_a=self.memory.step_a,
+            step_a=self._step_a,
             wired_phases=self._wired_phases or 3,
         )
 
     def _may_write(self, setpoint: Setpoint) -> bool:
         """Past the hard limit only what lowers the limit is still worth the flash."""
-        if self.writes.left(self._clock.utc().date(), HARD_WRITES):
+        flash = self.ladder.way.purpose is Purpose.CHARGE_POINT_MAX
+        if self.writes.left(self._clock.utc().date(), FLASH_WRITES if flash else HARD_WRITES):
             return True
         return self.installed is None or setpoint.limit_a < self.installed.setpoint.limit_a
 
     # -- what experience teaches ---------------------------------------------------------------------------------------
 
     def verdict(self, outcome: Outcome) -> None:
-        """Takes the verdict on the newest command, so that the next one is said in a way that works."""
-        if self.installed is None:
+        """Takes the verdict on the newest command. What had no effect is said again, and then in another way."""
+        installed = self.installed
+        if installed is None:
             return
-        if outcome is Outcome.APPLIED and self.memory.way != self.installed.way:
-            self.learn(replace(self.memory, way=self.installed.way))
-        if outcome is Outcome.APPLIED and self.installed.setpoint.limit_a == 0:
-            self.learn(replace(self.memory, zero_proven=True))
-        if outcome is Outcome.ACCEPTED_INEFFECTIVE and self.installed.way == self.ladder.way:
+        match outcome:
+            case Outcome.APPLIED:
+                self._repeated = False
+                zero_proven = self.memory.zero_proven or installed.setpoint.limit_a == 0
+                self.learn(replace(self.memory, way=installed.way, step_a=self._step_a, zero_proven=zero_proven))
+            case Outcome.ACCEPTED_INEFFECTIVE if installed.way == self.ladder.way:
+                self._say_otherwise(installed)
+                self.mark_stale()
+            case _:
+                pass
+
+    def _say_otherwise(self, installed: Installed) -> None:
+        """First whole amperes where there was a fraction, then once the same, then the next way."""
+        if self._step_a < WHOLE_A and installed.setpoint.limit_a % WHOLE_A > 0:
+            self._step_a = WHOLE_A
+            if self.wanted is not None:
+                self.wanted = self._sayable(self.wanted)
+        elif not self._repeated:
+            self._repeated = True
+        else:
             self._climb(Setback.INEFFECTIVE)
 
     def _climb(self, why: Setback) -> None:
@@ -261,6 +337,7 @@ class Steering:
             self.ladder, why, self._station.configuration.offer, self.memory, in_transaction=in_transaction
         )
         self._silences = 0
+        self._repeated = False
         if self.ladder.exhausted:
             log.warning("%s follows none of the ways to say a limit", self.name)
         else:
@@ -277,6 +354,7 @@ class Steering:
     def identified(self, memory: Memory) -> None:
         """The box said who it is, and what it can do is known: begin where such a box was left."""
         self.memory = memory
+        self._step_a = memory.step_a
         self.ladder = foot(self._station.configuration.offer, memory)
 
     def forget(self) -> None:
@@ -288,18 +366,49 @@ class Steering:
     def mark_stale(self) -> None:
         """Something happened that may have lost the limit; ``keep`` says it again."""
         if self.wanted is not None:
+            self._marks += 1
             self._stale.set()
+
+    def reconnected(self, linked_s: float) -> None:
+        """The box is set up on a new link; it may have lost the limit meanwhile, unless it was said since."""
+        if self.installed is None or self.installed.at_s < linked_s:
+            self.mark_stale()
+
+    def resumed(self) -> None:
+        """The car draws again; what was accepted while it did not may have been dropped."""
+        if self.installed is not None and self.installed.while_suspended:
+            self.installed = replace(self.installed, while_suspended=False)
+            self.mark_stale()
+
+    def sampled(self, sample: Sample) -> None:
+        """The first sample that draws after a pause shows whether the box came back at the limit."""
+        installed, drawn_a = self.installed, sample.max_current_a
+        if installed is None or not installed.after_pause or drawn_a is None or drawn_a < ACTIVE_PHASE_A:
+            return
+        self.installed = replace(installed, after_pause=False)
+        if drawn_a > installed.setpoint.limit_a + max(OVERSHOOT_A, OVERSHOOT * installed.setpoint.limit_a):
+            log.warning("%s resumed at %.1f A instead of %.1f A", self.name, drawn_a, installed.setpoint.limit_a)
+            self.mark_stale()
+
+    def transaction_ended(self, reason: str) -> None:
+        """A box that answers 0 A by ending the transaction is never given 0 A again."""
+        installed = self.installed
+        if installed is None or installed.setpoint.limit_a > 0 or reason in ENDED_BY_OTHERS:
+            return
+        if self._clock.monotonic() - installed.at_s <= ZERO_ENDS_S:
+            log.warning("%s ends the transaction at 0 A; from now on a pause is 6 A", self.name)
+            self.learn(replace(self.memory, zero_ends_tx=True))
 
     def rest(self) -> None:
         """The car has left: the box shall hold nothing but the failsafe until Control speaks again."""
         if self.wanted is not None:
             self.wanted = self._at_rest(self.wanted.failsafe_a)
-            self._stale.set()
+            self.mark_stale()
 
     def _at_rest(self, failsafe_a: float) -> Setpoint:
         """0 A is left behind only where it is proven not to lock the next driver out."""
         amps = quantised_a(failsafe_a)
-        if amps == 0 and not self.memory.zero_proven:
+        if amps == 0 and (self.memory.zero_ends_tx or not self.memory.zero_proven):
             amps = MIN_PILOT_A
         return Setpoint(amps, None, amps)
 
@@ -317,6 +426,8 @@ class Steering:
             wanted = self.wanted
             if wanted is None:
                 self._stale.clear()
+                return
+            if not self._stale.is_set() and not self._renewal_due():  # a command came first
                 return
             dispatch = await self._say(wanted)
         if dispatch.status is DispatchStatus.APPLIED:

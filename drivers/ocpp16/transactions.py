@@ -17,6 +17,7 @@ from hemsd.model import ConnectorStatus, TransactionEnded, TransactionStarted
 
 IN_CHARGE = frozenset({ConnectorStatus.CHARGING, ConnectorStatus.SUSPENDED_EV, ConnectorStatus.SUSPENDED_EVSE})
 REMEMBERED_ENDS = 64
+LOCAL = "Local"  # what an absent reason means, by OCPP 1.6 section 6.49
 
 
 class Transactions:
@@ -29,6 +30,12 @@ class Transactions:
         self._book = book
         self._ended: deque[int] = deque(maxlen=REMEMBERED_ENDS)
         self._newest_start: Start | None = None
+
+    def known_as(self, transaction_id: int | None) -> int | None:
+        """Some boxes give their samples an id of their own; while one transaction is open, it is that one's."""
+        if transaction_id is None or self.current is None or self.has_ended(transaction_id):
+            return transaction_id
+        return self.current
 
     def has_ended(self, transaction_id: int) -> bool:
         return transaction_id in self._ended
@@ -64,19 +71,19 @@ class Transactions:
         if stopped is not None and self.has_ended(stopped):
             return []
         if stopped is not None and stopped == self.current:
-            return [await self._end(stopped, ended_at, stop.meter_stop_wh, stop.reason)]
+            return [await self._end(stopped, ended_at, stop.meter_stop_wh, stop.reason or LOCAL)]
         if stopped is not None and await self._book.end(
-            self._wallbox, stopped, ended_at, stop.meter_stop_wh, stop.reason
+            self._wallbox, stopped, ended_at, stop.meter_stop_wh, stop.reason or LOCAL
         ):
             self._ended.append(stopped)  # begun before our restart, or replayed from the box's queue
-            return [TransactionEnded(self._wallbox, stopped, ended_at, stop.meter_stop_wh, stop.reason)]
+            return [TransactionEnded(self._wallbox, stopped, ended_at, stop.meter_stop_wh, stop.reason or LOCAL)]
         if self.current is not None:  # the box does not know the id it was given, but it has one connector to stop
-            return [await self._end(self.current, ended_at, stop.meter_stop_wh, stop.reason)]
+            return [await self._end(self.current, ended_at, stop.meter_stop_wh, stop.reason or LOCAL)]
         if stopped is not None and status in IN_CHARGE:
             self._ended.append(stopped)
             return [
                 self._adopted(stopped, ended_at),
-                TransactionEnded(self._wallbox, stopped, ended_at, stop.meter_stop_wh, stop.reason),
+                TransactionEnded(self._wallbox, stopped, ended_at, stop.meter_stop_wh, stop.reason or LOCAL),
             ]
         return []
 

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from drivers.ocpp16.charge_point import ChargePoint, Patience
 from drivers.ocpp16.keepalive import Heartbeat
-from drivers.ocpp16.ladder import Memory
+from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.server import CentralSystem
 from drivers.ocpp16.settings import OcppServerSettings, OcppWallboxSettings
 from drivers.ocpp16.steering import Failsafe

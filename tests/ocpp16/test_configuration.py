@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.ocpp16.configuration import Configuration, read_configuration
-from drivers.ocpp16.ladder import Unit
+from drivers.ocpp16.ways import Unit
 from tests.ocpp16.fakes import box, home, settle, until
 
 

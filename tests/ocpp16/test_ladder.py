@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from drivers.ocpp16.ladder import Ladder, Memory, Offer, Purpose, Setback, Unit, climb, foot, ways
+from drivers.ocpp16.ladder import Ladder, Setback, climb, foot
+from drivers.ocpp16.memory import Memory, restored, stored
+from drivers.ocpp16.ways import Kind, Offer, Purpose, Unit, Way, ways
 
 AMPS = Offer(max_stack=3, units=(Unit.AMPS,))
 STRANGER = Memory()
@@ -80,3 +83,22 @@ def test_an_exhausted_ladder_stands_at_the_most_portable_way():
     ended = climb(ladder, Setback.REFUSED, AMPS, STRANGER, in_transaction=True)
     assert ended.exhausted
     assert ended.way == replace(ways(AMPS)[0])
+
+
+def test_a_memory_survives_being_stored():
+    memory = Memory(
+        "Acme",
+        "Wall 11",
+        "1.0",
+        way=Way(Purpose.TX, Kind.RELATIVE, 3, Unit.WATTS),
+        incapable=frozenset({Purpose.CHARGE_POINT_MAX}),
+        measurands=("Voltage",),
+        zero_ends_tx=True,
+    )
+    assert restored(json.loads(json.dumps(stored(memory)))) == memory
+    assert restored(json.loads(json.dumps(stored(Memory())))) == Memory()
+
+
+@pytest.mark.parametrize("data", [{}, {"way": 3}, {**stored(Memory()), "news": 1}, {**stored(Memory()), "way": ["x"]}])
+def test_what_another_version_stored_is_forgotten(data):
+    assert restored(data) is None

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.ocpp16.ladder import Kind, Purpose, Unit, Way
 from drivers.ocpp16.profiles import PROFILE_IDS, Circumstances, Setpoint, quantised_a, set_charging_profile, watts
+from drivers.ocpp16.ways import Kind, Purpose, Unit, Way
 from drivers.ocpp16.wire import payload_of
 from tests.ocpp16.fakes import assert_conforms
 
@@ -45,7 +45,8 @@ def test_no_profile_ends_or_raises_a_limit(way):
 @pytest.mark.parametrize("way", EVERY_WAY, ids=str)
 def test_the_failsafe_is_the_second_period_of_an_absolute_schedule(way):
     starts = [period["startPeriod"] for period in periods(way)]
-    assert starts == ([0, 960] if way.kind is Kind.ABSOLUTE else [0])
+    renewable = way.kind is Kind.ABSOLUTE and way.purpose is not Purpose.CHARGE_POINT_MAX
+    assert starts == ([0, 960] if renewable else [0])
 
 
 def test_an_absolute_schedule_starts_a_minute_ago_and_a_relative_one_never_says_when():
