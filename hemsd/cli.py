@@ -137,7 +137,8 @@ def _print_problems(file: Path, error: Exception) -> None:
 
     assert isinstance(error, ConfigError)
     for problem in error.problems:
-        print(f"{file}:{problem}", file=sys.stderr)
+        on_command_line = f"--set {problem.path}: {problem.wrong}; {problem.remedy}"
+        print(f"{file}:{problem}" if problem.line else on_command_line, file=sys.stderr)
 
 
 def _log_to_stderr(*, verbose: bool) -> None:

@@ -61,6 +61,8 @@ def test_replay_refuses_a_setting_that_is_none(config: Path, capsys: pytest.Capt
     day = Path(__file__).parents[2] / "drivers/simulated/days/serf-2022-03-18.csv"
     assert main(["replay", str(day), "-c", str(config), "--set", "steering.tick=5"]) == 2
     assert "steering.tick: is not a known key; did you mean tick_s?" in capsys.readouterr().err
+    assert main(["replay", str(day), "-c", str(config), "--set", "steering"]) == 2
+    assert capsys.readouterr().err == "--set steering: is no setting; write it as steering.stop_budget_wh=60\n"
 
 
 def test_schema_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
