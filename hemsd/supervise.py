@@ -61,11 +61,18 @@ async def keep(
             trouble = f"{type(error).__name__}: {error}"
             if health.troubles.get(name) != trouble:
                 log.exception("%s failed", name)
+        if _being_cancelled():
+            raise asyncio.CancelledError  # a library turned our cancellation into an error of its own
         health.say(name, trouble)
         if time.monotonic() - began_s >= HEALTHY_AFTER_S:
             pause_s = first_pause_s
         await asyncio.sleep(pause_s * random.uniform(0.7, 1.3))
         pause_s = min(longest_pause_s, pause_s * 2)
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class Systemd:

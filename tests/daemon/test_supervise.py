@@ -1,0 +1,91 @@
+"""What is kept alive, how patiently, and what systemd is told."""
+
+import asyncio
+import logging
+import socket
+from pathlib import Path
+
+import pytest
+
+from drivers.base import DeviceError
+from hemsd.supervise import Health, Systemd, keep
+
+
+async def kept(run: object, health: Health, until: asyncio.Event) -> None:
+    """Keeps ``run`` with hardly any pauses until the event is set."""
+    assert callable(run)
+    task = asyncio.create_task(keep("meter", run, health, first_pause_s=0.001, longest_pause_s=0.004))
+    async with asyncio.timeout(5):
+        await until.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_device_that_stays_down_is_tried_again_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    tries, enough, health = 0, asyncio.Event(), Health()
+
+    async def run() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 5:
+            enough.set()
+        raise DeviceError("no route to host")
+
+    with caplog.at_level(logging.INFO):
+        await kept(run, health, enough)
+        health.say("meter", None)
+    assert health.troubles == {"meter": None}
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["meter: no route to host; trying again", "meter is back"]
+
+
+async def test_a_bug_in_a_driver_is_kept_from_the_others_and_shown_with_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    enough, health = asyncio.Event(), Health()
+
+    async def run() -> None:
+        enough.set()
+        raise KeyError("W_SF")
+
+    await kept(run, health, enough)
+    assert caplog.records[0].exc_info
+
+
+async def test_a_library_that_swallows_a_cancellation_does_not_keep_the_daemon_from_stopping() -> None:
+    running, health = asyncio.Event(), Health()
+
+    async def run() -> None:
+        try:
+            running.set()
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise DeviceError("the connection was closed") from None
+
+    await kept(run, health, running)
+    assert health.troubles == {}
+
+
+def test_systemd_hears_ready_alive_and_stopping(tmp_path: Path) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(address)
+        ear.settimeout(2)
+        systemd = Systemd({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "30000000"})
+        assert systemd.watchdog_s == 30
+        systemd.ready()
+        systemd.alive()
+        systemd.reloading()
+        systemd.stopping()
+        heard = [ear.recv(200).decode() for _ in range(4)]
+    assert heard[0] == "READY=1"
+    assert heard[1] == "WATCHDOG=1"
+    assert heard[2].startswith("RELOADING=1\nMONOTONIC_USEC=")
+    assert heard[3] == "STOPPING=1"
+
+
+def test_without_systemd_nothing_is_told_and_nothing_breaks() -> None:
+    systemd = Systemd({})
+    systemd.ready()
+    assert systemd.watchdog_s is None
