@@ -16,19 +16,17 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
 from drivers import modbus, mqtt
 from drivers.base import DeviceError, Driver, MeterSink
-from drivers.ocpp16.ladder import Memory as LadderMemory
+from drivers.ocpp16.memory import Memory as LadderMemory
 from drivers.ocpp16.server import CentralSystem
 from drivers.ocpp16.steering import Failsafe
-from drivers.simulated import day
-from drivers.simulated.home import SimulatedHome
 from drivers.simulated.settings import SimulateSettings
-from drivers.simulated.wallbox import WallboxSpec
 from hemsd import alerts
 from hemsd.archive import StoreArchive
 from hemsd.clock import Clock, FastClock, SystemClock
@@ -47,6 +45,9 @@ from hemsd.visits import Car, Visits
 from rules.verify import Witness
 from web.models import SimulationPage
 from web.server import WebServer, application
+
+if TYPE_CHECKING:
+    from drivers.simulated.home import SimulatedHome  # a real home never loads it
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,8 @@ async def clock_for(config: Config) -> Clock:
     simulate = config.simulate
     if simulate is None:
         return SystemClock()
+    from drivers.simulated import day
+
     zone = ZoneInfo(config.site.timezone)
     recording = day.load(simulate.day)
     start_at = recording.moment(simulate.start_s, zone, on=SystemClock().utc().astimezone(zone).date())
@@ -403,6 +406,9 @@ def _ladders(store: Store) -> dict[str, LadderMemory]:
 def _simulated(settings: SimulateSettings | None, config: Config, clock: Clock) -> SimulatedHome | None:
     if settings is None:
         return None
+    from drivers.simulated.home import SimulatedHome
+    from drivers.simulated.wallbox import WallboxSpec
+
     specs = [
         WallboxSpec(
             name=name,

@@ -1,16 +1,13 @@
 """What experience taught about one kind of box, to be kept over restarts.
 
-A value, and plain data when it is stored: what can't be read back is forgotten, and found out again.
+A value of plain data, so that it can be stored as it is. What can't be read back is forgotten and found out again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
-from drivers.ocpp16.ways import Kind, Purpose, Unit, Way
-from drivers.ocpp16.wire import Json
+from drivers.ocpp16.ways import Purpose, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,42 +28,3 @@ class Memory:
     @property
     def key(self) -> str:
         return f"{self.vendor}|{self.model}|{self.firmware}"
-
-
-def stored(memory: Memory) -> Json:
-    """As JSON holds it."""
-    way = memory.way
-    return {
-        "vendor": memory.vendor,
-        "model": memory.model,
-        "firmware": memory.firmware,
-        "way": [way.purpose.value, way.kind.value, way.stack, way.unit.value] if way else None,
-        "incapable": sorted(purpose.value for purpose in memory.incapable),
-        "measurands": list(memory.measurands) if memory.measurands is not None else None,
-        "interval_s": memory.interval_s,
-        "step_a": memory.step_a,
-        "zero_proven": memory.zero_proven,
-        "zero_ends_tx": memory.zero_ends_tx,
-    }
-
-
-def restored(data: Mapping[str, object]) -> Memory | None:
-    """What ``stored`` wrote; None for anything else, such as the writing of another version."""
-    try:
-        fields = dict(data)
-        way = cast("list[str] | None", fields.pop("way"))
-        incapable = cast("list[str]", fields.pop("incapable"))
-        measurands = cast("list[str] | None", fields.pop("measurands"))
-        return Memory(
-            way=_way(way) if way else None,
-            incapable=frozenset(Purpose(word) for word in incapable),
-            measurands=tuple(measurands) if measurands is not None else None,
-            **fields,  # type: ignore[arg-type]
-        )
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _way(words: list[str]) -> Way:
-    purpose, kind, stack, unit = words
-    return Way(Purpose(purpose), Kind(kind), int(stack), Unit(unit))
