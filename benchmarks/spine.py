@@ -1,0 +1,181 @@
+"""What the daemon costs and how fast it answers: the figures that the README quotes.
+
+    python benchmarks/spine.py [start] [latency] [load] [bytes]
+
+Everything runs on loopback against the simulated home in real time (``bytes``: faster). Figures are medians of a few
+runs on whatever machine this is; they are for comparing, not for boasting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from drivers.simulated.profiles import Profile  # noqa: E402
+from hemsd.app import Daemon  # noqa: E402
+from hemsd.clock import SystemClock  # noqa: E402
+from hemsd.config import load  # noqa: E402
+from tests.daemon.living import daemon, free_ports, write_config  # noqa: E402
+
+
+def start(runs: int = 5) -> dict[str, float]:
+    """From the process's start to the first answer of /healthz, in seconds."""
+    took = []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as name:
+            _, _, web = write_config(Path(name), speed=1)
+            began = time.perf_counter()
+            with daemon(Path(name), web) as living:
+                while not answers(web):
+                    time.sleep(0.01)
+                took.append(time.perf_counter() - began)
+                living.end()
+    return {"start_up_s": round(statistics.median(took), 2), "start_up_worst_s": round(max(took), 2)}
+
+
+def answers(web: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{web}/healthz", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+async def latency(steps: int = 12) -> dict[str, float]:
+    """From a house load that jumps (on the meter's wire) to SetChargingProfile at the wallbox, in seconds."""
+    modbus, ocpp, web = free_ports(3)
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "config.yaml"
+        path.write_text(
+            f"meters:\n  grid: {{driver: modbus, host: 127.0.0.1, port: {modbus}, unit: 200}}\n"
+            f"  pv: {{driver: modbus, host: 127.0.0.1, port: {modbus}, unit: 1}}\n"
+            "wallboxes: {garage: {driver: ocpp, charge_point: WB-001, phases: 1}}\n"
+            f"ocpp: {{host: 127.0.0.1, port: {ocpp}}}\nweb: {{port: {web}}}\nstorage: {{path: home.db}}\n"
+            f"simulate: {{speed: 1, start_s: 20000, modbus_port: {modbus}}}\n"
+        )
+        config = load(path)
+        took: list[float] = []
+        async with await Daemon.make(config, SystemClock()) as made:
+            assert made.simulated is not None
+            home = made.simulated
+            running = asyncio.create_task(made.run(None))
+            dice = random.Random(1)
+            heard = asyncio.Event()
+            profiles = home.wallbox.firmware.profiles
+            put = profiles.put
+
+            def overhear(profile: Profile) -> None:
+                heard.set()
+                put(profile)
+
+            profiles.put = overhear  # type: ignore[method-assign]
+            await asyncio.sleep(120)  # it starts, and finds its current
+            for step in range(steps):
+                await asyncio.sleep(12 + dice.random() * 5)
+                heard.clear()
+                home.physics.extra_house_w = 1500.0 if step % 2 == 0 else 0.0
+                began = time.perf_counter()
+                async with asyncio.timeout(60):
+                    await heard.wait()
+                took.append(time.perf_counter() - began)
+            made.stopping.set()
+            await running
+    return {
+        "meter_to_profile_median_s": round(statistics.median(took), 2),
+        "meter_to_profile_worst_s": round(max(took), 2),
+        "poll_s": 1.0,
+        "tick_s": config.steering.tick_s,
+    }
+
+
+def load_figures(seconds: float = 60.0) -> dict[str, float]:
+    """Memory and CPU at 1 s polling of two meters with one wallbox that charges."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        modbus, ocpp, web = write_config(folder, simulate=False)
+        home = subprocess.Popen(
+            [sys.executable, "-m", "drivers.simulated", "--ocpp", f"ws://127.0.0.1:{ocpp}",
+             "--modbus-port", str(modbus), "--speed", "1", "--start-s", "20000",
+             "--start-at", SystemClock().utc().isoformat()],
+            cwd=ROOT,
+        )  # fmt: skip
+        try:
+            with daemon(folder, web) as living:
+                living.until(living.charging, within_s=180)
+                time.sleep(10)
+                pid = living.process.pid
+                before_s, began = cpu_s(pid), time.perf_counter()
+                time.sleep(seconds)
+                share = (cpu_s(pid) - before_s) / (time.perf_counter() - began)
+                memory_mb = rss_mb(pid)
+                living.end()
+        finally:
+            home.send_signal(signal.SIGTERM)
+            home.wait(timeout=10)
+    return {"resident_mb": round(memory_mb, 1), "cpu_percent_of_a_core": round(100 * share, 2)}
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_mb(pid: int) -> float:
+    line = next(row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def written_bytes(pid: int) -> int:
+    rows = dict(row.split(": ") for row in Path(f"/proc/{pid}/io").read_text().splitlines())
+    return int(rows["write_bytes"])
+
+
+def bytes_a_day(speed: float = 120.0, hours: float = 6.0) -> dict[str, float]:
+    """What the whole process asks of the card in simulated hours around noon, scaled to a day."""
+    with tempfile.TemporaryDirectory(dir=ROOT) as name:  # not /tmp: that may be memory
+        folder = Path(name)
+        _, _, web = write_config(folder, speed=speed, start_s=9000)
+        with daemon(folder, web) as living:
+            living.until(living.charging, within_s=90)
+            before = written_bytes(living.process.pid)
+            time.sleep(hours * 3600 / speed)
+            written = written_bytes(living.process.pid) - before
+            living.end()
+    return {"written_mb_a_day": round(written / 1e6 * 24 / hours, 2), "simulated_hours": hours, "speed": speed}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("which", nargs="*", default=["start", "latency", "load", "bytes"])
+    figures: dict[str, float] = {}
+    for which in parser.parse_args().which:
+        match which:
+            case "start":
+                figures |= start()
+            case "latency":
+                figures |= asyncio.run(latency())
+            case "load":
+                figures |= load_figures()
+            case "bytes":
+                figures |= bytes_a_day()
+            case _:
+                parser.error(f"no such benchmark: {which}")
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
