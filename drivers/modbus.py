@@ -6,6 +6,7 @@ read that at every beat until the device is lost. Each file has one part of it:
     modbus_link     the connection and its turns, time-outs and exceptions
     modbus_blocks   which registers are asked for together
     modbus_words    what words mean
+    device_file     what a device is, as data; device_meter reads a role from where that says
     sunspec         how a device lists its registers; sunspec_models what is in them; sunspec_meter what that means
     modbus_probe    who is there
     plausible       what no house can measure
@@ -17,11 +18,14 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Annotated, Literal, Protocol
+from pathlib import Path
+from typing import Annotated, Literal, Protocol, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
 from drivers.base import Driver, MeterSink, Strict
+from drivers.device_file import BUILT_IN, DeviceFile, RoleMap, load
+from drivers.device_meter import DeviceMeter
 from drivers.modbus_blocks import BlockReader, Image, Read, Span
 from drivers.modbus_link import Busy, Connection, Failed, ModbusLink
 from drivers.modbus_probe import find_sunspec
@@ -32,7 +36,8 @@ from hemsd.model import MeterReading, Role
 
 log = logging.getLogger(__name__)
 
-DEVICES = ("sunspec",)
+CUSTOM = "custom"
+DEVICES = (*BUILT_IN, CUSTOM)
 FAILURES = 3  # so many faults of the device's own in a row, and it starts from the beginning
 PATIENCE_S = (1.0, 2.0, 4.0, 8.0)  # between the first attempts at a busy device
 LONGEST_PATIENCE_S = 30.0  # later on
@@ -43,30 +48,32 @@ class ModbusSettings(Strict):
 
     driver: Literal["modbus"]
     device: str = "sunspec"
-    """What it is: sunspec finds its way in any device that follows that standard."""
+    """What it is: a device file's name, or sunspec, which finds its way in any device that follows that standard."""
+    points: RoleMap | None = None
+    """Where the values stand, for device: custom."""
     host: str
     """Its address in the house network."""
     port: Annotated[int, Field(ge=1, le=65535)] = 502
-    """Its TCP port."""
+    """Its TCP port; left out, the device's usual one."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
-    """The unit id: SolarEdge, Sungrow and Huawei 1, SMA 126, Kostal 71, a Fronius meter 200 or 240."""
+    """The unit id; left out, the device's usual one. With sunspec: SolarEdge and Fronius 1, a Fronius meter 200 or 240,
+    SMA 126, Kostal 71."""
     poll_s: Annotated[float, Field(ge=0.2, le=60)] = 1.0
     """How often it is read."""
     timeout_s: Annotated[float, Field(ge=0.2, le=30)] = 3.0
-    """How long an answer may take."""
+    """How long an answer may take; left out, what the device is known to need."""
     invert: bool = False
-    """Turns the sign of the power: for a grid meter that counts export as positive (SolarEdge)."""
+    """Turns the sign of the power: for a sunspec grid meter that counts export as positive."""
     pv_strings: tuple[Annotated[int, Field(ge=1, le=20)], ...] = ()
     """A hybrid's DC inputs that are solar, counted from 1 as in SunSpec model 160; left out, its AC power counts."""
     role: Role | None = None
     """What it measures; left out, the meter's name says it."""
 
-    @field_validator("device")
-    @classmethod
-    def _known(cls, device: str) -> str:
-        if device not in DEVICES:
-            raise ValueError(f"hemsd does not know this device; it knows {', '.join(DEVICES)}")
-        return device
+    @model_validator(mode="after")
+    def _custom(self) -> Self:
+        if (self.device == CUSTOM) != (self.points is not None):
+            raise ValueError("device: custom needs points, and only that has them")
+        return self
 
 
 class Layout(Protocol):
@@ -98,42 +105,62 @@ class ModbusMeter:
     """Reads one role from one device."""
 
     def __init__(
-        self, name: str, role: Role, settings: ModbusSettings, link: ModbusLink, clock: Clock, sink: MeterSink
+        self,
+        name: str,
+        role: Role,
+        settings: ModbusSettings,
+        device: DeviceFile,
+        link: ModbusLink,
+        clock: Clock,
+        sink: MeterSink,
     ) -> None:
         self.name = name
         self._role = role
         self._settings = settings
+        self._device = device
         self._link = link
         self._clock = clock
         self._sink = sink
         self._known_as = ""
+        self._timeout_s = _given(settings, "timeout_s", device.transport.timeout_s)
 
     async def run(self) -> None:
         """Reads until cancelled. Raises DeviceError when the device is lost, or is not what it should be."""
-        async with self._link.connection(self._settings.timeout_s) as connection:
-            layout = await self._find(connection)
-            read = connection.reader(self._settings.unit, self._settings.timeout_s)
-            await self._poll(BlockReader(read, layout.spans()), layout)
+        found = self._device.role(self._role)
+        unit = int(_given(self._settings, "unit", self._device.transport.unit if found.unit is None else found.unit))
+        async with self._link.connection(self._timeout_s) as connection:
+            layout = await self._find(found, self._patient(connection, unit))
+            read = connection.reader(unit, self._timeout_s)
+            transport = self._device.transport
+            await self._poll(BlockReader(read, layout.spans(), limit=transport.words, gap=transport.gap), layout)
 
-    async def _find(self, connection: Connection) -> Layout:
-        device = await find_sunspec(self._patient(connection))
-        found = sunspec_meter(device, self._role, invert=self._settings.invert, strings=self._settings.pv_strings)
-        if str(device) != self._known_as:
-            self._known_as = str(device)
-            log.info("%s is a %s", self.name, device)
-            if found.remark:
-                log.warning("%s: %s", self.name, found.remark)
-        return found
+    async def _find(self, found: RoleMap, read: Read) -> Layout:
+        invert = self._settings.invert != found.invert
+        if not found.sunspec:
+            self._introduce(self._device.name)
+            return DeviceMeter(self._role, found, self._device.transport, invert)
+        device = await find_sunspec(read)
+        layout = sunspec_meter(device, self._role, invert=invert, strings=self._settings.pv_strings)
+        self._introduce(str(device), layout.remark)
+        return layout
 
-    def _patient(self, connection: Connection) -> Read:
+    def _introduce(self, who: str, remark: str = "") -> None:
+        if who == self._known_as:
+            return
+        self._known_as = who
+        log.info("%s is a %s", self.name, who)
+        if remark:
+            log.warning("%s: %s", self.name, remark)
+
+    def _patient(self, connection: Connection, unit: int) -> Read:
         """Reads like the connection, and asks a busy device again."""
 
         async def read(span: Span) -> Sequence[int]:
             for pause_s in PATIENCE_S:
                 with suppress(Busy):
-                    return await connection.read(self._settings.unit, span, self._settings.timeout_s)
+                    return await connection.read(unit, span, self._timeout_s)
                 await self._clock.sleep(pause_s)
-            return await connection.read(self._settings.unit, span, self._settings.timeout_s)
+            return await connection.read(unit, span, self._timeout_s)
 
         return read
 
@@ -164,12 +191,38 @@ class ModbusMeter:
             await beat.next(pause)
 
 
-def build(meters: Mapping[str, tuple[Role, ModbusSettings]], clock: Clock, sink: MeterSink) -> list[Driver]:
-    """The drivers of all Modbus meters; those behind the same address share its one connection."""
+def build(
+    meters: Mapping[str, tuple[Role, ModbusSettings]], clock: Clock, sink: MeterSink, folder: Path | None = None
+) -> list[Driver]:
+    """The drivers of all Modbus meters; those behind the same address share its one connection.
+
+    ``folder`` holds the installer's own device files. Raises ValueError for a device file that is not sound.
+    """
     links: dict[tuple[str, int], ModbusLink] = {}
     drivers: list[Driver] = []
     for name, (role, settings) in meters.items():
-        address = (settings.host, settings.port)
+        device = _device(role, settings, folder)
+        address = (settings.host, int(_given(settings, "port", device.transport.port)))
         link = links.setdefault(address, ModbusLink(*address))
-        drivers.append(ModbusMeter(name, role, settings, link, clock, sink))
+        link.be_gentle(pause_s=device.transport.pause_s, connect_delay_s=device.transport.connect_delay_s)
+        drivers.append(ModbusMeter(name, role, settings, device, link, clock, sink))
     return drivers
+
+
+def _device(role: Role, settings: ModbusSettings, folder: Path | None) -> DeviceFile:
+    if settings.points is None:
+        return load(settings.device, folder)
+    points = settings.points
+    match role:
+        case Role.GRID:
+            return DeviceFile(name="custom device", grid=points)
+        case Role.PV:
+            return DeviceFile(name="custom device", pv=points)
+        case Role.BATTERY:
+            return DeviceFile(name="custom device", battery=points)
+
+
+def _given(settings: ModbusSettings, name: Literal["port", "unit", "timeout_s"], otherwise: float) -> float:
+    """What the configuration says, or else what the device is known to like."""
+    value: float = getattr(settings, name)
+    return value if name in settings.model_fields_set else otherwise

@@ -48,12 +48,12 @@ class Failed(DeviceError):
 class Connection:
     """One open TCP connection. Made by ModbusLink."""
 
-    def __init__(self, host: str, port: int, gap_s: float) -> None:
+    def __init__(self, host: str, port: int, pause_s: float) -> None:
         self.users = 0
         self.lost: str | None = None
         """Why it can't be used any more."""
         self._where = f"{host}:{port}"
-        self._gap_s = gap_s
+        self._pause_s = pause_s
         self._turn = asyncio.Lock()
         self._deadline: asyncio.Timeout | None = None
         self._silences = 0
@@ -86,8 +86,8 @@ class Connection:
             for _ in range(TRIES):
                 if self.lost:
                     raise DeviceError(self.lost)
-                if self._gap_s:
-                    await asyncio.sleep(self._gap_s)  # the device's own time, whatever clock the house lives by
+                if self._pause_s:
+                    await asyncio.sleep(self._pause_s)  # the device's own time, whatever clock the house lives by
                 words = await self._ask(unit, span, timeout_s)
                 if words is not None:
                     self._silences = 0
@@ -183,13 +183,18 @@ def _raise(code: int, unit: int, span: Span) -> Never:
 class ModbusLink:
     """All that one host and port have behind them."""
 
-    def __init__(self, host: str, port: int, *, connect_delay_s: float = 0.0, gap_s: float = 0.0) -> None:
+    def __init__(self, host: str, port: int) -> None:
         self.host = host
         self.port = port
-        self._connect_delay_s = connect_delay_s
-        self._gap_s = gap_s
+        self._pause_s = 0.0
+        self._connect_delay_s = 0.0
         self._opening = asyncio.Lock()
         self._connection: Connection | None = None
+
+    def be_gentle(self, *, pause_s: float, connect_delay_s: float) -> None:
+        """Somebody behind this address needs so much time before each request, and after a connect."""
+        self._pause_s = max(self._pause_s, pause_s)
+        self._connect_delay_s = max(self._connect_delay_s, connect_delay_s)
 
     @asynccontextmanager
     async def connection(self, timeout_s: float) -> AsyncIterator[Connection]:
@@ -207,7 +212,7 @@ class ModbusLink:
                 connection.close()
 
     async def _open(self, timeout_s: float) -> Connection:
-        connection = Connection(self.host, self.port, self._gap_s)
+        connection = Connection(self.host, self.port, self._pause_s)
         try:
             await connection.open(timeout_s)
             await asyncio.sleep(self._connect_delay_s)

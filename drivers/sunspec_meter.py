@@ -4,8 +4,6 @@ What the standard leaves open, and what is made of it here:
 
 - The sign of a meter's power (models 201 to 214) is not fixed. It counts as import when positive, as at Fronius and
   Kostal; ``invert`` turns it (SolarEdge). The energy counters name their direction and are never turned.
-- Meters often give currents without a sign. Each gets the sign of its phase's power; without that it stays a magnitude,
-  so that whoever guards a fuse sees the worse case.
 - At night inverters say "not implemented" instead of 0 W. With an operating state of off, sleeping or standby that is
   0 W; otherwise it is not known.
 - A hybrid's AC power is sun and battery together. Where the DC inputs of model 160 are named, the sun is their sum.
@@ -13,12 +11,12 @@ What the standard leaves open, and what is made of it here:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.base import DeviceError
 from drivers.modbus_blocks import Image, Span
+from drivers.phases import signed
 from drivers.sunspec import SunSpecDevice
 from drivers.sunspec_models import INPUTS, INVERTERS, METERS, PORTS, STORAGE, Model, Point
 from hemsd.model import MeterReading, PerPhase, Role
@@ -98,20 +96,11 @@ def _grid(values: Mapping[str, float | None], power_w: float | None, sign: float
         powers[0], sign = power_w, 1.0
     return MeterReading(
         power_w=power_w,
-        currents_a=_signed(currents, powers, sign),
+        currents_a=signed(currents, powers, sign),
         voltages_v=_phases(values, "PhVphA", "PhVphB", "PhVphC"),
         energy_import_wh=values.get("TotWhImp"),
         energy_export_wh=values.get("TotWhExp"),
     )
-
-
-def _signed(currents_a: Sequence[float | None], powers_w: Sequence[float | None], sign: float) -> PerPhase:
-    """Each current with the sign of its phase's power, or as a magnitude."""
-    a, b, c = (
-        None if amps is None else abs(amps) if watts is None else math.copysign(amps, sign * watts or 1.0)
-        for amps, watts in zip(currents_a, powers_w, strict=True)
-    )
-    return a, b, c
 
 
 def meter(device: SunSpecDevice, role: Role, *, invert: bool = False, strings: Sequence[int] = ()) -> SunSpecMeter:

@@ -54,6 +54,7 @@ class Device:
         assert self._server is not None
         self._server.close()
         self.hang_up()
+        await until(lambda: not self._writers)
 
     def hang_up(self) -> None:
         for writer in self._writers:

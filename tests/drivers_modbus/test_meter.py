@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from pydantic import ValidationError
 
 from drivers.base import DeviceError
 from drivers.modbus import Beat, ModbusSettings, build
@@ -307,8 +306,3 @@ async def test_a_probe_describes_the_whole_chain() -> None:
     assert [entry.model.id for entry in found.models] == [1, 203, 64001]
     assert found.models[1].values["W"] == -1200
     assert found.models[1].values["PhVphA"] == 230.1
-
-
-def test_a_device_that_nobody_knows_is_an_error_in_the_configuration() -> None:
-    with pytest.raises(ValidationError, match="it knows sunspec"):
-        ModbusSettings.model_validate({"driver": "modbus", "host": "x", "device": "toaster"})

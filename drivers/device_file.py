@@ -1,0 +1,165 @@
+"""A device is one YAML file: which registers hold what, and how its maker likes to be asked.
+
+The files that hemsd knows are in ``drivers/devices``; an installer can put further ones into ``devices`` beside
+config.yaml, where a file of the same name takes the place of ours. The same words describe an unknown device in
+config.yaml itself (``device: custom`` with ``points``).
+
+A quantity is one point, or a list of points that are added up: what a device splits into two registers (import and
+export, charge and discharge) is one point with ``scale: 1`` and one with ``scale: -1``. Signs are hemsd's own: import,
+discharge and generation are positive.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from drivers.base import DeviceError, Strict
+from drivers.modbus_blocks import MAX_GAP, MAX_WORDS, Space
+from drivers.modbus_words import Kind, WordOrder
+from hemsd.model import Role
+
+SHIPPED = Path(__file__).parent / "devices"
+
+Address = Annotated[int, Field(ge=0, le=65535)]
+Unit = Annotated[int, Field(ge=0, le=255)]
+
+
+class Point(Strict):
+    """One value in the registers."""
+
+    at: Address
+    """The register as on the wire, counted from 0."""
+    kind: Kind
+    scale: float = 1.0
+    """What one step of the register is worth, in hemsd's unit and with hemsd's sign."""
+    scale_at: Address | None = None
+    """The register of a SunSpec scale factor, where there is one."""
+    space: Space | None = None
+    order: WordOrder | None = None
+    nothing: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Further patterns, as unsigned numbers, by which this device says that it has no value."""
+    optional: bool = False
+    """In a sum: does not count where the device does not have it."""
+
+
+class Condition(Strict):
+    """Holds while the register has one of the values; without values, while it has any at all."""
+
+    at: Address
+    kind: Kind = Kind.UINT16
+    values: tuple[int, ...] = ()
+
+    @property
+    def point(self) -> Point:
+        return Point(at=self.at, kind=self.kind)
+
+
+Quantity = Point | Annotated[tuple[Point, ...], Field(min_length=1)]
+Phases = Annotated[tuple[Point, ...], Field(min_length=1, max_length=3)]
+
+
+class RoleMap(Strict):
+    """Where one role's values stand."""
+
+    unit: Unit | None = None
+    """The unit id, where this role has another one than the device."""
+    sunspec: bool = False
+    """The values are found by SunSpec, and ``invert`` is all that the file says of them."""
+    invert: bool = False
+    power_w: Quantity | None = None
+    powers_w: Phases = ()
+    """Power by phase: gives the currents their sign."""
+    currents_a: Phases = ()
+    voltages_v: Phases = ()
+    energy_import_wh: Quantity | None = None
+    energy_export_wh: Quantity | None = None
+    soc_pct: Quantity | None = None
+    only_if: Condition | None = None
+    """The values mean something only then: some devices leave the last ones standing when their meter is gone."""
+    at_rest: Condition | None = None
+    """A power that is not there is 0 W then: some inverters say nothing at night."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.sunspec == (self.power_w is not None or self.soc_pct is not None):
+            raise ValueError("needs either sunspec: true, or power_w (or soc_pct)")
+        return self
+
+
+class Transport(Strict):
+    """How the device likes to be asked."""
+
+    port: Annotated[int, Field(ge=1, le=65535)] = 502
+    unit: Unit = 1
+    space: Space = Space.HOLDING
+    order: WordOrder = WordOrder.BIG
+    words: Annotated[int, Field(ge=4, le=MAX_WORDS)] = MAX_WORDS
+    """How many registers it serves at once."""
+    gap: Annotated[int, Field(ge=0, le=MAX_WORDS)] = MAX_GAP
+    """How many unwanted registers may be carried along."""
+    pause_s: Annotated[float, Field(ge=0, le=5)] = 0.0
+    """Between two requests."""
+    connect_delay_s: Annotated[float, Field(ge=0, le=30)] = 0.0
+    """Between the connection and the first request."""
+    timeout_s: Annotated[float, Field(gt=0, le=30)] = 3.0
+
+
+class DeviceFile(Strict):
+    """One device."""
+
+    name: str
+    models: tuple[str, ...] = ()
+    experimental: bool = False
+    """Known from one source only, or with an open question in its notes."""
+    notes: tuple[str, ...] = ()
+    """What an installer should know."""
+    sources: tuple[str, ...] = ()
+    transport: Transport = Transport()
+    grid: RoleMap | None = None
+    pv: RoleMap | None = None
+    battery: RoleMap | None = None
+
+    def role(self, role: Role) -> RoleMap:
+        """Raises DeviceError when the device does not serve the role."""
+        maps = {Role.GRID: self.grid, Role.PV: self.pv, Role.BATTERY: self.battery}
+        found = maps[role]
+        if found is None:
+            served = ", ".join(name for name, its in maps.items() if its is not None)
+            raise DeviceError(f"{self.name} is no {role} meter; it serves {served}")
+        return found
+
+
+SUNSPEC = DeviceFile(
+    name="SunSpec",
+    grid=RoleMap(sunspec=True),
+    pv=RoleMap(sunspec=True),
+    battery=RoleMap(sunspec=True),
+)
+BUILT_IN = {"sunspec": SUNSPEC}
+
+
+def load(device: str, folder: Path | None = None) -> DeviceFile:
+    """The device of that name; ``folder`` is the installer's own. Raises ValueError with a text for people."""
+    if device in BUILT_IN:
+        return BUILT_IN[device]
+    for place in (folder, SHIPPED):
+        file = place / f"{device}.yaml" if place else None
+        if file and file.is_file():
+            return read(file)
+    raise ValueError(f"there is no device {device}")
+
+
+def read(file: Path) -> DeviceFile:
+    """One device file. Raises ValueError with a text for people."""
+    try:
+        return DeviceFile.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{file}: {where}: {first['msg']}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{file} can't be read: {error}") from error

@@ -1,0 +1,299 @@
+"""Devices as data: every file that is shipped, and what its registers mean.
+
+The words are written here as the devices would send them, so that a sign, a word order or a scale that is wrong in a
+file makes a test fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from drivers.base import DeviceError
+from drivers.device_file import SHIPPED, DeviceFile, load, read
+from drivers.device_meter import DeviceMeter
+from drivers.modbus import ModbusSettings, build
+from drivers.modbus_blocks import Image, Space, Span, plan
+from hemsd.clock import SystemClock
+from hemsd.model import UNKNOWN_PHASES, MeterReading, Role
+from tests.drivers_modbus.device import serving, until
+from tests.drivers_modbus.images import float32, fronius_meter, int16, uint32, words
+
+FILES = sorted(SHIPPED.glob("*.yaml"))
+
+
+def swapped(pair: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(reversed(pair))
+
+
+def int32(value: int) -> tuple[int, ...]:
+    return words("i", value)
+
+
+def low_first(value: int) -> tuple[int, ...]:
+    return swapped(int32(value))
+
+
+def reading(device: str | DeviceFile, role: Role, registers: dict[int, int | tuple[int, ...]]) -> MeterReading:
+    """What a device says whose registers are these; the others don't exist."""
+    file = load(device) if isinstance(device, str) else device
+    image = Image()
+    for address, value in registers.items():
+        given = value if isinstance(value, tuple) else (value & 0xFFFF,)
+        for space in Space:
+            image.put(Span(address, len(given), space), given)
+    return DeviceMeter(role, file.role(role), file.transport).reading(image)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_shipped_device_is_sound_and_can_be_asked(file: Path) -> None:
+    device = read(file)
+    assert device.sources, "nobody can check a fact without a source"
+    roles = [role for role in Role if getattr(device, role) is not None]
+    assert roles
+    for role in roles:
+        its = device.role(role)
+        blocks = plan(DeviceMeter(role, its, device.transport).spans(), limit=device.transport.words)
+        assert its.sunspec or blocks
+        assert all(block.span.count <= device.transport.words for block in blocks)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_silent_device_gives_nothing_that_one_could_take_for_zero(file: Path) -> None:
+    device = read(file)
+    for role in Role:
+        if (its := getattr(device, role)) is not None and not its.sunspec:
+            got = DeviceMeter(role, its, device.transport).reading(Image())
+            assert (got.power_w, got.soc_pct, got.currents_a) == (None, None, UNKNOWN_PHASES)
+
+
+GRID, PV, BATTERY = Role.GRID, Role.PV, Role.BATTERY
+
+
+@pytest.mark.parametrize(
+    ("device", "role", "registers", "power_w"),
+    [
+        # importing, or exporting, 1234 W
+        ("eastron-sdm630", GRID, {52: float32(1234.0)}, 1234.0),
+        ("janitza", GRID, {19026: float32(-1234.0)}, -1234.0),
+        ("carlogavazzi-em340", GRID, {40: low_first(12340)}, 1234.0),
+        ("carlogavazzi-em24", GRID, {40: low_first(-12340)}, -1234.0),
+        ("chint-dtsu666", GRID, {8210: float32(12340.0)}, 1234.0),
+        ("shelly-pro-3em", GRID, {1013: swapped(float32(1234.0))}, 1234.0),
+        ("sma-home-manager", GRID, {30865: int32(1234), 30867: int32(0)}, 1234.0),
+        ("sma-tripower", GRID, {30865: int32(0), 30867: int32(1234)}, -1234.0),
+        ("huawei-sun2000", GRID, {37100: 1, 37113: int32(1234)}, -1234.0),
+        ("goodwe-et", GRID, {36025: int32(1234)}, -1234.0),
+        ("growatt-tlxh", GRID, {3041: uint32(12340), 3043: uint32(0)}, 1234.0),
+        ("solax-x3-hybrid-g4", GRID, {70: low_first(1234)}, -1234.0),
+        ("sungrow-sh", GRID, {13009: low_first(1234)}, -1234.0),
+        ("deye-3p", GRID, {619: int16(1234)}, 1234.0),
+        ("deye-3p-hv", GRID, {619: int16(-1234)}, -1234.0),
+        ("victron-gx", GRID, {820: 1000, 821: int16(-500), 822: 734}, 1234.0),
+        ("foxess-h3", GRID, {31026: 1000, 31027: int16(-500), 31028: 734}, -1234.0),
+        ("saj-h2", GRID, {16557: 1234}, 1234.0),
+        ("e3dc", GRID, {40073: low_first(1234)}, 1234.0),
+        # the sun
+        ("huawei-sun2000", PV, {32064: int32(4321)}, 4321.0),
+        ("goodwe-et", PV, {35105: uint32(4000), 35109: uint32(321), 35113: uint32(0xFFFFFFFF)}, 4321.0),
+        ("growatt-tlxh", PV, {3001: uint32(43210)}, 4321.0),
+        ("solax-x3-hybrid-g4", PV, {10: 4000, 11: 321}, 4321.0),
+        ("sungrow-sh", PV, {5016: low_first(4321)}, 4321.0),
+        ("deye-3p", PV, {672: 4000, 673: 321}, 4321.0),
+        ("deye-3p-hv", PV, {672: 400, 673: 32, 674: 1, 675: 0}, 4330.0),
+        ("victron-gx", PV, {808: 1000, 811: 321, 850: 3000}, 4321.0),
+        ("foxess-h3", PV, {31002: 4000, 31005: 321}, 4321.0),
+        ("saj-h2", PV, {16549: 4321}, 4321.0),
+        ("e3dc", PV, {40067: low_first(4000), 40075: low_first(-321)}, 4321.0),
+        ("sma-tripower", PV, {30773: int32(4000), 30961: int32(321)}, 4321.0),
+        ("solaredge", PV, {40100: 4321, 40101: 0}, 4321.0),
+        ("solaredge", PV, {40100: 332, 40101: 1, 57716: swapped(float32(1001.0))}, 4321.0),  # 1001 W charge the battery
+        # a battery that discharges, or charges, with 800 W
+        ("huawei-sun2000", BATTERY, {37765: int32(800)}, -800.0),
+        ("goodwe-et", BATTERY, {35182: int32(-800)}, -800.0),
+        ("growatt-tlxh", BATTERY, {3178: uint32(8000), 3180: uint32(0)}, 800.0),
+        ("solax-x3-hybrid-g4", BATTERY, {22: 800}, -800.0),
+        ("sungrow-sh", BATTERY, {5213: low_first(-800)}, -800.0),
+        ("deye-3p", BATTERY, {590: 800}, 800.0),
+        ("deye-3p-hv", BATTERY, {590: int16(-80)}, -800.0),
+        ("victron-gx", BATTERY, {842: 800}, -800.0),
+        ("foxess-h3", BATTERY, {31036: 800}, 800.0),
+        ("saj-h2", BATTERY, {16550: 800}, 800.0),
+        ("e3dc", BATTERY, {40069: low_first(800)}, -800.0),
+        ("sma-tripower", BATTERY, {31393: uint32(800), 31395: uint32(0)}, -800.0),
+        ("solaredge", BATTERY, {57716: swapped(float32(800.0))}, -800.0),
+    ],
+)
+def test_power_has_the_houses_sign_and_unit(
+    device: str, role: Role, registers: dict[int, int | tuple[int, ...]], power_w: float
+) -> None:
+    assert reading(device, role, registers).power_w == pytest.approx(power_w)
+
+
+@pytest.mark.parametrize(
+    ("device", "registers", "soc_pct"),
+    [
+        ("huawei-sun2000", {37760: 555}, 55.5),
+        ("goodwe-et", {37007: 55}, 55.0),
+        ("growatt-tlxh", {3171: 55}, 55.0),
+        ("solax-x3-hybrid-g4", {28: 55}, 55.0),
+        ("sungrow-sh", {13022: 555}, 55.5),
+        ("deye-3p", {588: 55}, 55.0),
+        ("victron-gx", {843: 55}, 55.0),
+        ("foxess-h3", {31038: 55}, 55.0),
+        ("saj-h2", {40972: 5550}, 55.5),
+        ("e3dc", {40082: 55}, 55.0),
+        ("sma-tripower", {30845: uint32(55)}, 55.0),
+        ("solaredge", {57732: swapped(float32(55.5))}, 55.5),
+    ],
+)
+def test_a_battery_tells_its_charge_in_percent(
+    device: str, registers: dict[int, int | tuple[int, ...]], soc_pct: float
+) -> None:
+    assert reading(device, BATTERY, registers).soc_pct == soc_pct
+
+
+def test_half_of_a_split_quantity_is_no_power() -> None:
+    assert reading("growatt-tlxh", GRID, {3041: uint32(12340)}).power_w is None
+    assert reading("sma-tripower", GRID, {30865: int32(5), 30867: uint32(0xFFFFFFFF)}).power_w is None
+    assert reading("sma-tripower", GRID, {30865: uint32(0x80000000), 30867: int32(5)}).power_w is None
+
+
+def test_both_halves_come_from_one_answer() -> None:
+    for device in ("growatt-tlxh", "sma-tripower", "sma-home-manager"):
+        file = load(device)
+        first = DeviceMeter(GRID, file.role(GRID), file.transport).spans()[0]
+        assert first.count == 4
+
+
+def test_a_makers_own_word_for_nothing_is_not_known() -> None:
+    assert reading("huawei-sun2000", PV, {32064: uint32(0x7FFFFFFF)}).power_w is None
+    assert reading("huawei-sun2000", PV, {32064: uint32(0x80000000)}).power_w is None
+    assert reading("solaredge", BATTERY, {57716: (0xFFFF, 0xFF7F)}).power_w is None
+    assert reading("sungrow-sh", GRID, {13009: (0xFFFF, 0x7FFF)}).power_w is None
+
+
+def test_a_huawei_without_its_meter_leaves_old_values_standing_and_they_are_not_taken() -> None:
+    got = reading("huawei-sun2000", GRID, {37100: 0, 37113: int32(1234)})
+    assert got.power_w is None
+    assert got.doubts
+
+
+def test_an_sma_at_night_is_at_zero_as_long_as_its_counter_answers() -> None:
+    nothing = uint32(0x80000000)
+    night = {30773: nothing, 30961: nothing, 30513: words("Q", 12_345_678)}
+    assert reading("sma-tripower", PV, night).power_w == 0.0
+    assert reading("sma-tripower", PV, {30773: nothing}).power_w is None
+
+
+def test_currents_without_direction_take_it_from_their_phase() -> None:
+    registers = {
+        13009: low_first(500),
+        5602: low_first(-1000), 5604: low_first(300), 5606: low_first(200),
+        5743: 435, 5744: 130, 5745: 87,
+    }  # fmt: skip
+    assert reading("sungrow-sh", GRID, registers).currents_a == (-4.35, 1.3, 0.87)
+
+
+def test_energy_is_in_watt_hours() -> None:
+    got = reading("eastron-sdm630", GRID, {72: float32(1234.5), 74: float32(0.5)})
+    assert (got.energy_import_wh, got.energy_export_wh) == (1_234_500.0, 500.0)
+
+
+def test_a_device_that_does_not_serve_a_role_says_what_it_serves() -> None:
+    with pytest.raises(DeviceError, match="Eastron SDM630 is no battery meter; it serves grid"):
+        load("eastron-sdm630").role(BATTERY)
+
+
+# Files of the installer's own
+
+
+def test_a_file_beside_the_configuration_adds_a_device_and_outranks_ours(tmp_path: Path) -> None:
+    (tmp_path / "toaster.yaml").write_text("name: Toaster\ngrid: {power_w: {at: 7, kind: int16}}\n")
+    (tmp_path / "e3dc.yaml").write_text("name: My E3/DC\ngrid: {power_w: {at: 7, kind: int16}}\n")
+    assert load("toaster", tmp_path).name == "Toaster"
+    assert load("e3dc", tmp_path).name == "My E3/DC"
+    assert load("e3dc").name == "E3/DC"
+    with pytest.raises(ValueError, match="there is no device toaster"):
+        load("toaster")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: X\ngrid: {power_w: {at: 7, kind: int17}}", r"grid\.power_w.*kind"),
+        ("name: X\ngrid: {power_w: {at: 70000, kind: int16}}", r"grid\.power_w.*at"),
+        ("name: X\ngird: {}", "gird: Extra inputs"),
+        ("name: X\ngrid: {}", "grid: .*needs either sunspec"),
+        ("name: [", "can't be read"),
+        ("- 1", "valid dictionary"),
+    ],
+)
+def test_a_file_that_is_not_sound_says_where(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=said):
+        read(file)
+
+
+def test_a_custom_device_has_its_points_in_the_configuration() -> None:
+    given = {"driver": "modbus", "host": "x", "device": "custom"}
+    with pytest.raises(ValidationError, match="custom needs points"):
+        ModbusSettings.model_validate(given)
+    with pytest.raises(ValidationError, match="only that has them"):
+        ModbusSettings.model_validate({**given, "device": "sunspec", "points": {"sunspec": True}})
+
+
+# On the wire
+
+
+async def read_once(settings: dict[str, object], role: Role, registers: dict[int, int]) -> MeterReading:
+    """What the sink is given by a meter that is configured so."""
+    got: list[MeterReading] = []
+    async with serving({247: registers, 200: registers, 9: registers}) as device:
+        given = ModbusSettings.model_validate(
+            {"driver": "modbus", "host": "127.0.0.1", "port": device.port, **settings}
+        )
+        (driver,) = build({"meter": (role, given)}, SystemClock(), lambda name, reading: got.append(reading))
+        task = asyncio.ensure_future(driver.run())
+        try:
+            await until(lambda: got or task.done())
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    return got[0]
+
+
+def flat(registers: dict[int, int | tuple[int, ...]]) -> dict[int, int]:
+    return {
+        address + index: word
+        for address, value in registers.items()
+        for index, word in enumerate(value if isinstance(value, tuple) else (value & 0xFFFF,))
+    }
+
+
+async def test_a_device_file_brings_its_unit_and_survives_what_is_missing() -> None:
+    """A GoodWe with old firmware has 45 registers of its meter: no voltages, no currents, and no third string."""
+    registers = dict.fromkeys(range(36000, 36045), 0) | flat({36025: int32(-432)})
+    got = await read_once({"device": "goodwe-et"}, GRID, registers)
+    assert got == MeterReading(power_w=432.0)
+
+
+async def test_a_role_may_have_a_unit_of_its_own() -> None:
+    got = await read_once({"device": "fronius-gen24"}, GRID, fronius_meter(watts=77).registers)
+    assert got.power_w == 77
+
+
+async def test_a_solaredge_meter_is_turned_and_turned_back_by_the_configuration() -> None:
+    registers = fronius_meter(watts=1000).registers
+    assert (await read_once({"device": "solaredge", "unit": 9}, GRID, registers)).power_w == -1000
+    assert (await read_once({"device": "solaredge", "unit": 9, "invert": True}, GRID, registers)).power_w == 1000
+
+
+async def test_a_custom_device_is_read_by_its_points() -> None:
+    points = {"power_w": [{"at": 7, "kind": "uint16"}, {"at": 9, "kind": "uint16", "scale": -1}]}
+    got = await read_once({"device": "custom", "unit": 9, "points": points}, GRID, {7: 100, 8: 0, 9: 350})
+    assert got.power_w == -250
