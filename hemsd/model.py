@@ -273,6 +273,7 @@ class WallboxImage:
     limit_phases: int | None = None
     limit_age_s: float | None = None
     last_outcome: Outcome | None = None  # the newest command's verdict
+    last_final: bool = True  # whether that verdict is final; False: the proof is still awaited
     soc_pct: float | None = None  # the car's, whoever told it
     controllable: bool = True  # False: proven that it can't be steered
 
@@ -494,6 +495,8 @@ class SteeringSettings:
     """Older than this, a charge for surplus goes down to the minimum"""
     stale_stop_s: Annotated[float, Gt(0)] = 180.0
     """Older than this, it pauses"""
+    battery_stale_s: Annotated[float, Gt(0)] = 120.0
+    """A home battery may be told this seldom before its reading counts as stale"""
     battery_first_below_pct: Annotated[float, Ge(0), Le(100)] = 50.0
     """Below this the home battery is served before the cars"""
     battery_to_car_w: Annotated[float, Ge(0)] = 0.0

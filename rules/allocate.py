@@ -1,4 +1,4 @@
-"""One surplus, several cars: who gets how much, decided for all of them at once.
+"""One surplus and one fuse, several cars: who gets how much, decided for all of them at once.
 
 A higher priority is filled to its most before a lower one gets anything. Within one priority, charging begins with
 whole minimum blocks (a car takes 6 A or nothing), then the rest is shared evenly. Cars that charge come before cars
@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+GRAIN_A = 0.5  # the fuse is dealt out in grains of this size
+
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What one car could use."""
+    """What one car could use of the surplus."""
 
     name: str
     priority: int  # 1 comes first
@@ -31,15 +33,17 @@ def allocate(available_w: float, demands: Sequence[Demand]) -> Mapping[str, floa
     first that waits (too little to charge with, but it is what its page should show). A shortage is the first one's.
     """
     ranked = sorted(demands, key=lambda demand: (demand.priority, not demand.charging, demand.order, demand.name))
-    given = dict.fromkeys((demand.name for demand in ranked), 0.0)
+    given: dict[str, float] = {}
     left_w = available_w
     for _, group in groupby(ranked, key=lambda demand: demand.priority):
         shares = _share(left_w, list(group))
         given |= shares
         left_w -= sum(shares.values())
     short = [demand for demand in ranked if given[demand.name] < demand.min_w]
-    if short and left_w != 0.0:
+    if short:
         given[short[0].name] += left_w
+    elif ranked:
+        given[ranked[0].name] += left_w  # more than all can take
     return given
 
 
@@ -65,3 +69,47 @@ def _share(available_w: float, demands: Sequence[Demand]) -> dict[str, float]:
     if starving is not None:
         shares[starving.name] = left_w
     return shares
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one car could draw through the house fuse."""
+
+    name: str
+    priority: int
+    phases: tuple[int, ...]  # of the house, 1 to 3
+    min_a: float
+    max_a: float
+    active: bool  # charging, or wanting to whatever the sun does
+    order: float = 0.0
+
+
+def share_fuse(free_a: Sequence[float], free_w: float, volts: float, claims: Sequence[Claim]) -> Mapping[str, float]:
+    """Amperes per phase for each car, so that neither a phase nor the sum of watts is exceeded; 0: not even a block.
+
+    Active cars get their minimum in order of priority and then the rest, grain by grain; cars that wait come last.
+    """
+    left_a = list(free_a)
+    left_w = free_w
+    given = dict.fromkeys((claim.name for claim in claims), 0.0)
+
+    def take(claim: Claim, current_a: float) -> bool:
+        nonlocal left_w
+        watts = current_a * volts * len(claim.phases)
+        if watts > left_w + 1e-6 or any(left_a[phase - 1] < current_a - 1e-6 for phase in claim.phases):
+            return False
+        for phase in claim.phases:
+            left_a[phase - 1] -= current_a
+        left_w -= watts
+        given[claim.name] += current_a
+        return True
+
+    ranked = sorted(claims, key=lambda claim: (not claim.active, claim.priority, claim.order, claim.name))
+    for active in (True, False):
+        part = [claim for claim in ranked if claim.active is active and claim.max_a >= claim.min_a]
+        part = [claim for claim in part if take(claim, claim.min_a)]
+        for _, group in groupby(part, key=lambda claim: claim.priority):
+            hungry = list(group)
+            while hungry:
+                hungry = [c for c in hungry if given[c.name] + GRAIN_A <= c.max_a and take(c, GRAIN_A)]
+    return given

@@ -7,7 +7,6 @@ unbalanced loads allow: VDE-AR-N 4100 section 5.5 lets phases differ by 4.6 kVA.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,25 +28,16 @@ def tightest(bounds: Sequence[Bound]) -> Bound:
     return min(bounds, key=lambda bound: bound.limit_a)
 
 
-def box_bounds(box: WallboxSettings) -> tuple[Bound, ...]:
+def box_bound(box: WallboxSettings) -> Bound:
     """What wallbox and vehicle take."""
-    bounds = [Bound(box.max_a, "the wallbox")]
-    if box.vehicle_max_a is not None:
-        bounds.append(Bound(box.vehicle_max_a, "the car"))
-    return tuple(bounds)
+    if box.vehicle_max_a is not None and box.vehicle_max_a < box.max_a:
+        return Bound(box.vehicle_max_a, "the car")
+    return Bound(box.max_a, "the wallbox")
 
 
 def minimum_a(box: WallboxSettings) -> float:
     """The lowest current at which this car charges on this wallbox."""
     return max(MIN_PILOT_A, box.min_a, box.vehicle_min_a or 0.0)
-
-
-def on_house_phases(currents_a: PerPhase, rotation: tuple[int, int, int]) -> tuple[float, float, float]:
-    """A wallbox's currents on the phases of the house."""
-    house = [0.0, 0.0, 0.0]
-    for own, current_a in enumerate(currents_a):
-        house[rotation[own] - 1] += current_a or 0.0
-    return house[0], house[1], house[2]
 
 
 def worst_phase_a(power_w: float, site: SiteSettings) -> float:
@@ -58,25 +48,16 @@ def worst_phase_a(power_w: float, site: SiteSettings) -> float:
     return min(power_w, (power_w + 2 * UNBALANCE_W) / 3) / site.voltage_v
 
 
-def house_a(
-    grid: Metered | None, pv_w: float, battery_w: float, cars_w: float, cars_a: PerPhase, site: SiteSettings
-) -> tuple[float, float, float]:
+def house_a(grid: Metered | None, house_w: float, cars_a: PerPhase, site: SiteSettings) -> tuple[float, float, float]:
     """The house's own current per phase, cars left out; never below zero, so that sun on a phase lends nothing."""
     if grid is None or grid.age_s > FUSE_STALE_S or grid.power_w is None:
         reserve_a = site.main_fuse_a / 2 if site.house_reserve_a is None else site.house_reserve_a
         return reserve_a, reserve_a, reserve_a
-    measured = grid.reading.currents_a
-    if all(a is not None for a in measured):
-        return tuple(max(0.0, (a or 0.0) - (car or 0.0)) for a, car in zip(measured, cars_a, strict=True))  # type: ignore[return-value]
-    worst_a = worst_phase_a(grid.power_w + pv_w + battery_w - cars_w, site)
+    one, two, three = (
+        None if measured is None else max(0.0, measured - (car or 0.0))
+        for measured, car in zip(grid.reading.currents_a, cars_a, strict=True)
+    )
+    if one is not None and two is not None and three is not None:
+        return one, two, three
+    worst_a = worst_phase_a(house_w, site)
     return worst_a, worst_a, worst_a
-
-
-def room_a(free_a: Sequence[float], phases: int, rotation: tuple[int, int, int]) -> float:
-    """What a car on so many phases may draw of what the fuse leaves free on each."""
-    return max(0.0, min(free_a[rotation[own] - 1] for own in range(phases)))
-
-
-def power_room_w(house_w: float, limit_w: float | None) -> float:
-    """What a limit on the house's import leaves to the cars."""
-    return math.inf if limit_w is None else max(0.0, limit_w - house_w)

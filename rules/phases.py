@@ -88,20 +88,22 @@ def weigh(memory: PhaseMemory, advantage_w: float, now_s: float, dt_s: float) ->
 
 
 def worth_changing(memory: PhaseMemory, settings: SteeringSettings, now_s: float) -> bool:
-    """Whether the pile is high enough and old enough."""
+    """Whether the pile is high enough and old enough, and a change is allowed."""
+    budget_wh = settings.phase_up_budget_wh if memory.phases == 1 else settings.phase_down_budget_wh
     return (
-        memory.better_since_s is not None
+        may_change(memory, settings, now_s)
+        and memory.gain_wh >= budget_wh
+        and memory.better_since_s is not None
         and now_s - memory.better_since_s >= settings.phase_hold_s
-        and memory.gain_wh >= settings.phase_budget_wh
     )
 
 
-def change(memory: PhaseMemory, phases: int, now_s: float, *, under_load: bool) -> PhaseMemory:
-    """Begins a change; ``under_load`` when the wallbox has to be paused for it first."""
+def change(memory: PhaseMemory, phases: int, now_s: float, *, pause_first: bool = False) -> PhaseMemory:
+    """Begins a change; ``pause_first`` where the wallbox charges and makes no pause of its own."""
     return replace(
         memory,
         phases=phases,
-        step=SwitchStep.EASE if under_load else SwitchStep.VERIFY,
+        step=SwitchStep.EASE if pause_first else SwitchStep.VERIFY,
         since_s=now_s,
         gain_wh=0.0,
         better_since_s=None,

@@ -21,6 +21,8 @@ SETTLED_S = 20.0  # after a command, before currents are taken as the answer to 
 WAKE_S = 60.0  # a car may think so long before it draws after a pause
 FINE_STEP_A = 0.1  # OCPP 1.6 section 7.13: a limit has one decimal
 CAP_GAP_A = 1.5  # a draw this far below the offer is the car's own cap, not a shortfall
+LONGEST_DELAY_S = 60.0
+FITS_A = 0.5
 NOTICEABLE_A = 0.3  # the smallest PWM step is about 0.25 A
 
 
@@ -33,6 +35,7 @@ class Response:
     shortfall_a: float = 0.0
     cap_a: float | None = None  # the most the car takes, while it takes less than it is offered
     car_phases: int | None = None  # seen with three phases offered
+    timed_s: float = 0.0  # the newest command whose delay was taken
 
     def phases_of(self, offered_phases: int) -> int:
         """On how many phases the car charges when so many are offered."""
@@ -49,35 +52,49 @@ class Response:
 NEW = Response()
 
 
-def at_plug_in(response: Response) -> Response:
-    """A new car: what belongs to the wallbox stays, what belongs to the car is forgotten."""
-    return replace(response, shortfall_a=0.0, cap_a=None, car_phases=None)
+def at_plug_in(response: Response, car_phases: int | None) -> Response:
+    """A new car: what belongs to the wallbox stays, what belonged to the last car is forgotten."""
+    return replace(response, shortfall_a=0.0, cap_a=None, car_phases=car_phases)
 
 
-def learn(response: Response, image: WallboxImage) -> Response:
+def learn(response: Response, image: WallboxImage, now_s: float) -> Response:
     """The same, wiser by the newest sample when that is an answer to the limit in force."""
-    sample, limit_a, age_s = image.sample, image.limit_a, image.limit_age_s
-    if sample is None or image.sample_age_s is None or limit_a is None or limit_a <= 0.0 or age_s is None:
+    sample, limit_a = image.sample, image.limit_a
+    if sample is None or image.sample_age_s is None or not limit_a or image.limit_age_s is None:
         return response
-    shown_after_s = age_s - image.sample_age_s  # how long after the command the sample was taken
-    if shown_after_s < 0.0:
+    after_s = image.limit_age_s - image.sample_age_s  # how long after the command the sample was taken
+    drawn_a = sample.max_current_a
+    if after_s <= 0.0 or drawn_a is None or drawn_a < ACTIVE_PHASE_A:
         return response
-    offered_a, drawn_a = sample.offered_a, sample.max_current_a
-    if drawn_a is None or drawn_a < ACTIVE_PHASE_A or shown_after_s < SETTLED_S:
+    response = _timed(response, now_s - image.limit_age_s, after_s, limit_a, drawn_a)
+    if after_s < SETTLED_S:
         return response
-    if offered_a is not None and _rounded(offered_a, limit_a):
+    if sample.offered_a is not None and _rounded(sample.offered_a, limit_a):
         response = replace(response, step_a=1.0)
-    reference_a = offered_a if offered_a is not None and offered_a > 0.0 else limit_a
-    gap_a = reference_a - drawn_a
-    if gap_a > CAP_GAP_A:
-        response = replace(response, cap_a=drawn_a)
-    elif gap_a > -NOTICEABLE_A:
-        shortfall_a = response.shortfall_a + 0.3 * (max(0.0, gap_a) - response.shortfall_a)
-        response = replace(response, shortfall_a=shortfall_a, cap_a=None)
+    response = _measured(response, drawn_a, sample.offered_a or limit_a)
     active = sample.active_phases
-    if image.limit_phases == 3 and active is not None and shown_after_s > WAKE_S:
+    if image.limit_phases == 3 and active is not None and after_s > WAKE_S:
         response = replace(response, car_phases=active)
     return response
+
+
+def _timed(response: Response, sent_s: float, after_s: float, limit_a: float, drawn_a: float) -> Response:
+    """The delay, from the first sample whose current fits the newest command."""
+    if sent_s <= response.timed_s or abs(response.draw_a(limit_a) - drawn_a) > FITS_A:
+        return response
+    delay_s = response.delay_s + 0.3 * (min(after_s, LONGEST_DELAY_S) - response.delay_s)
+    return replace(response, delay_s=delay_s, timed_s=sent_s)
+
+
+def _measured(response: Response, drawn_a: float, offered_a: float) -> Response:
+    """Shortfall, or the cap of a car that takes much less than it is offered."""
+    gap_a = offered_a - drawn_a
+    if gap_a > CAP_GAP_A:
+        return replace(response, cap_a=drawn_a)
+    if gap_a < -NOTICEABLE_A:  # it still draws what it was offered before
+        return response
+    shortfall_a = response.shortfall_a + 0.3 * (max(0.0, gap_a) - response.shortfall_a)
+    return replace(response, shortfall_a=shortfall_a, cap_a=None)
 
 
 def _rounded(offered_a: float, limit_a: float) -> bool:

@@ -1,0 +1,225 @@
+"""What the mode makes of the sun: the rules for one plugged-in car that nothing more urgent has decided.
+
+``off`` pauses. ``fast`` takes what the fuse leaves. ``solar`` follows the surplus and pauses without it.
+``min+solar`` does the same but never below the minimum. All four say what shall be in force, and why, in one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from hemsd.model import Mode, SteeringSettings, WallboxSettings
+from rules import charge, phases
+from rules.charge import BoxMemory
+from rules.situation import Situation
+from rules.worth import Option, options, worth_w
+
+RAISE_AFTER_CUT_S = 30.0  # so that a load that comes and goes does not rock the current
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What shall be in force from now on, and why."""
+
+    limit_a: float
+    phases: int
+    rule: str
+    reason: str
+
+
+def choose(
+    memory: BoxMemory, box: WallboxSettings, settings: SteeringSettings, now: Situation
+) -> tuple[BoxMemory, Choice]:
+    """The rules of the mode. The memory has been aged, and a car is plugged in."""
+    if now.mode is Mode.OFF:
+        return paused(memory, now, "off", "Charging is switched off.")
+    found = options(now.outlet, now.surplus_w, settings.import_weight, most=now.mode is Mode.FAST)
+    if not found:
+        most_a = max(now.outlet.ceiling_a.values())
+        text = f"{now.ceiling_because} leaves {most_a:.1f} A, and charging needs {now.outlet.minimum_a:g} A."
+        return paused(memory, now, "no_room", text)
+    if memory.phase.phases not in found:
+        memory = replace(memory, phase=replace(memory.phase, phases=next(iter(found))))
+    if not memory.offering:
+        return _waiting(memory, box, settings, now, found)
+    match now.mode:
+        case Mode.FAST:
+            return _fast(memory, box, settings, now, found)
+        case Mode.SOLAR | Mode.MIN_SOLAR:
+            return _on_surplus(memory, box, settings, now, found)
+        case _:
+            assert_never(now.mode)
+
+
+def paused(memory: BoxMemory, now: Situation, rule: str, reason: str) -> tuple[BoxMemory, Choice]:
+    """Nothing is offered; a charge that runs ends now."""
+    return charge.ended(memory, now.now_s), Choice(0.0, memory.phase.phases, rule, reason)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Waiting
+
+
+def _waiting(
+    memory: BoxMemory, box: WallboxSettings, settings: SteeringSettings, now: Situation, found: Mapping[int, Option]
+) -> tuple[BoxMemory, Choice]:
+    """A car that does not charge: whether it starts."""
+    option = _to_start_with(memory, box, settings, now, found)
+    enough = now.mode is not Mode.SOLAR
+    if now.mode is Mode.SOLAR:
+        memory = charge.giving(memory, option.worth_w, settings.import_weight, now.dt_s)
+        found_charging = now.draws and not memory.imposed  # by itself, or since before a restart of hemsd
+        enough = option.worth_w > 0.0 and (memory.given_wh >= memory.start_needs_wh or found_charging)
+    blocked_s, because = charge.waits_s(memory, settings, now.now_s)
+    if enough and blocked_s <= 0.0:
+        return _start(memory, now, option)
+    if enough:
+        memory = replace(memory, next_start=f"{because} is over in {_span(blocked_s)}")
+        text = f"{kilowatts(now.surplus_w)} of surplus would be enough; {memory.next_start}."
+        return memory, Choice(0.0, memory.phase.phases, "blocked", text)
+    needs = f"{kilowatts(now.outlet.minimum_w(option.phases))} for {_offer(now.outlet.minimum_a, option.phases)}"
+    if option.worth_w <= 0.0:
+        memory = replace(memory, next_start=f"when the surplus comes near {needs}")
+        text = f"{kilowatts(now.surplus_w)} of surplus, too little: charging takes {needs}."
+    else:
+        left_s = (memory.start_needs_wh - memory.given_wh) * charge.HOUR_S / option.worth_w
+        memory = replace(memory, next_start=f"in {_span(max(left_s, blocked_s))} if the surplus lasts")
+        text = f"{kilowatts(now.surplus_w)} of surplus, {_given(memory)}: starts {memory.next_start}."
+    return memory, Choice(0.0, memory.phase.phases, "waiting", text)
+
+
+def _to_start_with(
+    memory: BoxMemory, box: WallboxSettings, settings: SteeringSettings, now: Situation, found: Mapping[int, Option]
+) -> Option:
+    """The phases to start on; others than the present ones cost one of the day's changes."""
+    present = found[memory.phase.phases]
+    if not box.own_phase_pause or not phases.may_change(memory.phase, settings, now.now_s):
+        return present
+    if now.mode is Mode.FAST:
+        return max(found.values(), key=lambda option: option.power_w)
+    return max(found.values(), key=lambda option: (option.worth_w, option is present))
+
+
+def _start(memory: BoxMemory, now: Situation, option: Option) -> tuple[BoxMemory, Choice]:
+    given = _given(memory)
+    if option.phases != memory.phase.phases:
+        memory = replace(memory, phase=phases.change(memory.phase, option.phases, now.now_s))
+    memory = charge.started(memory, now.now_s)
+    offer = _offer(option.limit_a, option.phases)
+    match now.mode:
+        case Mode.FAST:
+            text = f"Fast: {offer}, as much as {now.ceiling_because} allows."
+        case Mode.MIN_SOLAR:
+            text = f"Minimum and sun: {offer} with {kilowatts(now.surplus_w)} of surplus."
+        case _:
+            text = f"{kilowatts(now.surplus_w)} of surplus, {given}: enough for {offer}."
+    return memory, Choice(option.limit_a, option.phases, "start", text)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Charging
+
+
+def _fast(
+    memory: BoxMemory, box: WallboxSettings, settings: SteeringSettings, now: Situation, found: Mapping[int, Option]
+) -> tuple[BoxMemory, Choice]:
+    """As much as may flow; after a cut by the fuse, up again only when that is some time ago."""
+    present = found[memory.phase.phases]
+    most = max(found.values(), key=lambda option: option.power_w)
+    if most.phases != present.phases and phases.may_change(memory.phase, settings, now.now_s):
+        text = f"Fast: {_phases(most.phases)} for {kilowatts(most.power_w)}."
+        return _change_phases(memory, box, now, most, text)
+    limit_a = present.limit_a
+    if memory.cut_s is not None and now.now_s - memory.cut_s < RAISE_AFTER_CUT_S:
+        limit_a = min(limit_a, memory.limit_a)
+    text = f"Fast: {_offer(limit_a, present.phases)}, as much as {now.ceiling_because} allows."
+    return memory, Choice(limit_a, present.phases, "fast", text)
+
+
+def _on_surplus(
+    memory: BoxMemory, box: WallboxSettings, settings: SteeringSettings, now: Situation, found: Mapping[int, Option]
+) -> tuple[BoxMemory, Choice]:
+    """Follows the surplus: other phases, a pause, or another current."""
+    present = found[memory.phase.phases]
+    if memory.state is charge.FINISHED:
+        text = f"The car takes nothing; {now.outlet.minimum_a:g} A stay offered."
+        return memory, Choice(min(memory.limit_a, now.outlet.minimum_a), present.phases, "finished", text)
+    memory = charge.buying(memory, present.worth_w, settings.import_weight, now.dt_s)
+    other = next((option for option in found.values() if option is not present), None)
+    if other is not None:
+        advantage_w = other.worth_w - present.worth_w
+        memory = replace(memory, phase=phases.weigh(memory.phase, advantage_w, now.now_s, now.dt_s))
+        if phases.worth_changing(memory.phase, settings, now.now_s):
+            text = (
+                f"{kilowatts(now.surplus_w)} of surplus: {_phases(other.phases)} would have been worth "
+                f"{memory.phase.gain_wh:.0f} Wh more by now."
+            )
+            return _change_phases(memory, box, now, other, text)
+    stays = now.mode is Mode.MIN_SOLAR or box.never_pause
+    if memory.state is charge.MODULATING and not stays:
+        if memory.bought_wh >= memory.stop_allows_wh:
+            text = f"{kilowatts(now.surplus_w)} of surplus for {kilowatts(present.power_w)}, {_bought(memory)}: paused."
+            return paused(memory, now, "pause", text)
+        if now.turn_over and now.surplus_w < present.power_w:
+            return paused(memory, now, "rotation", "The sun is not enough for all cars: another one has its turn.")
+    return _follow(memory, settings, now, present)
+
+
+def _follow(memory: BoxMemory, settings: SteeringSettings, now: Situation, best: Option) -> tuple[BoxMemory, Choice]:
+    """The current follows the surplus, as soon as the present one has lost enough worth."""
+    now_a = memory.limit_a
+    lost_w = best.worth_w - worth_w(now.outlet.power_w(now_a, best.phases), now.surplus_w, settings.import_weight)
+    step_wh = memory.step_wh + max(0.0, lost_w) * now.dt_s / charge.HOUR_S if best.limit_a != now_a else 0.0
+    fits = now.outlet.minimum_a <= now_a <= now.outlet.ceiling_a[best.phases]
+    too_soon = memory.sent_s is not None and now.now_s - memory.sent_s < settings.step_every_s
+    surplus = f"{kilowatts(now.surplus_w)} of surplus"
+    if fits and (too_soon or step_wh < settings.step_budget_wh or best.limit_a == now_a):
+        memory = replace(memory, step_wh=step_wh)
+        if best.worth_w < 0.0:
+            text = f"{surplus} for {kilowatts(best.power_w)}: {_bought(memory)} before a pause."
+            return memory, Choice(now_a, best.phases, "short", text)
+        return memory, Choice(now_a, best.phases, "follow", f"{surplus} keeps {_offer(now_a, best.phases)}.")
+    memory = replace(memory, step_wh=0.0)
+    return memory, Choice(best.limit_a, best.phases, "follow", f"{surplus}: {_offer(best.limit_a, best.phases)}.")
+
+
+def _change_phases(
+    memory: BoxMemory, box: WallboxSettings, now: Situation, option: Option, text: str
+) -> tuple[BoxMemory, Choice]:
+    """Begins a change of phases, through a pause of our own where the wallbox makes none."""
+    phase = phases.change(memory.phase, option.phases, now.now_s, pause_first=not box.own_phase_pause)
+    memory = replace(memory, phase=phase, bought_wh=0.0, step_wh=0.0, quiet_s=None)
+    if phases.pausing(phase):
+        limit_a, asked_phases = phases.asked(phase, now.outlet.minimum_a)
+        return memory, Choice(limit_a, asked_phases, "phases", text)
+    return memory, Choice(option.limit_a, option.phases, "phases", text)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Words
+
+
+def kilowatts(power_w: float) -> str:
+    return f"{power_w / 1000:.1f} kW"
+
+
+def _phases(count: int) -> str:
+    return "1 phase" if count == 1 else f"{count} phases"
+
+
+def _offer(limit_a: float, count: int) -> str:
+    return f"{limit_a:g} A on {_phases(count)}"
+
+
+def _given(memory: BoxMemory) -> str:
+    return f"{memory.given_wh:.0f} of {memory.start_needs_wh:.0f} Wh given away"
+
+
+def _bought(memory: BoxMemory) -> str:
+    return f"{memory.bought_wh:.0f} of {memory.stop_allows_wh:.0f} Wh bought"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,187 @@
+"""What a tick sees of the house: the age of its readings, what cars draw, what the sun leaves, what the fuse bears.
+
+Nothing is decided here. The site is looked at once, with all its cars; each car's own rules then work on their share.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from hemsd.model import Mode, SiteSettings, Snapshot, SteeringSettings, WallboxImage, WallboxSettings
+from rules import limits, response, surplus
+from rules.charge import BoxMemory
+from rules.response import Drawn
+from rules.surplus import BatteryMemory, BatteryRules
+
+CARRY_S = 30.0  # how long the last certain surplus stands in while a command is taking effect
+THROTTLE_MARGIN_W = 100.0  # an export this close below its limit is taken for a throttled inverter
+PROBE_W = 500.0  # then so much more sun is supposed; what is really there shows within seconds
+
+
+class Freshness(StrEnum):
+    """What the age of the grid reading allows."""
+
+    FRESH = "fresh"
+    SKIP = "skip"
+    STEP = "step"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One wallbox with everything that is known of it."""
+
+    box: WallboxSettings
+    memory: BoxMemory
+    image: WallboxImage
+
+    @property
+    def mode(self) -> Mode:
+        return Mode.FAST if self.memory.boost else self.memory.mode or self.box.mode
+
+    @property
+    def taking_part(self) -> bool:
+        return self.box.steer and self.image.plugged
+
+    def house_phases(self, count: int) -> tuple[int, ...]:
+        return self.box.rotation[:count]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteMemory:
+    """What is remembered of the house from tick to tick."""
+
+    battery: BatteryMemory = field(default_factory=BatteryMemory)
+    surplus_w: float | None = None  # the last that was certain
+    surplus_s: float = 0.0
+    quarter: int | None = None  # the quarter-hour whose import is being counted
+    quarter_wh: float = 0.0
+    last_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The house at this tick."""
+
+    freshness: Freshness
+    age_s: float  # of the oldest reading that the surplus needs; infinite without one
+    surplus_w: float  # what cars may use
+    drawn: Mapping[str, Drawn]
+    free_a: tuple[float, float, float]  # what the fuse leaves to cars on each phase
+    free_w: float  # what the grid operator, and the quarter-hour's peak, leave to cars
+    free_because: str
+    inputs: Mapping[str, float | str | bool | None]
+
+
+def look(
+    steering: SteeringSettings,
+    site: SiteSettings,
+    parties: tuple[Party, ...],
+    memory: SiteMemory,
+    snapshot: Snapshot,
+) -> tuple[SiteMemory, Sight]:
+    """The house at this tick, and what to remember of it."""
+    grid, battery = snapshot.grid, snapshot.battery
+    grid_w = grid.power_w if grid is not None else None
+    battery_w = battery.power_w if battery is not None else None
+    soc_pct = battery.reading.soc_pct if battery is not None else None
+    pv_w = (snapshot.pv.power_w if snapshot.pv is not None else None) or 0.0
+    age_s = needed_age_s(steering, snapshot)
+    fresh = freshness(steering, age_s)
+    grid_age_s = grid.age_s if grid is not None else 0.0
+    drawn = {p.box.name: response.drawn(p.memory.response, p.image, grid_age_s, site.voltage_v) for p in parties}
+    cars_w = sum(each.power_w for each in drawn.values())
+
+    rules = BatteryRules(
+        steering.battery_first_below_pct, steering.battery_to_car_w, steering.battery_floor_pct, site.battery_max_w
+    )
+    order = surplus.battery_order(memory.battery, rules, battery_w, soc_pct)
+    surplus_w, surplus_s = memory.surplus_w, memory.surplus_s
+    certain = all(each.certain for each in drawn.values()) or snapshot.now_s - surplus_s > CARRY_S
+    if fresh is Freshness.FRESH and grid_w is not None and (certain or surplus_w is None):
+        surplus_w, surplus_s = surplus.surplus_w(grid_w, battery_w or 0.0, cars_w), snapshot.now_s
+    usable_w = surplus.for_cars_w(surplus_w or 0.0, order, rules, soc_pct)
+    if site.export_limit_w is not None and grid_w is not None and -grid_w >= site.export_limit_w - THROTTLE_MARGIN_W:
+        usable_w += PROBE_W
+
+    house_w = (grid_w or 0.0) + pv_w + (battery_w or 0.0) - cars_w
+    house_a = limits.house_a(grid, house_w, _cars_a(parties), site)
+    quarter, quarter_wh = _quarter(memory, snapshot, grid_w)
+    free_w, free_because = _free_w(site, snapshot, quarter_wh, (grid_w or 0.0) - cars_w)
+    return (
+        SiteMemory(order, surplus_w, surplus_s, quarter, quarter_wh, snapshot.now_s),
+        Sight(
+            freshness=fresh,
+            age_s=age_s,
+            surplus_w=usable_w,
+            drawn=drawn,
+            free_a=(site.main_fuse_a - house_a[0], site.main_fuse_a - house_a[1], site.main_fuse_a - house_a[2]),
+            free_w=free_w,
+            free_because=free_because,
+            inputs={
+                "grid_w": grid_w,
+                "grid_age_s": round(grid_age_s, 1) if grid is not None else None,
+                "pv_w": snapshot.pv.power_w if snapshot.pv is not None else None,
+                "battery_w": battery_w,
+                "battery_soc_pct": soc_pct,
+                "cars_w": round(cars_w, 1),
+                "surplus_w": round(surplus_w, 1) if surplus_w is not None else None,
+            },
+        ),
+    )
+
+
+def needed_age_s(steering: SteeringSettings, snapshot: Snapshot) -> float:
+    """The age of what the surplus rests on. A home battery may be told seldom, but not forgotten."""
+    grid, battery = snapshot.grid, snapshot.battery
+    if grid is None or grid.power_w is None:
+        return math.inf
+    if battery is None or battery.age_s <= steering.battery_stale_s:
+        return grid.age_s
+    return max(grid.age_s, battery.age_s - steering.battery_stale_s + steering.stale_skip_s)
+
+
+def freshness(steering: SteeringSettings, age_s: float) -> Freshness:
+    if age_s <= steering.stale_skip_s:
+        return Freshness.FRESH
+    if age_s <= steering.stale_step_s:
+        return Freshness.SKIP
+    if age_s <= steering.stale_stop_s:
+        return Freshness.STEP
+    return Freshness.STOP
+
+
+def _cars_a(parties: tuple[Party, ...]) -> tuple[float, float, float]:
+    """What the cars draw on each phase of the house."""
+    total = [0.0, 0.0, 0.0]
+    for party in parties:
+        sample = party.image.sample
+        if sample is not None:
+            for phase, current_a in zip(party.box.rotation, sample.currents_a, strict=True):
+                total[phase - 1] += current_a or 0.0
+    return total[0], total[1], total[2]
+
+
+def _quarter(memory: SiteMemory, snapshot: Snapshot, grid_w: float | None) -> tuple[int, float]:
+    """The import of the running quarter-hour, by which the grid operator measures peaks."""
+    quarter = int(snapshot.at.timestamp() // 900)
+    if quarter != memory.quarter or memory.last_s is None:
+        return quarter, 0.0
+    return quarter, memory.quarter_wh + max(0.0, grid_w or 0.0) * (snapshot.now_s - memory.last_s) / 3600.0
+
+
+def _free_w(site: SiteSettings, snapshot: Snapshot, quarter_wh: float, house_net_w: float) -> tuple[float, str]:
+    """What may go into all cars together, and who says so. ``house_net_w``: the grid's power without the cars."""
+    free_w, because = math.inf, "the house fuse"
+    if site.dimmed_w is not None:
+        free_w, because = site.dimmed_w, "the grid operator"
+    if site.peak_limit_w is not None:
+        left_s = max(30.0, 900.0 - snapshot.at.timestamp() % 900.0)
+        import_w = max(0.0, site.peak_limit_w / 4.0 - quarter_wh) * 3600.0 / left_s
+        peak_w = max(0.0, import_w - house_net_w)
+        if peak_w < free_w:
+            free_w, because = peak_w, "the peak of this quarter-hour"
+    return free_w, because

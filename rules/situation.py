@@ -1,0 +1,135 @@
+"""What every car may use at this tick: its room below the fuse and its part of the sun, dealt out for all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hemsd.model import Mode, SiteSettings, SteeringSettings
+from rules import charge, limits, phases
+from rules.allocate import Claim, Demand, allocate, share_fuse
+from rules.charge import DRAWS_W, LONGEST_TICK_S, BoxMemory
+from rules.limits import Bound
+from rules.sight import Party, Sight
+from rules.worth import Outlet
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the rules know of one wallbox at this tick."""
+
+    now_s: float
+    dt_s: float
+    mode: Mode
+    surplus_w: float  # this car's share
+    outlet: Outlet
+    ceiling_because: str  # what bounds it most on its present phases
+    drawn_w: float
+    draws: bool
+    turn_over: bool = False  # another car of the same priority has waited long enough
+
+
+def situations(
+    steering: SteeringSettings, site: SiteSettings, parties: tuple[Party, ...], house: Sight, now_s: float
+) -> Mapping[str, Situation]:
+    """For each wallbox by name."""
+    dealt_a = share_fuse(house.free_a, house.free_w, site.voltage_v, [_claim(p) for p in parties if p.taking_part])
+    ceilings = {p.box.name: _ceilings(site, p, parties, house, dealt_a.get(p.box.name, 0.0)) for p in parties}
+    outlets = {
+        p.box.name: Outlet(
+            voltage_v=site.voltage_v,
+            minimum_a=limits.minimum_a(p.box),
+            ceiling_a={count: bound.limit_a for count, bound in ceilings[p.box.name].items()},
+            response=p.memory.response,
+        )
+        for p in parties
+    }
+    shares = allocate(house.surplus_w, [_demand(p, outlets[p.box.name]) for p in parties if p.taking_part])
+    found = {}
+    for p in parties:
+        name = p.box.name
+        last_s = now_s if p.memory.last_s is None else p.memory.last_s
+        drawn_w = house.drawn[name].power_w
+        found[name] = Situation(
+            now_s=now_s,
+            dt_s=min(now_s - last_s, LONGEST_TICK_S),
+            mode=p.mode,
+            surplus_w=shares.get(name, 0.0),
+            outlet=outlets[name],
+            ceiling_because=_present(ceilings[name], p.memory).because,
+            drawn_w=drawn_w,
+            draws=drawn_w > DRAWS_W,
+            turn_over=_turn_over(steering, p, parties, now_s),
+        )
+    return found
+
+
+def _present(ceilings: Mapping[int, Bound], memory: BoxMemory) -> Bound:
+    return ceilings.get(memory.phase.phases) or next(iter(ceilings.values()))
+
+
+def _claim(party: Party) -> Claim:
+    """What a car may draw through the fuse; those that charge, or shall whatever the sun does, come first."""
+    return Claim(
+        name=party.box.name,
+        priority=party.box.priority,
+        phases=party.house_phases(party.memory.phase.phases),
+        min_a=limits.minimum_a(party.box),
+        max_a=limits.box_bound(party.box).limit_a,
+        active=party.memory.offering or party.mode in (Mode.FAST, Mode.MIN_SOLAR),
+        order=party.memory.turn_s,
+    )
+
+
+def _ceilings(
+    site: SiteSettings, party: Party, parties: tuple[Party, ...], house: Sight, dealt_a: float
+) -> Mapping[int, Bound]:
+    """The most on each number of phases. Nobody takes room before its present owner has given it up."""
+    others_a = [0.0, 0.0, 0.0]
+    others_w = 0.0
+    for other in parties:
+        if other is not party and other.memory.offering:
+            there = other.house_phases(other.memory.phase.phases)
+            for phase in there:
+                others_a[phase - 1] += other.memory.limit_a
+            others_w += other.memory.limit_a * len(there) * site.voltage_v
+    present = party.memory.phase.phases
+    found = {}
+    for count in phases.choices(party.box):
+        there = party.house_phases(count)
+        free_a = min(house.free_a[phase - 1] - others_a[phase - 1] for phase in there)
+        free_a = max(0.0, min(free_a, (house.free_w - others_w) / (site.voltage_v * count)))
+        if count == present:
+            held_a = party.memory.limit_a if party.memory.offering else 0.0
+            free_a = min(dealt_a, max(held_a, free_a))
+        found[count] = limits.tightest((limits.box_bound(party.box), Bound(free_a, house.free_because)))
+    return found
+
+
+def _demand(party: Party, outlet: Outlet) -> Demand:
+    """What a car could use of the sun; one that takes nothing has no part in it."""
+    counts = [count for count in outlet.ceiling_a if outlet.highest_a(count) is not None]
+    finished = party.memory.state is charge.FINISHED
+    if not counts or finished or party.mode is Mode.OFF:
+        return Demand(party.box.name, party.box.priority, 0.0, 0.0)
+    return Demand(
+        name=party.box.name,
+        priority=party.box.priority,
+        min_w=outlet.minimum_w(min(counts)),
+        max_w=max(outlet.power_w(outlet.highest_a(count) or 0.0, count) for count in counts),
+        charging=party.memory.offering,
+        order=party.memory.turn_s,
+    )
+
+
+def _turn_over(steering: SteeringSettings, party: Party, parties: tuple[Party, ...], now_s: float) -> bool:
+    """Whether another car of the same priority waits for the sun, and this one had its turn."""
+    if not party.memory.offering or now_s - party.memory.turn_s < steering.rotate_after_s:
+        return False
+    return any(
+        other.taking_part
+        and other.mode is Mode.SOLAR
+        and other.box.priority == party.box.priority
+        and other.memory.state is charge.IDLE
+        for other in parties
+    )
