@@ -34,12 +34,15 @@ class Point(Strict):
     at: Address
     """The register as on the wire, counted from 0."""
     kind: Kind
+    """How its words are read."""
     scale: float = 1.0
     """What one step of the register is worth, in hemsd's unit and with hemsd's sign."""
     scale_at: Address | None = None
     """The register of a SunSpec scale factor, where there is one."""
     space: Space | None = None
+    """Holding or input registers; left out, the device's usual ones."""
     order: WordOrder | None = None
+    """Which word of several comes first; left out, the device's usual order."""
     nothing: tuple[Annotated[int, Field(ge=0)], ...] = ()
     """Further patterns, as unsigned numbers, by which this device says that it has no value."""
     optional: bool = False
@@ -50,8 +53,11 @@ class Condition(Strict):
     """Holds while the register has one of the values; without values, while it has any at all."""
 
     at: Address
+    """The register as on the wire, counted from 0."""
     kind: Kind = Kind.UINT16
+    """How the register is read."""
     values: tuple[int, ...] = ()
+    """The values with which it holds."""
 
     @property
     def point(self) -> Point:
@@ -70,14 +76,21 @@ class RoleMap(Strict):
     sunspec: bool = False
     """The values are found by SunSpec, and ``invert`` is all that the file says of them."""
     invert: bool = False
+    """Turns the sign of the power and the currents."""
     power_w: Quantity | None = None
+    """Power: import, discharge and generation positive."""
     powers_w: Phases = ()
     """Power by phase: gives the currents their sign."""
     currents_a: Phases = ()
+    """Current of each phase."""
     voltages_v: Phases = ()
+    """Voltage of each phase to neutral."""
     energy_import_wh: Quantity | None = None
+    """The counter of what was drawn, or discharged, or generated."""
     energy_export_wh: Quantity | None = None
+    """The counter of what was fed in, or charged."""
     soc_pct: Quantity | None = None
+    """How full a battery is."""
     only_if: Condition | None = None
     """The values mean something only then: some devices leave the last ones standing when their meter is gone."""
     at_rest: Condition | None = None
