@@ -57,7 +57,7 @@ class Condition(Strict):
     kind: Kind = Kind.UINT16
     """How the register is read."""
     values: tuple[int, ...] = ()
-    """The values with which it holds."""
+    """Where it holds; left out, at any value that means something."""
 
     @property
     def point(self) -> Point:
@@ -76,21 +76,21 @@ class RoleMap(Strict):
     sunspec: bool = False
     """The values are found by SunSpec, and ``invert`` is all that the file says of them."""
     invert: bool = False
-    """Turns the sign of the power and the currents."""
+    """Turns the sign of the power that SunSpec finds."""
     power_w: Quantity | None = None
-    """Power: import, discharge and generation positive."""
+    """In watts: positive on import, while a battery discharges, and for the sun."""
     powers_w: Phases = ()
     """Power by phase: gives the currents their sign."""
     currents_a: Phases = ()
-    """Current of each phase."""
+    """Amperes by phase."""
     voltages_v: Phases = ()
-    """Voltage of each phase to neutral."""
+    """Volts from phase to neutral."""
     energy_import_wh: Quantity | None = None
-    """The counter of what was drawn, or discharged, or generated."""
+    """The counter of what was bought, in watt-hours."""
     energy_export_wh: Quantity | None = None
-    """The counter of what was fed in, or charged."""
+    """The counter of what was sold, or of what the sun gave, in watt-hours."""
     soc_pct: Quantity | None = None
-    """How full a battery is."""
+    """A battery's state of charge, in percent."""
     only_if: Condition | None = None
     """The values mean something only then: some devices leave the last ones standing when their meter is gone."""
     at_rest: Condition | None = None
@@ -107,9 +107,13 @@ class Transport(Strict):
     """How the device likes to be asked."""
 
     port: Annotated[int, Field(ge=1, le=65535)] = 502
+    """Its usual TCP port."""
     unit: Unit = 1
+    """Its usual unit id."""
     space: Space = Space.HOLDING
+    """Where its values stand, if a point does not say otherwise."""
     order: WordOrder = WordOrder.BIG
+    """Which word of a longer value comes first, if a point does not say otherwise."""
     words: Annotated[int, Field(ge=4, le=MAX_WORDS)] = MAX_WORDS
     """How many registers it serves at once."""
     gap: Annotated[int, Field(ge=0, le=MAX_WORDS)] = MAX_GAP
@@ -119,22 +123,30 @@ class Transport(Strict):
     connect_delay_s: Annotated[float, Field(ge=0, le=30)] = 0.0
     """Between the connection and the first request."""
     timeout_s: Annotated[float, Field(gt=0, le=30)] = 3.0
+    """How long an answer may take."""
 
 
 class DeviceFile(Strict):
     """One device."""
 
     name: str
+    """What people call it."""
     models: tuple[str, ...] = ()
+    """The maker's names of what the file is for."""
     experimental: bool = False
     """Known from one source only, or with an open question in its notes."""
     notes: tuple[str, ...] = ()
     """What an installer should know."""
     sources: tuple[str, ...] = ()
+    """Who says so."""
     transport: Transport = Transport()
+    """How it likes to be asked."""
     grid: RoleMap | None = None
+    """The house connection."""
     pv: RoleMap | None = None
+    """The sun."""
     battery: RoleMap | None = None
+    """The battery."""
 
     def role(self, role: Role) -> RoleMap:
         """Raises DeviceError when the device does not serve the role."""

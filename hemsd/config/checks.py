@@ -15,16 +15,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-import drivers
-from drivers.modbus import DEVICES, ModbusSettings
+from drivers.base import DeviceError
+from drivers.device_file import SHIPPED, load
+from drivers.modbus import CUSTOM, DEVICES, ModbusSettings
 from drivers.mqtt import MqttSettings
 from hemsd.config.file import KeyPath, Plain
 from hemsd.config.models import Config, role_of
 from hemsd.config.words import Fault, one_of
 from hemsd.model import Role
 from web.settings import is_loopback, refusal
-
-SHIPPED_DEVICES = Path(drivers.__file__).parent / "devices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ def _meters(config: Config) -> Iterator[Fault]:
             if isinstance(entry, tuple):
                 yield Fault((path,), f"a list stands for one {role} meter", "only pv may be a list, and is added up")
             elif role in first:
-                yield Fault((path, first[role]), f"is a second {role} meter", f"keep it or {first[role][-1]}, not both")
+                yield Fault((path,), f"is a second {role} meter", f"keep it or {first[role][-1]}, not both")
             first.setdefault(role, path)
 
 
@@ -111,14 +110,28 @@ def _devices(config: Config, folder: Path) -> Iterator[Fault]:
     for name, entry in config.meters.items():
         for index, settings in enumerate(entry if isinstance(entry, tuple) else (entry,)):
             path: KeyPath = ("meters", name, index) if isinstance(entry, tuple) else ("meters", name)
-            if isinstance(settings, ModbusSettings) and settings.device not in known:
-                wrong = f'there is no device "{settings.device}"'
-                yield Fault(((*path, "device"),), wrong, one_of(settings.device, known))
+            if isinstance(settings, ModbusSettings) and settings.device != CUSTOM:
+                yield from _device((*path, "device"), settings.device, role_of(name, settings), known, folder)
+
+
+def _device(path: KeyPath, device: str, role: Role | None, known: list[str], folder: Path) -> Iterator[Fault]:
+    """The device is known, its file can be read, and it serves the role."""
+    if device not in known:
+        yield Fault((path,), f'there is no device "{device}"', one_of(device, known))
+        return
+    try:
+        found = load(device, folder / "devices")
+        if role is not None:
+            found.role(role)
+    except ValueError as error:
+        yield Fault((path,), str(error), "mend the device's file")
+    except DeviceError as error:
+        yield Fault((path,), str(error), "name another device, or another role")
 
 
 def known_devices(folder: Path) -> list[str]:
     """What ``device:`` may say: those built in, the shipped files, and those in devices/ beside config.yaml."""
-    files = [*SHIPPED_DEVICES.glob("*.yaml"), *(folder / "devices").glob("*.yaml")]
+    files = [*SHIPPED.glob("*.yaml"), *(folder / "devices").glob("*.yaml")]
     return [*DEVICES, *sorted({file.stem for file in files} - set(DEVICES))]
 
 

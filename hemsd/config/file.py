@@ -15,7 +15,7 @@ dollar. What came from the environment is never shown in a complaint.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -136,13 +136,14 @@ class _Reader:
                 return self.scalar(node, path)
 
     def mapping(self, node: MappingNode, path: KeyPath, within: tuple[Node, ...]) -> dict[str, Plain]:
-        """Keys with values; what ``<<`` merges in gives way to the keys that stand here themselves."""
-        own: dict[str, Plain] = {}
+        """Keys with values. What ``<<`` merges in is read first, as it gives way to the keys that stand here."""
         merged: dict[str, Plain] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE_TAG:
-                for base in _bases(value_node):
-                    merged = self.mapping(base, path, (*within, node)) | merged
+                merged |= self._merged(value_node, path, (*within, node))
+        own: dict[str, Plain] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == _MERGE_TAG:
                 continue
             if not isinstance(key_node, ScalarNode):
                 self.source.complain(path, "has a key that is no word", "write `key: value`", line=_line(key_node))
@@ -156,6 +157,17 @@ class _Reader:
             self.source.lines[here] = _line(key_node)
             own[key] = self.value(value_node, here, (*within, node))
         return merged | own
+
+    def _merged(self, node: Node, path: KeyPath, within: tuple[Node, ...]) -> dict[str, Plain]:
+        """The blocks that a ``<<`` names; of several, the first one has the last word (YAML merge key, 2005)."""
+        merged: dict[str, Plain] = {}
+        for base in reversed(node.value if isinstance(node, SequenceNode) else [node]):
+            block = self.value(base, path, within) if isinstance(base, MappingNode) else None
+            if block is None:
+                self.source.complain(path, "<< names no block of keys", "write <<: *name", line=_line(node))
+            elif isinstance(block, dict):
+                merged |= block
+        return merged
 
     def sequence(self, node: SequenceNode, path: KeyPath, within: tuple[Node, ...]) -> list[Plain]:
         values: list[Plain] = []
@@ -199,12 +211,6 @@ def plain_value(text: str) -> Plain:
     if _FLOAT.fullmatch(text):
         return float(text)
     return text
-
-
-def _bases(node: Node) -> Iterator[MappingNode]:
-    """The mappings that a ``<<`` merges in, the most important one first."""
-    candidates = node.value if isinstance(node, SequenceNode) else [node]
-    yield from (base for base in candidates if isinstance(base, MappingNode))
 
 
 def _line(node: Node) -> int:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from hemsd.config import checks
 from hemsd.config.file import ConfigError, KeyPath, Plain, Problem, Source, dotted, read
 from hemsd.config.models import Config
-from hemsd.config.words import TEXT_WANTED, Fault, Guide, fault, path_in_file, value_at
+from hemsd.config.words import TEXT_WANTED, Fault, Guide, fault, meant, path_in_file, value_at
 
 
 def load(
@@ -87,9 +87,13 @@ class _Collector:
 
     def add(self, faults: Iterable[Fault]) -> None:
         for one in faults:
-            if not any(place in self._found for place in one.involved):
+            if one.path not in self._found and not any(self._is_doubtful(place) for place in one.involved[1:]):
                 line = self._source.line(one.path)
                 self._found[one.path] = Problem(line, dotted(one.path), one.wrong, one.remedy)
+
+    def _is_doubtful(self, place: KeyPath) -> bool:
+        """Whether something at this place or below was refused, so that it may be missing for that reason only."""
+        return any(found[: len(place)] == place for found in self._found)
 
     def validated(self) -> Config | None:
         """What remains of the file when all that pydantic refuses is taken out; None when nothing does."""
@@ -100,7 +104,7 @@ class _Collector:
             except ValidationError as error:
                 refused = error
             changed = False
-            details = refused.errors(include_url=False)
+            details = meant(refused.errors(include_url=False), values)
             places = [path_in_file(values, detail["loc"]) for detail in details]  # before anything is taken out
             for detail, place in zip(details, places, strict=True):
                 if detail["type"] in TEXT_WANTED and self._take_as_text(values, place):
@@ -122,8 +126,14 @@ class _Collector:
         return True
 
 
+_ABSENT = object()
+
+
 def _take_out(values: Plain, place: KeyPath) -> bool:
-    """Removes what stands at the place; of a list, the whole list, so that the other entries keep their numbers."""
+    """Removes what stands at the place, and says whether it did.
+
+    Of a list the whole list goes, so that the other entries keep their numbers.
+    """
     lists = [depth for depth, key in enumerate(place) if isinstance(key, int)]
     if lists:
         place = place[: lists[0]]
@@ -131,11 +141,9 @@ def _take_out(values: Plain, place: KeyPath) -> bool:
         return False
     try:
         holder = value_at(values, place[:-1])
-    except (KeyError, IndexError, TypeError):  # an earlier fault took it out already
-        return True
-    if isinstance(holder, dict):
-        holder.pop(str(place[-1]), None)
-    return True
+    except (KeyError, IndexError, TypeError):  # a fault before this one took it out already
+        return False
+    return isinstance(holder, dict) and holder.pop(str(place[-1]), _ABSENT) is not _ABSENT
 
 
 def _text(path: Path) -> str:

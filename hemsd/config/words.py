@@ -23,6 +23,11 @@ _SECRET = re.compile(r"password|secret|token", re.IGNORECASE)
 TEXT_WANTED = frozenset({"string_type", "path_type", "literal_error", "enum"})
 """Complaints that may vanish when a plain 0012 or true is taken as the text that it was written as."""
 
+_SHAPES = frozenset(
+    {"model_type", "dataclass_type", "dict_type", "list_type", "tuple_type", "string_type", "bool_type", "int_type"}
+)
+"""Complaints that say of a choice only that something else was written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -103,6 +108,23 @@ def path_in_file(values: Plain, place: KeyPath) -> KeyPath:
     return path
 
 
+def meant(errors: list[ErrorDetails], values: Plain) -> list[ErrorDetails]:
+    """Where pydantic tried several choices, only the complaints about the one that has the right shape."""
+
+    def wrong_choice(error: ErrorDetails) -> bool:
+        place = error["loc"]
+        return error["type"] in _SHAPES and path_in_file(values, place) == path_in_file(values, place[:-1])
+
+    in_earnest = [error["loc"] for error in errors if not wrong_choice(error)]
+    return [
+        error
+        for error in errors
+        if not (
+            wrong_choice(error) and any(place[: len(error["loc"]) - 1] == error["loc"][:-1] for place in in_earnest)
+        )
+    ]
+
+
 def fault(error: ErrorDetails, source: Source, guide: Guide) -> Fault:
     """One of pydantic's complaints in our words."""
     place = error["loc"]
@@ -128,14 +150,12 @@ def fault(error: ErrorDetails, source: Source, guide: Guide) -> Fault:
 
 
 def _refused(error: ErrorDetails, path: KeyPath, source: Source) -> Fault:
-    """A settings class said no in its own words; a key that it begins with is the place to look at."""
+    """A settings class said no in its own words; the first key that it names is the place to look at."""
     said = str(error.get("ctx", {}).get("error", error["msg"]))
     here = value_at(source.values, path)
-    if isinstance(here, dict):
-        named = next((word for word in re.findall(r"\w+", said) if word in here), None)
-        path = path if named is None else (*path, named)
+    named = [(*path, word) for word in re.findall(r"\w+", said) if isinstance(here, dict) and word in here]
     wrong, _, remedy = said.partition("; ")
-    return Fault((path,), wrong, remedy or "change one of them")
+    return Fault((*named[:1], *named) or (path,), wrong, remedy or "change one of them")
 
 
 def _words(error: ErrorDetails, text: str) -> tuple[str, str]:
@@ -199,6 +219,8 @@ def one_of(wrong: str, right: Iterable[str]) -> str:
     allowed = list(right)
     near = difflib.get_close_matches(wrong, allowed, n=1)
     listed = " or ".join(filter(None, (", ".join(allowed[:-1]), allowed[-1] if allowed else "")))
+    if near and len(allowed) > _LISTED:
+        return f"did you mean {near[0]}?"
     return f"did you mean {near[0]}? Known: {listed}" if near else f"write {listed}"
 
 

@@ -15,6 +15,7 @@ wallboxes:
     charge_point: WB-001
 """
 CAR = GARAGE + "vehicles:\n  car: {wallbox: garage}\n"
+POINTS = "driver: modbus\n    host: h\n    points: {power_w: {at: 1, kind: int16}}"
 MODBUS = "{driver: modbus, host: 192.168.1.20}"
 
 # (what is tested, the file, the complaint)
@@ -128,7 +129,36 @@ MISTAKES = [
     (
         "no such device",
         "meters:\n  grid:\n    driver: modbus\n    host: h\n    device: sunspek",
-        "5: meters.grid.device: hemsd does not know this device; it knows sunspec",
+        '5: meters.grid.device: there is no device "sunspek"; did you mean sunspec?',
+    ),
+    (
+        "a device that does not measure this",
+        "meters:\n  battery:\n    driver: modbus\n    host: h\n    device: eastron-sdm630",
+        "5: meters.battery.device: Eastron SDM630 is no battery meter; it serves grid; "
+        "name another device, or another role",
+    ),
+    (
+        "points of a device that is known",
+        f"meters:\n  grid:\n    {POINTS}\n    device: sunspec",
+        "6: meters.grid.device: device: custom needs points, and only that has them; change one of them",
+    ),
+    (
+        "a fault within points is no missing points",
+        f"meters:\n  grid:\n    {POINTS.replace('int16', 'int17')}\n    device: custom",
+        '5: meters.grid.points.power_w.kind: "int17" is not known here; did you mean int16? Known: int16, uint16, '
+        "int32, uint32, int64, uint64, float32, float64, acc32, acc64, enum16, bitfield16, bitfield32 or sunssf",
+    ),
+    (
+        "a missing key of a point in a sum",
+        "meters:\n  grid:\n    driver: modbus\n    host: h\n    device: custom\n    points:\n"
+        "      power_w: [{at: 1, kind: int16}, {kind: int16}]",
+        "7: meters.grid.points.power_w.1.at: is missing; add it: The register as on the wire, counted from 0",
+    ),
+    (
+        "a car at a wallbox that has a fault of its own",
+        "wallboxes:\n  garage: {max_a: 16}\nvehicles:\n  car: {wallbox: garage}",
+        "2: wallboxes.garage.charge_point: is missing; add it: The identity that the wallbox calls itself by: "
+        "the last segment of its URL",
     ),
     (
         "MQTT without a broker",
@@ -288,6 +318,8 @@ SYNTAX = [
     ("control sign", "site:\n  name: \x07", "2: holds the character #x0007; "),
     ("a list at the top", "- site", "1: does not hold keys with values; "),
     ("an alias of itself", "site: &a\n  name: *a", "2: site.name: repeats itself without end; "),
+    ("a merge of itself", "site: &a\n  <<: *a", "1: site: repeats itself without end; "),
+    ("a merge of a word", "site:\n  <<: Home", "2: site: << names no block of keys; write <<: *name"),
     ("a key that is no word", "site:\n  [a, b]: 1", "2: site: has a key that is no word; "),
 ]
 
@@ -342,6 +374,15 @@ def test_everything_wrong_is_said_at_once_in_the_order_of_the_lines(check: Check
     ]
 
 
+def test_a_device_file_of_ones_own_that_is_wrong_is_said_before_the_start(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "mine.yaml").write_text("name: Mine\ngrid: {power_w: {at: 1, kind: int17}}\n")
+    said = check("meters:\n  grid: {driver: modbus, host: h, device: mine}")
+    assert len(said) == 1
+    assert said[0].startswith("config.yaml:2: meters.grid.device: ")
+    assert "mine.yaml: grid.power_w" in said[0]
+
+
 def test_a_refused_value_causes_no_second_complaint_where_it_takes_part(check: Check) -> None:
     said = check("site: {main_fuse_a: many}\nwallboxes:\n  garage: {charge_point: WB-001, max_a: 40}")
     assert said == ['config.yaml:1: site.main_fuse_a: "many" is not a number; write a number with a point, and no unit']
@@ -357,11 +398,16 @@ def test_a_merged_block_is_blamed_where_it_stands(check: Check) -> None:
           shed:
             <<: *box
             charge_point: WB-002
+          yard:
+            max_a: 100
+            charge_point: WB-003
+            <<: *box
         """
     )
     assert said == [
         "config.yaml:4: wallboxes.garage.max_a: 200 is too high; at most 80",
         "config.yaml:4: wallboxes.shed.max_a: 200 is too high; at most 80",
+        "config.yaml:9: wallboxes.yard.max_a: 100 is too high; at most 80",
     ]
 
 

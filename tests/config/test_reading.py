@@ -85,6 +85,19 @@ def test_anchors_and_merges_spare_repetition(read: Read) -> None:
     assert config.wallboxes["yard"].charge_point == "WB-002"
 
 
+def test_of_several_merged_blocks_the_first_has_the_last_word(read: Read) -> None:
+    config = read(
+        """
+        wallboxes:
+          a: &a {charge_point: A, max_a: 10}
+          b: &b {charge_point: B, max_a: 12, min_a: 8}
+          c: {charge_point: C, <<: [*a, *b]}
+        """
+    )
+    box = config.wallboxes["c"]
+    assert (box.charge_point, box.max_a, box.min_a) == ("C", 10, 8)
+
+
 def test_paths_count_from_the_directory_of_the_file(read: Read, tmp_path: Path) -> None:
     (tmp_path / "wb.txt").write_text("pw\n")
     config = read("wallboxes: {a: {charge_point: x, password_file: wb.txt}}\nstorage: {path: data/h.db}")
@@ -123,6 +136,29 @@ def test_a_meter_is_what_its_name_or_its_role_says(read: Read) -> None:
         ("pv_2", Role.PV),
         ("battery", Role.BATTERY),
     ]
+
+
+def test_a_device_file_beside_the_config_adds_a_device(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "mine.yaml").write_text("name: Mine\ngrid: {power_w: {at: 1, kind: int16}}\n")
+    config = read("meters: {grid: {driver: modbus, host: h, device: mine}}")
+    assert named_meters(config)[0].name == "grid"
+
+
+def test_an_unknown_device_may_be_described_in_the_file_itself(read: Read) -> None:
+    config = read(
+        """
+        meters:
+          grid:
+            driver: modbus
+            device: custom
+            host: 192.168.1.30
+            points:
+              power_w: [{at: 30, kind: uint32, scale: 0.1}, {at: 32, kind: uint32, scale: -0.1}]
+              currents_a: [{at: 40, kind: uint16}, {at: 41, kind: uint16}, {at: 42, kind: uint16}]
+        """
+    )
+    assert named_meters(config)[0].role is Role.GRID
 
 
 def test_the_limits_of_several_cars_are_combined_so_that_they_fit_each(read: Read) -> None:
