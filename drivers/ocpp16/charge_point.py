@@ -260,7 +260,10 @@ class ChargePoint:
 
     async def _configure(self) -> None:
         self.configuration = await setup.read_whole_configuration(self._prepare_call)
-        self.steering.identified(self._memories.get(self._identity.key, self._identity))
+        known = self._identity.vendor or self._identity.model  # otherwise what was found out so far is all there is
+        self.steering.speaker.identified(
+            self._memories.get(self._identity.key, self._identity) if known else self.steering.memory
+        )
         if self.minimal:
             log.warning(
                 "%s rebooted %d times in %.0f s; it is not configured any more", self.name, BOOT_LOOP, BOOT_LOOP_S
@@ -273,7 +276,7 @@ class ChargePoint:
         if self.configuration.number(setup.INTERVAL_KEY) != self.sample_interval_s != setup.SAMPLE_INTERVAL_S:
             memory = replace(memory, interval_s=int(self.sample_interval_s))
         taken = await setup.agree_on_measurands(self._prepare_call, self.configuration, memory.measurands)
-        self.steering.learn(replace(memory, measurands=taken or memory.measurands))
+        self.steering.speaker.learn(replace(memory, measurands=taken or memory.measurands))
 
     # -- what the box says ---------------------------------------------------------------------------------------------
 

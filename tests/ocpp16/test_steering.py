@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from drivers.ocpp16.boxtime import BoxClock
+from drivers.ocpp16.charge_point import Patience
 from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.ways import Kind, Purpose, Way
 from hemsd.model import DispatchStatus, Outcome
@@ -69,6 +70,45 @@ async def test_wb_37_accepted_without_effect_is_said_again_and_then_in_another_w
             said.append(station.profiles[-1]["chargingProfileKind"])
         assert said == ["Absolute", "Relative", "Relative"]
         assert set(station.limits) == {9.0}
+
+
+async def test_a_box_that_refuses_a_pause_keeps_the_way_and_the_6_a_that_it_took():
+    async with home() as at, charging_box(at) as (station, _):
+
+        def no_zero(payload: dict) -> dict:
+            limit = payload["csChargingProfiles"]["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"]
+            return {"status": "Accepted" if limit >= 6 else "Rejected"}
+
+        station.answers["SetChargingProfile"] = no_zero
+        await at.garage.send_limit(6, None, failsafe_a=6)
+        dispatch = await at.garage.send_limit(0, None, failsafe_a=6)
+        assert [attempt.status for attempt in dispatch.attempts] == ["rejected"]
+        assert at.garage.steering.wanted.limit_a == 6
+        assert (await at.garage.send_limit(9, None, failsafe_a=6)).attempts[
+            0
+        ].way == "TxDefaultProfile Absolute stack 0 A"
+        assert station.got("ClearChargingProfile") == []
+
+
+async def test_a_store_that_stays_full_gets_back_what_was_cleared():
+    async with home() as at, charging_box(at) as (station, _):
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        station.answers["SetChargingProfile"] = lambda payload: {"status": "Rejected"}
+        assert (await at.garage.send_limit(10, None, failsafe_a=6)).status is DispatchStatus.REJECTED
+        assert station.got("ClearChargingProfile") == [{"id": 6101}]
+        assert station.limits[-1] == 9.0
+
+
+async def test_a_box_that_acts_without_answering_is_believed_when_the_meter_proves_it():
+    async with home() as at, charging_box(at) as (station, _):
+        at.garage.patience = Patience(command_s=0.05)
+        station.answers["SetChargingProfile"] = lambda payload: None
+        for _ in range(4):
+            dispatch = await at.garage.send_limit(9, None, failsafe_a=6)
+            assert dispatch.status is DispatchStatus.TIMEOUT
+            at.garage.verdict(Outcome.APPLIED)
+        assert {attempt.way for attempt in dispatch.attempts} == {"TxDefaultProfile Absolute stack 0 A"}
+        assert at.garage.steering.installed.setpoint.limit_a == 9.0
 
 
 async def test_a_transaction_profile_that_is_replaced_by_another_purpose_is_cleared_by_its_id():
@@ -217,8 +257,6 @@ async def test_wb_52_a_limit_that_goes_to_flash_is_neither_renewed_nor_written_w
 
 
 async def test_two_silences_in_the_same_way_lead_to_another_way():
-    from drivers.ocpp16.charge_point import Patience
-
     async with home() as at, charging_box(at) as (station, _):
         at.garage.patience = Patience(command_s=0.05)
 

@@ -1,0 +1,299 @@
+"""Saying one setpoint to one box, in as many frames as it takes, and learning from how the box took it.
+
+What the box accepted last is *installed*. A way that is refused is followed by the next one at once (``ladder``); a
+way that was accepted without effect is left when the verdict says so. A box that refuses a pause in a way in which it
+takes a limit refuses the pause, not the way.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Protocol
+
+from ocpp.v16.call import ClearChargingProfile
+
+from drivers.ocpp16.boxtime import BoxClock
+from drivers.ocpp16.configuration import Configuration
+from drivers.ocpp16.dispatching import Judged, judged
+from drivers.ocpp16.ladder import Setback, climb, foot
+from drivers.ocpp16.memory import Memory
+from drivers.ocpp16.profiles import (
+    PROFILE_IDS,
+    Circumstances,
+    Setpoint,
+    carries_failsafe,
+    quantised_a,
+    set_charging_profile,
+)
+from drivers.ocpp16.rpc import Reply
+from drivers.ocpp16.ways import Purpose, Way
+from hemsd.clock import Clock
+from hemsd.model import Attempt, Dispatch, DispatchStatus, Outcome
+
+log = logging.getLogger(__name__)
+
+HARD_WRITES = 2000  # a day; profiles are persistent by OCPP 1.6 errata 3.37, so each may wear the box's flash
+FLASH_WRITES = 100  # a day where only ChargePointMaxProfile works, which many boxes write to flash at once
+WHOLE_A = 1.0
+SILENCES = 2  # in the same way, before another is tried
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What the box accepted last, and how."""
+
+    setpoint: Setpoint
+    way: Way
+    at_s: float
+    falls_back: bool  # the box returns to the failsafe by itself
+    while_suspended: bool = False  # accepted while no car drew: some boxes drop it
+    after_pause: bool = False  # the first after 0 A: some boxes come back at full current
+
+
+class Station(Protocol):
+    """What must be known of the box to speak to it, and the only way to do so."""
+
+    @property
+    def connector(self) -> int: ...
+
+    @property
+    def transaction_id(self) -> int | None: ...
+
+    @property
+    def linked(self) -> bool: ...
+
+    @property
+    def suspended(self) -> bool: ...
+
+    @property
+    def configuration(self) -> Configuration: ...
+
+    @property
+    def box_clock(self) -> BoxClock: ...
+
+    async def call(self, request: object) -> Reply: ...
+
+
+class WriteBudget:
+    """Counts the profiles that were written on one UTC day."""
+
+    def __init__(self) -> None:
+        self.today = 0
+        self._day: date | None = None
+
+    def count(self, day: date) -> None:
+        self.today = self.today + 1 if day == self._day else 1
+        self._day = day
+
+    def left(self, day: date, most: int) -> bool:
+        return day != self._day or self.today < most
+
+
+class Speaker:
+    """Speaks to one box in the way that it understands."""
+
+    def __init__(
+        self,
+        name: str,
+        station: Station,
+        clock: Clock,
+        *,
+        failsafe_after_s: float,
+        wired_phases: int | None,
+        remember: Callable[[Memory], None],
+    ) -> None:
+        self.memory = Memory()
+        self.ladder = foot(station.configuration.offer, self.memory)
+        self.installed: Installed | None = None
+        self.writes = WriteBudget()
+        self._name = name
+        self._station = station
+        self._clock = clock
+        self._failsafe_after_s = failsafe_after_s
+        self._wired_phases = wired_phases
+        self._remember = remember
+        self._step_a = self.memory.step_a
+        self._silences = 0
+        self._unanswered: Installed | None = None  # what is installed if the box acted without answering
+        self._repeated = False  # the same words were said twice before another way is tried
+        self._made_room = False  # a full store was emptied of ours once
+
+    # -- saying -------------------------------------------------------------------------------------------------------
+
+    def sayable(self, setpoint: Setpoint) -> Setpoint:
+        """In the box's own steps, so that what is installed can be compared with what is wanted."""
+        return replace(
+            setpoint,
+            limit_a=quantised_a(setpoint.limit_a, self._step_a),
+            failsafe_a=quantised_a(setpoint.failsafe_a, self._step_a),
+        )
+
+    async def say(self, setpoint: Setpoint) -> Dispatch:
+        """Tries until the box accepts, or nothing is left to try."""
+        attempts: list[Attempt] = []
+        while True:
+            obstacle = self._obstacle(setpoint)
+            if obstacle is not None:
+                return replace(obstacle, attempts=tuple(attempts))
+            way = self.ladder.way
+            attempts.append(await self._attempt(way, setpoint))
+            newest = attempts[-1]
+            if newest.status is not DispatchStatus.REJECTED or self._refuses_only_this(way, setpoint):
+                break
+            if await self._make_room(way):
+                continue
+            self._climb(Setback.REFUSED)
+            if self.ladder.exhausted:
+                await self._restore()
+                break
+        return Dispatch(newest.status, tuple(attempts), newest.text)
+
+    def _obstacle(self, setpoint: Setpoint) -> Dispatch | None:
+        """Why nothing can be sent, or need not be tried."""
+        if not self._station.linked:
+            return Dispatch(DispatchStatus.UNREACHABLE, text="not connected")
+        if self.memory.incapable == frozenset(Purpose):
+            return Dispatch(DispatchStatus.NOT_CAPABLE, text="this wallbox has no charging profiles")
+        if self.ladder.way.purpose is Purpose.TX and self._station.transaction_id is None:
+            text = f"{self.ladder.way} needs an open transaction and there is none"
+            return Dispatch(DispatchStatus.UNREACHABLE, text=text)
+        if not self._may_write(setpoint):
+            text = f"{self.writes.today} profiles written today: no more raises"
+            return Dispatch(DispatchStatus.NOT_CAPABLE, text=text)
+        return None
+
+    def _may_write(self, setpoint: Setpoint) -> bool:
+        """Past the hard limit only what lowers the limit is still worth the flash."""
+        flash = self.ladder.way.purpose is Purpose.CHARGE_POINT_MAX
+        if self.writes.left(self._clock.utc().date(), FLASH_WRITES if flash else HARD_WRITES):
+            return True
+        return self.installed is None or setpoint.limit_a < self.installed.setpoint.limit_a
+
+    async def _attempt(self, way: Way, setpoint: Setpoint) -> Attempt:
+        circumstances = self._circumstances()
+        at = self._clock.utc()
+        self.writes.count(at.date())
+        would_be = self._would_be(way, setpoint, circumstances)
+        answer = judged(await self._station.call(set_charging_profile(way, setpoint, circumstances)))
+        self._unanswered = would_be if answer.status is DispatchStatus.TIMEOUT else None
+        if answer.status is DispatchStatus.APPLIED:
+            await self._note_installed(would_be)
+        self._note_silence(way, answer)
+        if answer.incapable:
+            beyond = frozenset(Purpose) if answer.unknown_action else frozenset({way.purpose})
+            self.learn(replace(self.memory, incapable=self.memory.incapable | beyond))
+        return Attempt(at, str(way), answer.status, answer.text)
+
+    def _circumstances(self) -> Circumstances:
+        return Circumstances(
+            now_at=self._clock.utc(),
+            connector=self._station.connector,
+            transaction_id=self._station.transaction_id,
+            failsafe_after_s=self._failsafe_after_s if self._station.configuration.two_periods else None,
+            clock_trusted=self._station.box_clock.trusted,
+            step_a=self._step_a,
+            wired_phases=self._wired_phases or 3,
+        )
+
+    def _would_be(self, way: Way, setpoint: Setpoint, circumstances: Circumstances) -> Installed:
+        before = self.installed
+        return Installed(
+            setpoint,
+            way,
+            self._clock.monotonic(),
+            carries_failsafe(way, circumstances),
+            while_suspended=self._station.suspended,
+            after_pause=before is not None and before.setpoint.limit_a == 0 < setpoint.limit_a,
+        )
+
+    async def _note_installed(self, installed: Installed) -> None:
+        before, self.installed = self.installed, replace(installed, at_s=self._clock.monotonic())
+        if before is not None and before.way.purpose is not installed.way.purpose:  # both together would limit twice
+            await self._station.call(ClearChargingProfile(id=PROFILE_IDS[before.way.purpose]))
+
+    def _note_silence(self, way: Way, answer: Judged) -> None:
+        """A box that is deaf to a way never answers it; one that is only slow has answered it before."""
+        self._silences = self._silences + 1 if answer.status is DispatchStatus.TIMEOUT else 0
+        if self._silences >= SILENCES and way != self.memory.way:
+            self._climb(Setback.REFUSED)
+
+    def _refuses_only_this(self, way: Way, setpoint: Setpoint) -> bool:
+        return setpoint.limit_a == 0 and self.installed is not None and self.installed.way == way
+
+    async def _make_room(self, way: Way) -> bool:
+        """A full store may refuse even a replacement: removes ours, once. ``Unknown`` is as good as cleared."""
+        if self._made_room or self.installed is None or self.installed.way != way:
+            return False
+        self._made_room = True
+        await self._station.call(ClearChargingProfile(id=PROFILE_IDS[way.purpose]))
+        return True
+
+    async def _restore(self) -> None:
+        """Nothing new was taken, and making room may have removed what stood: says that again."""
+        if self._made_room and self.installed is not None:
+            await self._attempt(self.installed.way, self.installed.setpoint)
+
+    # -- learning -----------------------------------------------------------------------------------------------------
+
+    def verdict(self, outcome: Outcome) -> bool:
+        """Takes the verdict on what was said last; True when it must be said again, in other words."""
+        if outcome is Outcome.APPLIED:
+            self._note_proof()
+            return False
+        if outcome is Outcome.ACCEPTED_INEFFECTIVE and self.installed and self.installed.way == self.ladder.way:
+            self._choose_other_words(self.installed.setpoint)
+            return True
+        return False
+
+    def _note_proof(self) -> None:
+        if self._unanswered is not None:  # some boxes act and forget to answer
+            self.installed, self._unanswered = self._unanswered, None
+        if self.installed is None:
+            return
+        self._repeated, self._silences = False, 0
+        zero_proven = self.memory.zero_proven or self.installed.setpoint.limit_a == 0
+        self.learn(replace(self.memory, way=self.installed.way, step_a=self._step_a, zero_proven=zero_proven))
+
+    def _choose_other_words(self, setpoint: Setpoint) -> None:
+        """First whole amperes where there was a fraction, then once the same, then the next way."""
+        if self._step_a < WHOLE_A and setpoint.limit_a % WHOLE_A > 0:
+            self._step_a = WHOLE_A
+        elif not self._repeated:
+            self._repeated = True
+        else:
+            self._climb(Setback.INEFFECTIVE)
+
+    def _climb(self, why: Setback) -> None:
+        left, offer = self.ladder.way, self._station.configuration.offer
+        in_transaction = self._station.transaction_id is not None
+        was_exhausted = self.ladder.exhausted
+        self.ladder = climb(self.ladder, why, offer, self.memory, in_transaction=in_transaction)
+        self._silences, self._repeated = 0, False
+        if not self.ladder.exhausted:
+            log.info("%s: %s was %s, next is %s", self._name, left, why, self.ladder.way)
+        elif not was_exhausted:
+            log.warning("%s follows none of the ways to say a limit", self._name)
+
+    def learn(self, memory: Memory) -> None:
+        """Keeps what was found out, here and, for a box whose kind is known, for the next time."""
+        if memory == self.memory:
+            return
+        self.memory = memory
+        if memory.vendor or memory.model:
+            self._remember(memory)
+
+    # -- beginnings ---------------------------------------------------------------------------------------------------
+
+    def identified(self, memory: Memory) -> None:
+        """The box said who it is, and what it can do is known: begin where such a box was left."""
+        self.memory = memory
+        self._step_a = memory.step_a
+        self.start_over()
+
+    def start_over(self) -> None:
+        """A new session: what failed may work now."""
+        self.ladder = foot(self._station.configuration.offer, self.memory)
+        self._silences, self._repeated, self._made_room = 0, False, False
