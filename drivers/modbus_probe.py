@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drivers.base import DeviceError
@@ -9,6 +10,9 @@ from drivers.modbus_blocks import BlockReader, Read, Refused
 from drivers.modbus_link import Failed, ModbusLink
 from drivers.sunspec import SunSpecDevice, walk
 from drivers.sunspec_models import Model
+
+UNITS = (1, 2, 3, 71, 100, 126, *range(200, 205), *range(240, 245), 247)
+"""The unit ids under which devices are found: most 1, SMA 126, Kostal 71, Fronius meters from 200 or 240 on."""
 
 
 async def find_sunspec(read: Read) -> SunSpecDevice:
@@ -40,6 +44,7 @@ class ModelValues:
 class Description:
     """What a probe found."""
 
+    unit: int
     device: SunSpecDevice
     models: tuple[ModelValues, ...]
 
@@ -49,7 +54,25 @@ async def describe(host: str, port: int, unit: int, timeout_s: float) -> Descrip
     async with ModbusLink(host, port).connection(timeout_s) as connection:
         read = connection.reader(unit, timeout_s)
         device = await find_sunspec(read)
-        return Description(device, tuple([await _values(read, model) for model in device.models]))
+        return Description(unit, device, tuple([await _values(read, model) for model in device.models]))
+
+
+async def scan(host: str, port: int, timeout_s: float, units: Sequence[int] = UNITS) -> list[Description]:
+    """Who answers under which unit id. Raises DeviceError when the address itself does not answer.
+
+    A device that answers under any unit id is listed once, under the first.
+    """
+    async with ModbusLink(host, port).connection(timeout_s):
+        pass
+    found: dict[tuple[str, str, str, int], Description] = {}
+    for unit in units:
+        try:
+            description = await describe(host, port, unit, timeout_s)
+        except DeviceError:
+            continue
+        device = description.device
+        found.setdefault((device.manufacturer, device.model, device.serial, len(device.models)), description)
+    return list(found.values())
 
 
 async def _values(read: Read, model: Model) -> ModelValues:

@@ -11,7 +11,7 @@ import pytest
 
 from drivers.base import DeviceError
 from drivers.modbus import Beat, ModbusSettings, build
-from drivers.modbus_probe import describe
+from drivers.modbus_probe import describe, scan
 from hemsd.clock import ManualClock, SystemClock
 from hemsd.model import MeterReading, Role
 from hemsd.supervise import Health, keep
@@ -306,3 +306,17 @@ async def test_a_probe_describes_the_whole_chain() -> None:
     assert [entry.model.id for entry in found.models] == [1, 203, 64001]
     assert found.models[1].values["W"] == -1200
     assert found.models[1].values["PhVphA"] == 230.1
+
+
+async def test_a_scan_finds_every_unit_once() -> None:
+    units = {1: inverter().registers, 2: inverter().registers, 200: fronius_meter().registers}
+    async with serving(units, lambda request: b"" if request.unit == 71 else None) as device:
+        found = await scan("127.0.0.1", device.port, 0.05)
+    assert [(each.unit, each.device.models[-1].id) for each in found] == [(1, 103), (200, 203)]
+
+
+async def test_a_scan_of_an_address_where_nobody_is_says_so() -> None:
+    async with serving({}) as device:
+        pass
+    with pytest.raises(DeviceError, match="refuses the connection"):
+        await scan("127.0.0.1", device.port, 0.05)
