@@ -86,3 +86,12 @@ def test_the_configuration_in_the_readme_works_as_it_stands(tmp_path: Path) -> N
     (tmp_path / "config.yaml").write_text(text)
     load(tmp_path / "config.yaml", ENVIRONMENT)
     assert complaints(text) == []
+
+
+def test_the_device_file_in_the_readme_works_as_it_stands(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text().partition("```yaml\n# devices/my-meter.yaml\n")[2].partition("```")[0]
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "my-meter.yaml").write_text(text)
+    (tmp_path / "config.yaml").write_text("meters: {grid: {driver: modbus, host: h, device: my-meter}}")
+    assert text
+    load(tmp_path / "config.yaml", {})
