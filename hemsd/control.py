@@ -120,6 +120,8 @@ class Control:
                 self.trials.close(name, "The wallbox was restarted.")
                 self.identified(name)
             case TransactionStarted() | TransactionEnded():
+                if isinstance(event, TransactionEnded):
+                    self.visits.transaction_ended(name, event.meter_stop_wh, self.clock.monotonic())
                 self.trials.forget_car(name)
                 self.orders[name] = Order(failures=self.orders[name].failures, retry_s=self.orders[name].retry_s)
 
@@ -163,6 +165,7 @@ class Control:
             limit_phases=order.phases,
             limit_age_s=now_s - order.since_s if order.limit_a is not None else None,
             last_outcome=order.command.outcome if order.command else None,
+            last_final=order.command is None or order.command.final,
         )
 
     def _carry_out(self, decision: Decision, snapshot: Snapshot) -> Decision:

@@ -20,6 +20,8 @@ Answered = Callable[[Command, Dispatch, float], None]
 Rested = Callable[[str, Dispatch, float], None]
 """Takes the wallbox's name, its answer to a limit that is no command, and the monotonic time of the answer."""
 
+LOOKS_S = (6.0, 6.0)  # a car has 5 s to follow a new duty cycle (IEC 61851-1)
+
 SUPERSEDED = Dispatch(DispatchStatus.TIMEOUT, text="A newer command took its place before it could be sent.")
 
 
@@ -55,6 +57,7 @@ class Dispatcher:
         self._waiting: tuple[Command, float] | None = None
         self._resting: tuple[float, int | None, float] | None = None
         self._given = asyncio.Event()
+        self._said = asyncio.Event()
 
     def give(self, command: Command, failsafe_a: float) -> None:
         """Takes a command; one that has not gone out yet is given up for it."""
@@ -69,6 +72,11 @@ class Dispatcher:
         self._given.set()
 
     async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._carry())
+            group.create_task(self._look())
+
+    async def _carry(self) -> None:
         while True:
             await self._given.wait()
             self._given.clear()
@@ -80,6 +88,19 @@ class Dispatcher:
                 command, failsafe_a = waiting
                 answer = await self._wallbox.send_limit(command.amps, command.phases, failsafe_a=failsafe_a)
                 self.answered(command, answer, self._clock.monotonic())
+                if answer.status is DispatchStatus.APPLIED:
+                    self._said.set()
+
+    async def _look(self) -> None:
+        """Asks for samples soon after a command: the proof of it should not wait for the wallbox's own rhythm."""
+        while True:
+            await self._said.wait()
+            self._said.clear()
+            for pause_s in LOOKS_S:
+                await self._clock.sleep(pause_s)
+                if self._said.is_set():
+                    break
+                await self._wallbox.request_sample()
 
     async def _send_rest(self) -> None:
         if self._resting is not None:

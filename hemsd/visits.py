@@ -14,7 +14,7 @@ from datetime import datetime
 
 from hemsd.journal import Journal
 from hemsd.model import Sample, SiteMinute, Snapshot, SteeringState, Visit, WallboxImage
-from rules.session import Running, Sources, adopt, advance, plug_in, plug_out
+from rules.session import Running, Sources, adopt, advance, plug_in, plug_out, transaction_ended
 from rules.surplus import sources_w
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,11 @@ class Visits:
         running = self.running.get(wallbox)
         if running is not None and sample.context != "Transaction.End":
             self.journal.record_sample(running.visit.id, sample)
+
+    def transaction_ended(self, wallbox: str, meter_stop_wh: float | None, now_s: float) -> None:
+        running = self.running.get(wallbox)
+        if running is not None:
+            self.running[wallbox] = transaction_ended(running, meter_stop_wh, now_s)
 
     def follow(self, snapshot: Snapshot, states: Mapping[str, SteeringState]) -> None:
         """One tick further for every wallbox, and for the minute."""

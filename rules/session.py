@@ -108,6 +108,18 @@ def advance(
     return replace(moved, visit=visit, unsettled=weights, last_s=now_s, quarter=quarter), finished
 
 
+def transaction_ended(running: Running, meter_stop_wh: float | None, now_s: float) -> Running:
+    """The register's last word; where it counts each transaction for itself it is lower, and says nothing new."""
+    if meter_stop_wh is None or running.register_wh is None or meter_stop_wh <= running.register_wh:
+        return running
+    gained, unsettled, moved = _register_step(running, running.unsettled, meter_stop_wh, now_s)
+    quarter = running.quarter
+    if quarter is not None:
+        quarter = _grown(quarter, gained)
+    visit = _with_energy(running.visit, gained, meter_stop_wh)
+    return replace(moved, visit=visit, unsettled=unsettled, quarter=quarter)
+
+
 def plug_out(running: Running, at: datetime) -> tuple[Visit, QuarterHour | None]:
     """The visit as it ended; it does not change any more."""
     visit = _with_energy(running.visit, running.unsettled if running.register_wh is None else NOTHING, None)
@@ -178,11 +190,14 @@ def _quarter(
     if quarter is None or quarter.start_at != start_at:
         finished = quarter
         quarter = QuarterHour(visit_id, start_at, 0.0, 0.0, 0.0, 0.0)
-    quarter = replace(
+    return _grown(quarter, gained), finished
+
+
+def _grown(quarter: QuarterHour, gained: Energy) -> QuarterHour:
+    return replace(
         quarter,
         energy_wh=quarter.energy_wh + gained.total_wh,
         solar_wh=quarter.solar_wh + gained.solar_wh,
         battery_wh=quarter.battery_wh + gained.battery_wh,
         grid_wh=quarter.grid_wh + gained.grid_wh,
     )
-    return quarter, finished

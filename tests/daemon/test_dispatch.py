@@ -45,6 +45,7 @@ class SlowWallbox:
 
     def __init__(self) -> None:
         self.heard: list[float] = []
+        self.asked_for_samples = 0
         self.go = asyncio.Event()
 
     async def send_limit(self, limit_a: float, phases: int | None, *, failsafe_a: float) -> Dispatch:
@@ -59,7 +60,8 @@ class SlowWallbox:
         raise NotImplementedError
 
     async def request_sample(self) -> Dispatch:
-        raise NotImplementedError
+        self.asked_for_samples += 1
+        return Dispatch(DispatchStatus.APPLIED)
 
 
 async def test_of_the_commands_that_wait_only_the_newest_goes_out() -> None:
@@ -69,16 +71,37 @@ async def test_of_the_commands_that_wait_only_the_newest_goes_out() -> None:
     courier.answered = lambda command, dispatch, _: answers.append((command.id, dispatch.status))
     running = asyncio.create_task(courier.run())
     courier.give(command(1, 8), 6)
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await settle()
     courier.give(command(2, 9), 6)
     courier.give(command(3, 10), 6)
     assert answers == [(2, DispatchStatus.TIMEOUT)]
     box.go.set()
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await settle()
     assert box.heard == [8, 10]
     assert answers == [(2, DispatchStatus.TIMEOUT), (1, DispatchStatus.APPLIED), (3, DispatchStatus.APPLIED)]
+    running.cancel()
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_after_a_command_the_wallbox_is_asked_for_its_proof() -> None:
+    box, clock = SlowWallbox(), ManualClock()
+    box.go.set()
+    courier = Dispatcher(box, clock)
+    running = asyncio.create_task(courier.run())
+    courier.give(command(1), 6)
+    await settle()
+    assert box.asked_for_samples == 0
+    for asked in (1, 2):
+        clock.leap(6)
+        await settle()
+        assert box.asked_for_samples == asked
+    clock.leap(60)
+    await settle()
+    assert box.asked_for_samples == 2
     running.cancel()
 
 
@@ -90,13 +113,11 @@ async def test_a_command_takes_the_place_of_a_rest_that_waits() -> None:
     courier.rested = lambda _, dispatch, __: rested.append(dispatch.status)
     courier.rest(0.0, None, 6)
     running = asyncio.create_task(courier.run())
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await settle()
     assert (box.heard, rested) == ([0.0], [DispatchStatus.APPLIED])
     courier.rest(0.0, None, 6)
     courier.give(command(1, 8), 6)
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await settle()
     assert box.heard == [0.0, 8]
     running.cancel()
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hemsd.model import ConnectorStatus, Sample, SteeringState, WallboxImage
-from rules.session import Running, Sources, adopt, advance, plug_in, plug_out, quarter_start
+from rules.session import Running, Sources, adopt, advance, plug_in, plug_out, quarter_start, transaction_ended
 
 START = datetime(2026, 6, 21, 10, 7, tzinfo=UTC)
 
@@ -75,6 +75,14 @@ def test_a_quarter_hour_is_given_when_the_next_one_begins() -> None:
     assert finished.energy_wh == 480.0
     assert running.quarter is not None
     assert running.quarter.energy_wh == 1.0
+
+
+def test_the_end_of_a_transaction_has_the_registers_last_word() -> None:
+    running = play(begun(1000.0), [(0, 1000.0, SUN), (60, 1050.0, SUN), (70, 1050.0, SUN)])
+    ended = transaction_ended(running, 1060.0, 75.0)
+    assert ended.visit.energy_wh == 60.0
+    assert ended.visit.solar_wh == 60.0
+    assert transaction_ended(ended, 60.0, 76.0) == ended  # a register of its own for each transaction
 
 
 def test_a_visit_ends_after_it_began_even_when_the_clock_stood_still() -> None:
