@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import hmac
 from collections import OrderedDict
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler as AioHandler
@@ -115,19 +115,19 @@ class Login:
         self.throttle = Throttle()
         self._one_at_a_time = asyncio.Lock()
 
-    async def post(self, request: web.Request) -> web.StreamResponse:
+    async def post(self, request: web.Request) -> NoReturn:
         """Sets the cookie and leads to the page; back to the form when the password is wrong."""
         form = await request.post()
         password = form.get("password")
         address = request.remote or ""
         if wait_s := self.throttle.wait_s(address, _clock.monotonic()):
-            return web.HTTPSeeOther(f"/login?wait={int(wait_s) + 1}")
+            raise web.HTTPSeeOther(f"/login?wait={int(wait_s) + 1}")
         password_hash = await self.doors.password_hash()
         if password_hash is None:
-            return web.HTTPSeeOther("/")
+            raise web.HTTPSeeOther("/")
         if not isinstance(password, str) or not await self._right(password_hash, password):
             self.throttle.wrong(address, _clock.monotonic())
-            return web.HTTPSeeOther("/login?wrong=1")
+            raise web.HTTPSeeOther("/login?wrong=1")
         self.throttle.right(address)
         response = web.HTTPSeeOther("/")
         response.set_cookie(
@@ -138,16 +138,16 @@ class Login:
             samesite="Strict",
             secure=request.secure,
         )
-        return response
+        raise response
 
     async def _right(self, password_hash: str, password: str) -> bool:
         async with self._one_at_a_time:  # a hash takes 32 MB
             return await asyncio.to_thread(matches, password_hash, password)
 
-    async def logout(self, _request: web.Request) -> web.StreamResponse:
+    async def logout(self, _request: web.Request) -> NoReturn:
         response = web.HTTPSeeOther("/login")
         response.del_cookie(COOKIE)
-        return response
+        raise response
 
 
 def doorkeeper(doors: Doors) -> Middleware:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -64,7 +65,8 @@ def _add_page(app: web.Application, doors: Doors) -> None:
         return _file("index.html")
 
     async def login(_request: web.Request) -> web.StreamResponse:
-        return _file("login.html")
+        # Under "no-referrer" a browser posts a form with "Origin: null", which looks like another site.
+        return _file("login.html", {"Referrer-Policy": "same-origin"})
 
     form = Login(doors)
     app.router.add_get("/", index)
@@ -74,8 +76,8 @@ def _add_page(app: web.Application, doors: Doors) -> None:
     app.router.add_static("/static/", STATIC, append_version=False)
 
 
-def _file(name: str) -> web.FileResponse:
-    return web.FileResponse(STATIC / name, headers={"Cache-Control": "no-cache"})
+def _file(name: str, headers: Mapping[str, str] = MappingProxyType({})) -> web.FileResponse:
+    return web.FileResponse(STATIC / name, headers={"Cache-Control": "no-cache", **headers})
 
 
 class WebServer:

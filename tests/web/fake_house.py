@@ -184,7 +184,7 @@ class Plant:
             amps, phases = (16.0 if phases == 3 else 6.0), self.phases
         self._state(running, amps, since_min)
         if amps != self.amps or phases != self.phases:
-            if running and amps > 0 and phases == self.phases and since_min < 2 and minutes >= 1:
+            if running and amps > 0 and phases == self.phases and since_min < 4 and minutes >= 1:
                 return
             self._send(at, minute, amps, phases, spare_w)
         elif not self.decisions or (at - self.decisions[-1].at) >= timedelta(minutes=5):
@@ -267,16 +267,16 @@ def _judged(number: int, at: datetime, amps: float, phases: int, before_a: float
     text = f"Offered {amps:.0f} A after 4 s; the meter shows {amps * 0.985:.1f} A."
     way = "TxDefaultProfile Absolute stack 0 A"
     attempts = [Attempt(at, way, DispatchStatus.APPLIED)]
-    if number % 17 == 4:
+    if number % 29 == 4:
         outcome, offered = Outcome.ACCEPTED_INEFFECTIVE, before_a
         text = f"The wallbox answered Accepted, but 60 s later it still offers {before_a:.0f} A."
         attempts.append(Attempt(at + timedelta(seconds=30), "TxProfile Absolute stack 0 A", DispatchStatus.APPLIED))
-    elif number % 17 == 9:
+    elif number % 29 == 9:
         outcome, status = Outcome.TIMEOUT, DispatchStatus.TIMEOUT
         text, attempts = "No answer within 30 s.", [Attempt(at, way, DispatchStatus.TIMEOUT)]
-    elif number % 17 == 13:
+    elif number % 29 == 13:
         outcome, text = Outcome.UNVERIFIED, "The car drew nothing, so the limit could not be seen."
-    elif phases != was_phases and number % 3 == 0:
+    elif phases != was_phases and number % 7 == 0:
         outcome, text = Outcome.PHASE_SWITCH_INEFFECTIVE, f"Asked for {phases} phases, current flows on {was_phases}."
     return Command(
         id=number,

@@ -75,7 +75,7 @@ function labels(points, rows, x, y) {
 
 /** A step of the axis that gives three to five lines. */
 function stepOf(size) {
-  for (const step of [250, 500, 1000, 2000, 5000, 10_000, 20_000]) if (size / step <= 4.5) return step;
+  for (const step of [250, 500, 1000, 2000, 5000, 10_000, 20_000]) if (size / step <= 5.5) return step;
   return 50_000;
 }
 
@@ -136,7 +136,7 @@ export function Chart({ history, decisions, commands, from, to, at }) {
       ${hours.map((h) => html`<text key=${h} class="tick" x=${x(h)} y=${HEIGHT - 4}
         text-anchor=${x(h) < 16 ? "start" : x(h) > width - 16 ? "end" : "middle"}>${clock(h)}</text>`)}
       ${at > from && at < to && html`<g class="present"><line x1=${x(at)} x2=${x(at)} y1=${PAD.top} y2=${HEIGHT - PAD.bottom} />
-        <text class="tick" x=${x(at) + 5} y=${PAD.top + 9}>${t("today.now")}</text></g>`}
+        <text class="tick" x=${x(at) + (x(at) > width - 40 ? -5 : 5)} y=${PAD.top + 9} text-anchor=${x(at) > width - 40 ? "end" : "start"}>${t("today.now")}</text></g>`}
       ${mark && html`<line class="picked" x1=${x(Date.parse(mark.time))} x2=${x(Date.parse(mark.time))} y1="0" y2=${HEIGHT - PAD.bottom} />`}
     </svg>
     <div class="marks" role="slider" tabindex="0" aria-label=${t("today.marks")} aria-valuemin="0" aria-valuemax=${Math.max(marks.length - 1, 0)}

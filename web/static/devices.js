@@ -24,12 +24,18 @@ function Health({ ok, text }) {
   return html`<span class=${`verdict ${ok ? "good" : "bad"}`}><${Icon} name=${ok ? "check" : "cross"} size="16" />${text}</span>`;
 }
 
+/** "20 W to the grid": which way it flows, in words and not in signs. */
+function powerWords(kind, watts) {
+  if (watts == null || !(kind === "grid" || kind === "battery") || Math.abs(watts) < 5) return power(watts);
+  return t(watts > 0 ? `devices.from_${kind}` : `devices.to_${kind}`, { power: power(Math.abs(watts)) });
+}
+
 function Meter({ role, meter }) {
   const age = meter.age_s == null ? t("devices.never") : meter.ok ? t("devices.answers") : t("devices.silent", { time: duration(meter.age_s) });
   return html`<li>
     <${Icon} name=${PICTURE[kindOf(role, meter)] ?? "devices"} size="28" />
     <div><h2>${nameOf(role, kindOf(role, meter))}</h2>
-      <p><b>${power(meter.power_w)}</b>${meter.soc_pct == null ? "" : html` · ${percent(meter.soc_pct)}`}</p>
+      <p>${[powerWords(kindOf(role, meter), meter.power_w), meter.soc_pct != null && percent(meter.soc_pct)].filter(Boolean).join(" · ")}</p>
       ${meter.doubts.map((text) => html`<p key=${text} class="quiet">${text}</p>`)}</div>
     <${Health} ok=${meter.ok} text=${age} />
   </li>`;

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { path } from "./icons.js";
-import { percent, power, t } from "./words.js";
+import { duration, percent, power, t } from "./words.js";
 
 const STILL_W = 15; // below this nothing visibly flows
 const RADIUS = 38;
@@ -79,6 +79,9 @@ function gridWords(watts) {
   return watts > 0 ? t("flow.from_grid") : t("flow.to_grid");
 }
 
+/** A number that is old says so. */
+const ago = (meter) => (meter.power_w == null ? t("flow.silent") : t("devices.ago", { time: duration(meter.age_s) }));
+
 function batteryWords(meter) {
   const level = meter.soc_pct == null ? "" : ` · ${percent(meter.soc_pct)}`;
   if (meter.power_w == null || Math.abs(meter.power_w) < STILL_W) return t("flow.battery") + level;
@@ -98,6 +101,7 @@ function together(meters, role) {
   return {
     power_w: known.length ? known.reduce((sum, meter) => sum + meter.power_w, 0) : null,
     ok: some.every(([, meter]) => meter.ok),
+    age_s: Math.max(...some.map(([, meter]) => meter.age_s ?? 0)),
     soc_pct: some.map(([, meter]) => meter.soc_pct).find((level) => level != null),
   };
 }
@@ -122,9 +126,9 @@ export function Flow({ state }) {
       ${boxes.map(([name, box], i) => html`
         <${Stream} key=${name} from=${HOUSE} to=${places[i]} watts=${box.power_w ?? 0} kind="car" parts=${shares(box.mix, box.power_w)} />
       `)}
-      ${pv && html`<${Node} at=${PLACES.sun} kind="sun" label=${t("flow.sun")} watts=${pv.power_w} stale=${!pv.ok} above />`}
-      ${grid && html`<${Node} at=${PLACES.grid} kind="grid" label=${gridWords(grid.power_w)} watts=${grid.power_w} stale=${!grid.ok} />`}
-      ${battery && html`<${Node} at=${PLACES.battery} kind="battery" label=${batteryWords(battery)} watts=${battery.power_w} stale=${!battery.ok} />`}
+      ${pv && html`<${Node} at=${PLACES.sun} kind="sun" label=${pv.ok ? t("flow.sun") : ago(pv)} watts=${pv.power_w} stale=${!pv.ok} above />`}
+      ${grid && html`<${Node} at=${PLACES.grid} kind="grid" label=${grid.ok ? gridWords(grid.power_w) : ago(grid)} watts=${grid.power_w} stale=${!grid.ok} />`}
+      ${battery && html`<${Node} at=${PLACES.battery} kind="battery" label=${battery.ok ? batteryWords(battery) : ago(battery)} watts=${battery.power_w} stale=${!battery.ok} />`}
       <${Node} at=${HOUSE} kind="house" watts=${state.house_w} stale=${grid && !grid.ok} />
       ${boxes.map(([name, box], i) => html`
         <${Node} key=${name} at=${places[i]} kind="car" label=${carWords(name, box, boxes.length > 1)}

@@ -13,7 +13,11 @@ import { LANGUAGES, clockSeconds, language, loadWords, t, when } from "./words.j
 
 function useLive() {
   const [, again] = useState(0);
-  useEffect(() => subscribe(() => again((n) => n + 1)), []);
+  useEffect(() => {
+    const changed = () => again((n) => n + 1);
+    changed(); // what came between the first drawing and now
+    return subscribe(changed);
+  }, []);
   return live;
 }
 

@@ -1,6 +1,6 @@
 // The sentence: what happens, why, and what would change it. The why is the house's own; nothing is judged here.
 
-import { clock, duration, has, left, plain, power, t, when } from "./words.js";
+import { clock, current, duration, has, left, percent, plain, power, t, when } from "./words.js";
 import { now } from "./live.js";
 
 /** From where the car's power comes, as a key: the source that gives nearly all of it, or the two that do. */
@@ -13,33 +13,48 @@ function source(mix) {
   return share.join("_");
 }
 
+// What stands still says so by the rule that holds it.
+const STANDING = {
+  waiting: "say.waiting", blocked: "say.blocked", pause: "say.paused", off: "say.off",
+  fuse: "say.fuse", fuse_pause: "say.fuse", finished: "say.finished", observing: "say.watched",
+};
+
 /** [what happens, why]; either may be empty. */
 export function sentence(box) {
   const reason = box.decision ? told(box.decision) : "";
+  const rule = box.decision?.rule ?? "";
   if (!box.connected) return [t("say.offline", { since: box.link_since ? when(box.link_since) : "" }), t("say.offline_why")];
-  if (box.decision?.kind === "skip") return halves(reason);
-  if (box.charging) return [t(`say.charging_${source(box.mix)}`, { power: power(box.power_w) }), reason];
   if (!box.plugged) return [t("say.unplugged"), t(`say.unplugged_${box.mode.replace("+", "_")}`)];
+  if (box.decision?.kind === "skip" || rule.startsWith("stale")) return halves(reason);
+  if (box.charging) return [t(`say.charging_${source(box.mix)}`, { power: power(box.power_w) }), reason];
   if (!box.steer) return [t("say.watched"), t("say.watched_why")];
   if (box.state === "FINISHED") return [t("say.finished"), reason];
-  if (box.mode === "off" && !box.boost) return [t("say.off"), reason];
+  if (rule.startsWith("phases")) return [t("say.phases"), reason];
+  if (rule in STANDING) return [t(STANDING[rule]), reason];
   if (box.limit_a > 0) return [t("say.offered"), reason];
-  if (box.state === "COOLDOWN") return [t("say.paused"), reason];
-  return [t("say.waiting"), reason];
+  return [t(box.state === "COOLDOWN" ? "say.paused" : "say.ready"), reason];
 }
 
-/** A reason in this language: from the rule's name and its inputs where we have such a text, else as the house said it. */
+/** A reason in this language: by its rule and inputs where there is such a text, else as the house said it. */
 export function told(decision) {
-  const key = `reason.${decision.rule}`;
-  if (!has(key)) return decision.reason;
-  const values = Object.entries(decision.inputs).map(([name, value]) => [name, written(name, value)]);
-  return t(key, Object.fromEntries(values));
+  const key = [`reason.${decision.rule}.${decision.kind}`, `reason.${decision.rule}`].find(has);
+  if (!key) return decision.reason;
+  const { inputs, limit_a, phases } = decision;
+  const values = { ...inputs, surplus_w: inputs.share_w ?? inputs.surplus_w, limit_a, phases: phasesOf(phases) };
+  return t(key, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, written(name, value)])));
 }
 
-function written(name, value) {
+const phasesOf = (count) => (count == null ? "" : t(count === 1 ? "phase.one" : "phase.many", { n: count }));
+
+/** A value in the form that the end of its name asks for. */
+export function written(name, value) {
+  if (value == null) return "–";
   if (typeof value !== "number") return value;
+  if (name.endsWith("_wh")) return `${plain(Math.round(value))} Wh`;
   if (name.endsWith("_w")) return power(value);
+  if (name.endsWith("_a")) return current(value);
   if (name.endsWith("_s")) return duration(value);
+  if (name.endsWith("_pct")) return percent(value);
   return plain(value);
 }
 

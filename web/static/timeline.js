@@ -2,9 +2,9 @@
 
 import { html, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Icon } from "./icons.js";
-import { told } from "./sentence.js";
+import { told, written } from "./sentence.js";
 import { Verdict, decisionIcon, direction, intent } from "./verdict.js";
-import { clock, clockSeconds, current, day, duration, power, t } from "./words.js";
+import { clock, clockSeconds, current, day, duration, has, power, t } from "./words.js";
 
 const FIRST = 8;
 
@@ -69,13 +69,8 @@ function Entry({ decision, before, command, date }) {
 }
 
 function inputWords(name, value) {
-  const label = t(`input.${name}`);
-  if (typeof value !== "number") return `${label} ${value}`;
-  if (name.endsWith("_w")) return `${label} ${power(value)}`;
-  if (name.endsWith("_a")) return `${label} ${current(value)}`;
-  if (name.endsWith("_s")) return `${label} ${duration(value)}`;
-  if (name.endsWith("_pct")) return `${label} ${Math.round(value)} %`;
-  return `${label} ${Math.round(value * 10) / 10}`;
+  const label = has(`input.${name}`) ? t(`input.${name}`) : name.replace(/_[a-z]+$/, "").replaceAll("_", " ");
+  return `${label} ${written(name, value)}`;
 }
 
 /** Asked, answered, offered, drawn: the three witnesses of a verdict. */

@@ -11,12 +11,12 @@ const SOURCES = ["solar", "battery", "grid"];
 const LOOK = { solar: "sun", battery: "battery", grid: "grid" };
 
 /** Energy by source, as one bar and in words. */
-export function SourceBar({ kwh, slim }) {
+export function SourceBar({ kwh, slim, most }) {
   const total = SOURCES.reduce((all, one) => all + (kwh[one] ?? 0), 0);
   const parts = SOURCES.map((one) => [one, kwh[one] ?? 0]).filter(([, value]) => value >= 0.05 || value / total > 0.01);
   const words = parts.map(([one, value]) => `${t(`source.${one}`)} ${energy(value)}`).join(", ");
   return html`<div class=${`sources ${slim ? "slim" : ""}`}>
-    <div class="bar" role="img" aria-label=${words || t("visit.nothing")}>
+    <div class="bar" role="img" aria-label=${words || t("visit.nothing")} style=${{ width: most ? `${Math.max((total / most) * 100, 1)}%` : "" }}>
       ${parts.map(([one, value]) => html`<i key=${one} class=${LOOK[one]} style=${{ flexGrow: value / total }}></i>`)}
     </div>
     ${!slim && html`<div class="parts">${parts.map(([one, value]) => html`
@@ -96,11 +96,12 @@ export function Visits() {
     }
   }
   useEffect(() => void more(), []);
+  const most = Math.max(1, ...(pages ?? []).map((one) => one.kwh));
   return html`<main class="page" id="main">
     <header class="title"><h1>${t("nav.visits")}</h1>${pages?.length ? html`<a class="pill" href="api/sessions.csv" download>${t("visits.csv")}</a>` : ""}</header>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     ${pages?.length === 0 && html`<p class="quiet">${t("visits.empty")}</p>`}
-    <ul class="visits">${(pages ?? []).map((one) => html`<${VisitRow} key=${one.id} visit=${one} />`)}</ul>
+    <ul class="visits">${(pages ?? []).map((one) => html`<${VisitRow} key=${one.id} visit=${one} most=${most} />`)}</ul>
     ${next && html`<div class="buttons"><button class="pill" onClick=${() => more(next)}>${t("visits.more")}</button></div>`}
   </main>`;
 }
@@ -112,12 +113,12 @@ function lengthOf(visit) {
   return duration((end - Date.parse(visit.plugged_in_at)) / 1000);
 }
 
-function VisitRow({ visit }) {
+function VisitRow({ visit, most }) {
   const share = visit.kwh > 0 ? Math.round((visit.solar_kwh / visit.kwh) * 100) : null;
   return html`<li><a href=${`#/visits/${visit.id}`}>
     <span class="who"><b>${day(visit.plugged_in_at)}</b> <span class="quiet">${clock(visit.plugged_in_at)} · ${visit.plugged_out_at ? lengthOf(visit) : t("visits.now")}</span></span>
     <span class="amount"><b>${energy(visit.kwh)}</b> <span class="quiet">${share == null ? "" : t("visits.solar", { share: percent(share) })}</span></span>
-    <${SourceBar} kwh=${kwhOf(visit)} slim />
+    <${SourceBar} kwh=${kwhOf(visit)} most=${most} slim />
     <span class="note quiet">${[visit.vehicle, visit.wallbox].filter(Boolean).join(" · ")}${visit.managed ? "" : ` · ${t("visits.unmanaged")}`}
       ${visit.findings.map((text) => html`<em key=${text}><${Icon} name="alarm" size="16" />${text}</em>`)}</span>
   </a></li>`;
@@ -138,8 +139,7 @@ export function VisitView({ id, version }) {
   const obeyed = judged.filter((one) => one.outcome === "applied").length;
   return html`<main class="page" id="main">
     <${Back} />
-    <header class="title"><h1>${day(visit.plugged_in_at)}, ${clock(visit.plugged_in_at)}</h1>
-      <a class="pill" href=${`api/sessions/${visit.id}.csv`} download>${t("visits.csv")}</a></header>
+    <header class="title"><h1>${day(visit.plugged_in_at)}, ${clock(visit.plugged_in_at)}</h1></header>
     <p class="quiet">${[visit.vehicle, visit.wallbox, lengthOf(visit), visit.managed ? "" : t("visits.unmanaged")].filter(Boolean).join(" · ")}</p>
     ${visit.findings.map((text) => html`<p key=${text} class="finding"><${Icon} name="alarm" size="18" />${text}</p>`)}
     <div class="facts">
@@ -151,6 +151,7 @@ export function VisitView({ id, version }) {
     <section><h2>${t("visit.power")}</h2>
       <${Chart} history=${history} decisions=${decisions} commands=${commands} from=${from} to=${to} at=${now()} /><${Totals} history=${history} /></section>
     <section><h2>${t("timeline.title")}</h2><${Timeline} decisions=${decisions} commands=${commands} /></section>
+    <p class="buttons"><a class="pill" href=${`api/sessions/${visit.id}.csv`} download>${t("visits.csv")}</a></p>
   </main>`;
 }
 

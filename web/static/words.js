@@ -36,7 +36,7 @@ export function power(watts) {
 export const tickPower = (watts) => (watts >= 1000 ? `${number(watts / 1000, watts % 1000 ? 1 : 0)} kW` : `${number(watts)} W`);
 
 export const energy = (kwh) => (kwh == null ? "–" : `${number(kwh, kwh < 100 ? 1 : 0)} kWh`);
-export const current = (amps) => (amps == null ? "–" : `${number(amps, amps % 1 ? 1 : 0)} A`);
+export const current = (amps) => (amps == null ? "–" : `${number(amps, Math.round(amps * 10) % 10 ? 1 : 0)} A`);
 export const percent = (value) => (value == null ? "–" : `${number(value)} %`);
 export const wattHours = (wh) => number(Math.round(wh));
 export const plain = (value) => number(value, Number.isInteger(value) ? 0 : 1);

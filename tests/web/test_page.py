@@ -1,0 +1,209 @@
+"""The page in a real browser, from what a homeowner sees and does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from hemsd.model import Mode, Outcome, Wish
+from tests.web.browser import DESKTOP, PHONE, chromium, opened, serving
+from tests.web.fake_house import VISIT_ID, FakeDoors, FakeHouse
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1-mpl-2.0.min.js"
+VIEWS = ("#/", "#/visits", f"#/visits/{VISIT_ID}", "#/devices")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as running:
+        yield running
+
+
+async def test_one_glance_tells_what_happens_and_why(browser: Browser) -> None:
+    house = FakeHouse()
+    async with serving(house) as url, opened(browser, url) as page:
+        await expect(page.get_by_role("heading", level=1)).to_have_text(
+            re.compile(r"Charging from the sun at \d\.\d kW")
+        )
+        reason = house.state().wallboxes["garage"].decision.reason  # type: ignore[union-attr]
+        await expect(page.locator(".why")).to_have_text(reason)
+        await expect(page.get_by_role("button", name="Solar", exact=True)).to_have_attribute("aria-pressed", "true")
+        await expect(page.get_by_role("status").filter(has_text="Asked the wallbox")).to_contain_text("obeyed")
+
+
+async def test_a_press_answers_at_once_and_then_shows_the_verdict(browser: Browser) -> None:
+    house = FakeHouse()
+    async with serving(house) as url, opened(browser, url) as page:
+        await page.get_by_role("button", name="Fast").click()
+        await expect(page.get_by_role("button", name="Fast")).to_have_attribute("aria-pressed", "true")
+        await expect(page.locator(".obedience")).to_have_text("Fast: asked the house …")
+        assert house.wishes == [Wish("garage", mode=Mode.FAST)]
+
+        house.advance(60)
+        house.plant.commands[-1] = house.plant.commands[-1].__class__(
+            **{**_fields(house.plant.commands[-1]), "outcome": Outcome.ACCEPTED_INEFFECTIVE, "final": True}
+        )
+        house.changes.bump()
+        await expect(page.locator(".obedience")).to_contain_text("Asked the wallbox for 16 A on 3 phases")
+        await expect(page.locator(".obedience")).to_contain_text("ignored")
+
+
+def _fields(command: object) -> dict[str, object]:
+    return {name: getattr(command, name) for name in command.__slots__}  # type: ignore[attr-defined]
+
+
+async def test_a_refused_press_says_why(browser: Browser) -> None:
+    house = FakeHouse()
+    async with serving(house) as url, opened(browser, url) as page:
+        await page.route(
+            "**/mode", lambda route: route.fulfill(status=404, json={"detail": "no wallbox 'garage'; there is none"})
+        )
+        await page.get_by_role("button", name="Off").click()
+        await expect(page.locator(".obedience")).to_have_text("no wallbox 'garage'; there is none")
+
+
+async def test_ready_by_asks_for_a_level_at_a_time_of_the_house(browser: Browser) -> None:
+    house = FakeHouse()
+    async with serving(house) as url, opened(browser, url) as page:
+        await page.get_by_role("button", name="80 % by").click()
+        await page.get_by_label("At", exact=True).fill("06:30")
+        await page.get_by_role("button", name="Set", exact=True).click()
+        await expect(page.get_by_role("button", name="80 % by Mon 06:30")).to_be_visible()
+        asked = house.wishes[-1]
+        assert asked.target_pct == 80
+        assert asked.ready_by_at is not None
+        assert asked.ready_by_at.isoformat() == "2026-06-22T04:30:00+00:00"  # 06:30 in Berlin
+
+
+async def test_a_lost_line_dims_the_numbers_says_since_when_and_mends_itself(browser: Browser) -> None:
+    house = FakeHouse()
+    async with AsyncExitStack() as stack:
+        async with serving(house) as url:
+            page = await stack.enter_async_context(opened(browser, url))
+            await expect(page.locator(".say")).to_be_visible()
+        await expect(page.locator("body.lost")).to_be_attached()
+        await expect(page.get_by_text("Reconnecting. The numbers are from 14:22:00.")).to_be_visible()
+        async with serving(house, port=int(url.rsplit(":", 1)[1].rstrip("/"))):
+            await expect(page.locator("body.lost")).not_to_be_attached(timeout=8000)
+
+
+async def test_tapping_the_day_tells_what_was_decided_and_what_came_of_it(browser: Browser) -> None:
+    house = FakeHouse()
+    async with serving(house) as url, opened(browser, url) as page:
+        marks = page.get_by_role("slider", name="Decisions")
+        await expect(marks.locator(".mark").first).to_be_attached()
+        await marks.focus()
+        await page.keyboard.press("ArrowLeft")
+        newest = [one for one in house.plant.decisions if one.command_id][-1]
+        await expect(page.locator(".reason")).to_contain_text(newest.reason)
+        await expect(marks).to_have_attribute("aria-valuetext", re.compile(re.escape(newest.reason)))
+        await page.keyboard.press("ArrowLeft")
+        await expect(page.locator(".reason")).not_to_contain_text(newest.reason)
+
+
+async def test_every_command_shows_its_evidence(browser: Browser) -> None:
+    house = FakeHouse()
+    ignored = [one for one in house.plant.commands if one.outcome is Outcome.ACCEPTED_INEFFECTIVE][-1]
+    assert ignored.evidence is not None
+    async with serving(house) as url, opened(browser, f"{url}#/visits/{VISIT_ID}") as page:
+        await page.get_by_role("button", name=re.compile(r"All \d+")).click()
+        await page.get_by_text("ignored", exact=True).first.click()
+        entry = page.locator("details[open]")
+        await expect(entry).to_contain_text(ignored.evidence.text)
+        await expect(entry).to_contain_text("TxProfile Absolute")
+
+
+async def test_visits_lead_to_the_story_of_one(browser: Browser) -> None:
+    house = FakeHouse()
+    async with serving(house) as url, opened(browser, url) as page:
+        await page.get_by_role("link", name="Visits").click()
+        await expect(page.locator(".visits li")).to_have_count(20)
+        await page.get_by_role("button", name="Earlier visits").click()
+        await expect(page.locator(".visits li")).to_have_count(40)
+        await page.locator(".visits a").first.click()
+        await expect(page.get_by_text("commands obeyed")).to_be_visible()
+
+
+async def test_a_house_without_a_visit_teaches_what_to_do(browser: Browser) -> None:
+    async with serving(FakeHouse("empty")) as url, opened(browser, url) as page:
+        await expect(page.get_by_role("heading", level=1)).to_have_text("No car plugged in.")
+        await expect(page.get_by_text("Plug it in and it charges from the sun.")).to_be_visible()
+        await expect(page.get_by_text("No visit yet.")).to_be_visible()
+        await expect(page.get_by_role("button", name="Charge now")).to_be_disabled()
+
+
+async def test_the_page_speaks_german(browser: Browser) -> None:
+    async with serving(FakeHouse()) as url, opened(browser, url, locale="de-DE") as page:
+        await expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"Lädt mit Sonne, \d,\d kW"))
+        await page.get_by_role("button", name="English").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Charging from the sun"))
+
+
+async def test_a_wallbox_that_calls_itself_a_script_stays_a_text(browser: Browser) -> None:
+    house = FakeHouse()
+    evil = "<img src=x onerror=\"document.title='owned'\">"
+    house.plant.decisions[-1] = house.plant.decisions[-1].__class__(
+        **{**_fields(house.plant.decisions[-1]), "reason": evil}
+    )
+    async with serving(house) as url, opened(browser, url) as page:
+        await expect(page.locator(".why")).to_have_text(evil)
+        assert await page.title() == "Home"
+
+
+async def test_the_password_is_asked_for_once(browser: Browser) -> None:
+    house = FakeHouse()
+    async with serving(house, FakeDoors("correct horse")) as url, opened(browser, url) as page:
+        await expect(page).to_have_url(re.compile("/login$"))
+        await page.get_by_label("Password").fill("battery staple")
+        await page.get_by_role("button", name="Log in").click()
+        await expect(page.get_by_role("alert")).to_have_text("That is not the password.")
+        await page.get_by_label("Password").fill("correct horse")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".say")).to_be_visible()
+        await page.reload()
+        await expect(page.locator(".say")).to_be_visible()
+
+
+async def _settled(page: Page) -> None:
+    await expect(page.locator("#main, main.login").first).to_be_visible()
+    await expect(page.locator(".shell")).to_have_count(0)
+    await page.wait_for_timeout(300)  # for what is faded in
+
+
+@pytest.mark.parametrize(
+    ("scene", "theme", "device"), [("charging", "light", PHONE), ("stale", "dark", PHONE), ("two", "dark", DESKTOP)]
+)
+async def test_nothing_keeps_anybody_out(browser: Browser, scene: str, theme: str, device: dict[str, object]) -> None:
+    """axe-core finds no violation of WCAG 2.1 A and AA in any view."""
+    async with serving(FakeHouse(scene)) as url:
+        for view in VIEWS:
+            async with opened(browser, url + view, theme=theme, device=device) as page:
+                await _settled(page)
+                await page.evaluate(AXE.read_text(encoding="utf-8"))
+                found = await page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
+                assert [(view, one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+
+
+@pytest.mark.parametrize("width", [320, 768, 1280])
+async def test_nothing_sticks_out_sideways(browser: Browser, width: int) -> None:
+    device = {"viewport": {"width": width, "height": 800}}
+    async with serving(FakeHouse("two")) as url:
+        for view in VIEWS:
+            async with opened(browser, url + view, device=device, locale="de") as page:
+                await _settled(page)
+                assert await page.evaluate("document.documentElement.scrollWidth") <= width, view
+
+
+async def test_motion_stops_for_those_who_asked_for_it(browser: Browser) -> None:
+    device = {**PHONE, "reduced_motion": "reduce"}
+    async with serving(FakeHouse()) as url, opened(browser, url, device=device) as page:
+        await expect(page.locator(".dots").first).to_be_attached()
+        assert await page.evaluate("document.getAnimations().length") == 0

@@ -1,0 +1,74 @@
+"""Every language says everything that the page asks for, with the same numbers in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from hemsd.model import ConnectorStatus, DecisionKind, DispatchStatus, Mode, Outcome
+from web.server import STATIC
+
+LANGUAGES = sorted(path.stem for path in (STATIC / "i18n").glob("*.json"))
+CODE = "\n".join(path.read_text(encoding="utf-8") for path in STATIC.glob("*.*s"))
+
+
+def texts(language: str) -> dict[str, str]:
+    """The fixed texts; reasons may be told in the house's own words instead."""
+    file = STATIC / "i18n" / f"{language}.json"
+    found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return {key: text for key, text in found.items() if not key.startswith("reason.")}
+
+
+def holes(text: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", text))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_has_every_text_with_the_same_holes(language: str) -> None:
+    english, other = texts("en"), texts(language)
+    assert set(other) == set(english)
+    assert {key: holes(text) for key, text in other.items()} == {key: holes(text) for key, text in english.items()}
+
+
+def test_every_text_that_the_page_names_outright_exists() -> None:
+    named = set(re.findall(r'\bt\(\s*"([\w.+]+)"', CODE))
+    assert named
+    assert named <= set(texts("en"))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "words"),
+    [
+        ("verdict", list(Outcome)),
+        ("dispatch", list(DispatchStatus)),
+        ("mode", list(Mode)),
+        ("ocpp", list(ConnectorStatus)),
+        ("deed", [kind for kind in DecisionKind if kind is not DecisionKind.STEP]),
+    ],
+)
+def test_every_word_of_the_model_has_a_text(prefix: str, words: list[str]) -> None:
+    assert {f"{prefix}.{word}" for word in words} <= set(texts("en"))
+
+
+def test_no_text_is_left_unused() -> None:
+    """A key is used when the page names it, or builds it from a prefix that it names."""
+    quoted = set(re.findall(r'["`]([a-z][\w.+]*\.[\w.+]*)["`$]', CODE)) | set(
+        re.findall(r'data-text="([\w.]+)"', html())
+    )
+    prefixes = tuple(set(re.findall(r"`([a-z]+(?:\.|\.\w+_))\$\{", CODE)))
+    plain = set(re.findall(r'\bt\("(\w+)"', CODE))
+    unused = [key for key in texts("en") if key not in quoted | plain and not key.startswith(prefixes)]
+    assert unused == []
+
+
+def html() -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in Path(STATIC).glob("*.html"))
+
+
+def test_no_rule_is_told_in_words_that_english_keeps_to_itself() -> None:
+    """English reasons are the house's own sentences, so the English file has none."""
+    file: dict[str, str] = json.loads((STATIC / "i18n" / "en.json").read_text(encoding="utf-8"))
+    assert not [key for key in file if key.startswith("reason.")]
