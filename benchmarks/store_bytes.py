@@ -156,8 +156,8 @@ class Car:
 
 
 async def day(store: Store, clock: ManualClock, cars: list[Car], log_file: Path) -> float:
-    """Plays it; the longest time that the loop spent in one tick."""
-    longest_s = 0.0
+    """Plays it; the time that 999 of 1,000 ticks stay below, recording included."""
+    took_s: list[float] = []
     for second in range(0, 86_400, TICK_S):
         began_s = time.perf_counter()
         for car in cars:
@@ -165,12 +165,12 @@ async def day(store: Store, clock: ManualClock, cars: list[Car], log_file: Path)
         if second % 60 == 0:
             cars_w = {car.visit.wallbox: car.power_w for car in cars}
             store.record_minute(SiteMinute(clock.utc(), -120.4, 2960.2, 0.0, 55.0, 480.1, cars_w))
-        longest_s = max(longest_s, time.perf_counter() - began_s)
+        took_s.append(time.perf_counter() - began_s)
         while store.busy:  # noqa: ASYNC110 - the thread that writes sets no event
             await asyncio.sleep(0)
         force_out(log_file)
         clock.leap(TICK_S)
-    return longest_s
+    return sorted(took_s)[len(took_s) * 999 // 1000]
 
 
 def force_out(log_file: Path) -> None:
@@ -192,11 +192,11 @@ async def measure(cars: int, days: int, folder: Path) -> None:
     garage = [Car(f"wallbox-{number}", store, clock) for number in range(cars)]
     for number in range(days):
         database, storage = store.bytes_written, storage_bytes()
-        longest_s = await day(store, clock, garage, Path(f"{path}-wal"))
+        tick_s = await day(store, clock, garage, Path(f"{path}-wal"))
         print(
             f"day {number + 1}, {cars} cars: database {(store.bytes_written - database) / 1e6:.1f} MB,"
             f" storage {(storage_bytes() - storage) / 1e6:.1f} MB,"
-            f" file {path.stat().st_size / 1e6:.1f} MB, longest tick {longest_s * 1000:.1f} ms"
+            f" file {path.stat().st_size / 1e6:.1f} MB, 99.9 % of ticks below {tick_s * 1000:.1f} ms"
         )
     await store.close()
 
