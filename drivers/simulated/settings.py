@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from os.path import isfile  # says False of a name that no file can have, where Path raises
 
 from pydantic import Field, field_validator
 
@@ -68,7 +68,7 @@ class SimulateSettings(Strict):
     @field_validator("day")
     @classmethod
     def _there(cls, day: str) -> str:
-        if day not in days.shipped() and not Path(day).is_file():
+        if day not in days.shipped() and not isfile(day):
             raise ValueError(f"there is no such day; take one of {', '.join(days.shipped())}, or the path of a CSV")
         return day
 

@@ -66,14 +66,14 @@ def missing_files(values: Plain, path: KeyPath = ()) -> Iterator[Fault]:
 
 
 def _missing_file(file: Path, path: KeyPath) -> Iterator[Fault]:
-    if not file.is_file():
-        yield Fault((path,), f"{file} does not exist", "create it, or correct the path")
-        return
     try:
         with file.open("rb"):
-            pass
-    except OSError as error:
-        yield Fault((path,), f"{file} can't be read ({error.strerror})", "let hemsd's user read it")
+            return
+    except FileNotFoundError:
+        yield Fault((path,), f"{file} does not exist", "create it, or correct the path")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        yield Fault((path,), f"{file} can't be read ({why})", "name a file that hemsd's user may read")
 
 
 def _timezone(config: Config) -> Iterator[Fault]:

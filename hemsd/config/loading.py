@@ -45,7 +45,7 @@ def load(
     collector.add(checks.missing_files(source.values))
     if config is not None:
         config = _absolute_storage(config, path.parent)
-        has_password = password_comes or config.storage.password_hash_file.is_file()
+        has_password = password_comes or _may_exist(config.storage.password_hash_file)
         collector.add(checks.faults(config, checks.Surroundings(path.parent, has_password)))
     if found or config is None:
         raise ConfigError(path, tuple(sorted(found.values(), key=lambda problem: (problem.line, problem.path))))
@@ -169,12 +169,22 @@ def _absolute_paths(values: dict[str, Plain], folder: Path) -> dict[str, Plain]:
                 return [absolute(below, "") for below in value]
             case str() if key.endswith("_file"):
                 return str(folder / Path(value).expanduser())
-            case str() if key == "day" and (folder / value).is_file():
+            case str() if key == "day" and value.endswith(".csv"):
                 return str(folder / value)
             case _:
                 return value
 
     return {key: absolute(value, key) for key, value in values.items()}
+
+
+def _may_exist(file: Path) -> bool:
+    """Whether it is there; what this user may not see is left to the daemon's own user."""
+    try:
+        return file.is_file()
+    except PermissionError:
+        return True
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _absolute_storage(config: Config, folder: Path) -> Config:

@@ -70,6 +70,8 @@ def accepted_or_explained(text: str) -> None:
 @given(st.dictionaries(KEYS, VALUES, max_size=6))
 @example({"meters": {"pv": [{"driver": "modbus"}, {"driver": []}, None]}})
 @example({"wallboxes": {"garage": {"charge_point": [], "maxa": 1}, "car": {"charge_point": 1.5}}})
+@example({"simulate": {"day": "x" * 300}, "web": {"password_file": "y" * 300}, "storage": {"path": "z" * 300}})
+@example({"simulate": {"day": "\0.csv"}, "web": {"password_file": "\0"}})
 def test_keys_and_values_in_any_order(values: dict[str, Any]) -> None:
     accepted_or_explained(json.dumps(values, indent=1))
 

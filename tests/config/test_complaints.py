@@ -171,6 +171,12 @@ MISTAKES = [
         "4: wallboxes.garage.password_file: {folder}/secret.txt does not exist; create it, or correct the path",
     ),
     (
+        "a directory where a file should be",
+        GARAGE + "    password_file: .",
+        "4: wallboxes.garage.password_file: {folder} can't be read (Is a directory); "
+        "name a file that hemsd's user may read",
+    ),
+    (
         "two ways to give a password",
         GARAGE + "    password: a\n    password_file: config.yaml",
         "4: wallboxes.garage.password: give password or password_file, not both; change one of them",
