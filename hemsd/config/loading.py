@@ -18,8 +18,9 @@ from pydantic import ValidationError
 
 from hemsd.config import checks
 from hemsd.config.file import ConfigError, KeyPath, Plain, Problem, Source, dotted, read
+from hemsd.config.guide import Guide
 from hemsd.config.models import Config
-from hemsd.config.words import TEXT_WANTED, Fault, Guide, fault, meant, path_in_file, value_at
+from hemsd.config.words import TEXT_WANTED, Fault, fault, meant, path_in_file, value_at
 
 
 def load(

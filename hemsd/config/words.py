@@ -1,21 +1,20 @@
 """Says what pydantic found in the words of the file: where it stands, what is wrong, what would be right.
 
-Pydantic names a place by its models (``meters, grid, modbus, hots``); people look for keys in the file. ``Guide`` holds
-the JSON Schema of the models beside the values that were read, so that an unknown key can be answered with the keys
-that would be known there, and a missing one with its description.
+Pydantic names a place by its models (``meters, grid, modbus, hots``); people look for keys in the file. The Guide knows
+which keys would be known there, and what a missing one is for.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic_core import ErrorDetails
 
 from hemsd.config.file import KeyPath, Plain, Source
+from hemsd.config.guide import Guide
 
 _LISTED = 15  # more keys than this are no help in one line
 _SECRET = re.compile(r"password|secret|token", re.IGNORECASE)
@@ -40,50 +39,6 @@ class Fault:
     @property
     def path(self) -> KeyPath:
         return self.involved[0]
-
-
-class Guide:
-    """The JSON Schema of config.yaml, walked by the places that pydantic names."""
-
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._schema = schema
-
-    def known_keys(self, place: KeyPath) -> list[str]:
-        return list(dict.fromkeys(key for node in self._at(place) for key in node.get("properties", {})))
-
-    def description(self, place: KeyPath) -> str:
-        """What the field at this place is for; empty when nobody wrote it."""
-        described = (node["properties"].get(place[-1], {}) for node in self._at(place[:-1]) if "properties" in node)
-        return next((found["description"] for found in described if "description" in found), "")
-
-    def _at(self, place: KeyPath) -> list[Mapping[str, Any]]:
-        nodes = list(self._leaves(self._schema))
-        for step in place:
-            below = [leaf for node in nodes for leaf in self._below(node, step)]
-            nodes = below or nodes  # a step that leads nowhere is a name that pydantic gave to a choice
-        return nodes
-
-    def _below(self, node: Mapping[str, Any], step: str | int) -> Iterator[Mapping[str, Any]]:
-        if step in node.get("properties", {}):
-            yield from self._leaves(node["properties"][step])
-        elif node.get("properties", {}).get("driver", {}).get("const") == step:
-            yield node
-        elif isinstance(step, int) and "items" in node:
-            yield from self._leaves(node["items"])
-        else:
-            for pattern, below in node.get("patternProperties", {}).items():
-                if re.search(pattern, str(step)):
-                    yield from self._leaves(below)
-
-    def _leaves(self, node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        """The node itself, with references and choices resolved."""
-        if "$ref" in node:
-            yield from self._leaves(self._schema["$defs"][node["$ref"].rpartition("/")[2]])
-        for choice in ("anyOf", "oneOf", "allOf"):
-            for option in node.get(choice, ()):
-                yield from self._leaves(option)
-        if not {"$ref", "anyOf", "oneOf", "allOf"} & node.keys():
-            yield node
 
 
 def value_at(values: Plain, path: KeyPath) -> Plain:
@@ -137,13 +92,11 @@ def fault(error: ErrorDetails, source: Source, guide: Guide) -> Fault:
         return Fault((path,), "is not a known key", _known(str(place[-1]), guide.known_keys(place[:-1])))
     if error["type"] == "value_error":
         return _refused(error, path, source)
-    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        drivers = re.findall(r"'([^']+)'", error.get("ctx", {}).get("expected_tags", "")) or ["modbus", "mqtt"]
-        if error["type"] == "union_tag_invalid":
-            tag = str(error.get("ctx", {}).get("tag", ""))
-            return Fault(((*path, "driver"),), f'"{tag}" is not a known driver', one_of(tag, drivers))
-        if isinstance(error["input"], Mapping):
-            return Fault(((*path, "driver"),), "is missing", one_of("", drivers))
+    if error["type"] == "union_tag_invalid":
+        tag = str(error.get("ctx", {}).get("tag", ""))
+        return Fault(((*path, "driver"),), f'"{tag}" is not a known driver', one_of(tag, guide.drivers(place)))
+    if error["type"] == "union_tag_not_found" and isinstance(error["input"], Mapping):
+        return Fault(((*path, "driver"),), "is missing", one_of("", guide.drivers(place)))
     is_a_name = place[-1:] == ("[key]",)
     wrong, remedy = _words(error, f'"{path[-1]}"' if is_a_name else shown(source, path))
     return Fault((path,), wrong, remedy)

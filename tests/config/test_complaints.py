@@ -107,6 +107,11 @@ MISTAKES = [
         "Known: fixed, schedule, awattar, tibber or http",
     ),
     (
+        "no driver of a tariff",
+        "tariff:\n  import: {eur_per_kwh: 0.3}",
+        "2: tariff.import.driver: is missing; write fixed, schedule, awattar, tibber or http",
+    ),
+    (
         "fault in an entry of a list",
         f"meters:\n  pv:\n    - {MODBUS}\n    - driver: modbus\n      host: h\n      unit: 300",
         "6: meters.pv.1.unit: 300 is too high; at most 255",
