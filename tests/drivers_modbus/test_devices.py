@@ -7,6 +7,7 @@ file makes a test fail.
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from drivers.modbus import ModbusSettings, build
 from drivers.modbus_blocks import Image, Space, Span, plan
 from hemsd.clock import SystemClock
 from hemsd.model import UNKNOWN_PHASES, MeterReading, Role
-from tests.drivers_modbus.device import serving, until
+from tests.drivers_modbus.device import Request, serving, until
 from tests.drivers_modbus.images import float32, fronius_meter, int16, uint32, words
 
 FILES = sorted(SHIPPED.glob("*.yaml"))
@@ -297,3 +298,36 @@ async def test_a_custom_device_is_read_by_its_points() -> None:
     points = {"power_w": [{"at": 7, "kind": "uint16"}, {"at": 9, "kind": "uint16", "scale": -1}]}
     got = await read_once({"device": "custom", "unit": 9, "points": points}, GRID, {7: 100, 8: 0, 9: 350})
     assert got.power_w == -250
+
+
+async def test_what_an_inverter_draws_at_night_is_not_negative_sun() -> None:
+    points = {"power_w": {"at": 7, "kind": "int16"}}
+    got = await read_once({"device": "custom", "unit": 9, "points": points}, PV, {7: int16(-7)})
+    assert got.power_w == 0.0
+
+
+async def test_a_device_is_asked_as_gently_as_its_file_says(tmp_path: Path) -> None:
+    """Not before it is ready, with a pause between two requests, and for no more words than it serves."""
+    (tmp_path / "shy.yaml").write_text(
+        "name: Shy\n"
+        "transport: {unit: 9, words: 4, connect_delay_s: 0.1, pause_s: 0.05}\n"
+        "grid:\n  power_w: {at: 0, kind: int32}\n  voltages_v: [{at: 4, kind: uint16}]\n"
+    )
+    got: list[MeterReading] = []
+    asked: list[tuple[float, int]] = []
+
+    def note(request: Request) -> None:
+        asked.append((time.monotonic(), request.count))
+
+    async with serving({9: dict.fromkeys(range(10), 1)}, note) as device:
+        given = ModbusSettings(driver="modbus", host="127.0.0.1", port=device.port, device="shy")
+        (driver,) = build({"grid": (GRID, given)}, SystemClock(), lambda name, reading: got.append(reading), tmp_path)
+        began_s = time.monotonic()
+        task = asyncio.ensure_future(driver.run())
+        await until(lambda: got)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    (first_s, first_words), (second_s, second_words) = asked
+    assert (first_words, second_words) == (2, 1)
+    assert first_s - began_s >= 0.1
+    assert second_s - first_s >= 0.05
