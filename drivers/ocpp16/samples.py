@@ -152,6 +152,7 @@ class Arrival:
     wired_phases: int | None = None  # the wallbox's own, where config.yaml says it
     limit_a: float | None = None  # the limit per phase in force
     max_a: float | None = None  # what config.yaml allows on one phase
+    piloted_a: float | None = None  # what the pilot offers, where a vendor tells it: worth more than Current.Offered
 
 
 def sample_of(entry: MeterEntry, arrival: Arrival) -> Sample:
@@ -166,7 +167,7 @@ def sample_of(entry: MeterEntry, arrival: Arrival) -> Sample:
         box_time=entry.at.at if entry.at else None,
         context=entry.context,
         transaction_id=arrival.transaction_id,
-        offered_a=_largest(by_quantity["offered_a"]),
+        offered_a=arrival.piloted_a if arrival.piloted_a is not None else _largest(by_quantity["offered_a"]),
         offered_w=_total(by_quantity["offered_w"]),
         currents_a=_currents(by_quantity["current"], power_w, _mean_v(by_quantity["voltage"]), arrival),
         voltages_v=voltages_v,

@@ -29,7 +29,7 @@ from drivers.ocpp16.profiles import (
     set_charging_profile,
 )
 from drivers.ocpp16.rpc import Reply
-from drivers.ocpp16.ways import Purpose, Way
+from drivers.ocpp16.ways import Offer, Purpose, Way
 from hemsd.clock import Clock
 from hemsd.model import Attempt, Dispatch, DispatchStatus, Outcome
 
@@ -106,7 +106,7 @@ class Speaker:
         remember: Callable[[Memory], None],
     ) -> None:
         self.memory = Memory()
-        self.ladder = foot(station.configuration.offer, self.memory)
+        self.ladder = foot(Offer(), self.memory)
         self.installed: Installed | None = None
         self.writes = WriteBudget()
         self._name = name

@@ -15,7 +15,7 @@ from ocpp.v16.enums import Measurand
 from drivers.ocpp16.configuration import KEYS, Configuration, read_configuration
 from drivers.ocpp16.dispatching import judged
 from drivers.ocpp16.inbound import text
-from drivers.ocpp16.rpc import Answered, LinkLost, Reply
+from drivers.ocpp16.rpc import Answered, LinkLost, NoAnswer, Reply
 from hemsd.model import DispatchStatus
 
 log = logging.getLogger(__name__)
@@ -42,32 +42,39 @@ MEASURANDS = tuple(
 
 async def read_whole_configuration(call: Call) -> Configuration:
     """All keys at once; the ones that matter one by one where the box tells nothing that way."""
-    configuration = _configuration_in(await call(GetConfiguration()))
-    missing = [key for key in KEYS if configuration.get(key) is None]
-    if len(configuration.entries) > 1 or not missing:
+    everything = await call(GetConfiguration())
+    configuration = _configuration_in(everything)
+    if isinstance(everything, NoAnswer | LinkLost) or not _cut_short(configuration):
         return configuration
-    for key in missing:
-        reply = await call(GetConfiguration(key=[key]))
-        if isinstance(reply, LinkLost):
-            break
-        configuration = configuration.merged(_configuration_in(reply))
+    for key in KEYS:
+        if configuration.get(key) is None:
+            reply = await call(GetConfiguration(key=[key]))
+            if isinstance(reply, NoAnswer | LinkLost):
+                break
+            configuration = configuration.merged(_configuration_in(reply))
     return configuration
 
 
-async def agree_on_interval(call: Call, configuration: Configuration, known: int | None = None) -> float:
+def _cut_short(configuration: Configuration) -> bool:
+    """Told nothing, one key only, or just as many as it tells at a time."""
+    told = len(configuration.entries)
+    return told <= 1 or told == configuration.number("GetConfigurationMaxKeys")
+
+
+async def agree_on_interval(call: Call, configuration: Configuration, known: int | None = None) -> int:
     """The sample interval that the box really keeps: asked for, and read back where it was changed.
 
     ``known`` is what such a box made of the same request before; it is not asked again for what it will not do.
     """
     told = configuration.number(INTERVAL_KEY)
     if told is not None and told in (SAMPLE_INTERVAL_S, known):
-        return float(told)
+        return told
     entry = configuration.get(INTERVAL_KEY)
     if entry is not None and entry.readonly:
-        return float(told or SAMPLE_INTERVAL_S)
+        return told or SAMPLE_INTERVAL_S
     await change(call, INTERVAL_KEY, str(SAMPLE_INTERVAL_S))
     effective = _configuration_in(await call(GetConfiguration(key=[INTERVAL_KEY]))).number(INTERVAL_KEY)
-    return float(effective or told or SAMPLE_INTERVAL_S)
+    return effective or told or SAMPLE_INTERVAL_S
 
 
 async def agree_on_measurands(

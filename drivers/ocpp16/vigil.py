@@ -48,9 +48,14 @@ class Observed:
 class Watched(Protocol):
     """What a vigil sees of its charge point."""
 
-    observed: Observed
-    status: ConnectorStatus | None
-    sample_interval_s: float
+    @property
+    def observed(self) -> Observed: ...
+
+    @property
+    def status(self) -> ConnectorStatus | None: ...
+
+    @property
+    def sample_interval_s(self) -> float: ...
 
     @property
     def connector(self) -> int: ...

@@ -93,6 +93,20 @@ async def test_wb_14_a_box_that_tells_one_key_at_a_time_is_asked_one_at_a_time()
         await until(lambda: at.garage.configuration.offer.max_stack == 7)
 
 
+async def test_wb_14_a_box_that_cuts_its_list_is_asked_for_the_rest():
+    async with home() as at, box(at.url()) as station:
+        station.configuration["ChargeProfileMaxStackLevel"] = "7"
+
+        def three_at_most(payload):
+            asked = payload.get("key") or ["GetConfigurationMaxKeys", "MeterValueSampleInterval", "X"]
+            told = {**station.configuration, "GetConfigurationMaxKeys": "3", "X": "1"}
+            return {"configurationKey": [{"key": key, "value": told[key]} for key in asked if key in told]}
+
+        station.answers["GetConfiguration"] = three_at_most
+        await station.boot()
+        await until(lambda: at.garage.configuration.offer.max_stack == 7)
+
+
 async def test_wb_14_a_box_that_tells_nothing_is_set_up_all_the_same():
     changes = await written({"GetConfiguration": lambda payload: [4, "NotSupported", "", {}]})
     assert ("MeterValueSampleInterval", "10") in changes
@@ -119,9 +133,11 @@ async def test_wb_16_measurands_that_are_refused_as_a_list_are_tried_one_by_one_
         async with box(at.url()) as station:
             station.answers["ChangeConfiguration"] = picky
             await station.boot()
-            await until(lambda: len(station.got("ChangeConfiguration")) == 2)
+            await until(lambda: station.got("ChangeConfiguration"))
             await settle()
-            assert len(station.got("ChangeConfiguration")) == 2  # the interval, and once the list that worked
+            await settle()
+            (written,) = station.got("ChangeConfiguration")  # once, and the list that worked
+            assert written["value"] == ",".join(at.memories[-1].measurands)
 
 
 async def test_wb_16_a_list_that_is_read_only_is_left_alone():
@@ -156,7 +172,14 @@ async def test_wb_21_the_interval_that_counts_is_the_one_the_box_keeps():
 
         station.answers["ChangeConfiguration"] = at_least_30
         await station.boot()
-        await until(lambda: at.garage.sample_interval_s == 30)
+        await until(lambda: at.memories and at.memories[-1].interval_s == 30)
+        assert at.garage.sample_interval_s == 30
+        written = len(station.got("ChangeConfiguration"))
+        await station.boot()
+        await until(lambda: len(station.got("GetConfiguration")) >= 3)
+        await settle()
+        await settle()
+        assert [c["key"] for c in station.got("ChangeConfiguration")[written:]] == ["MeterValuesSampledData"]
 
 
 async def test_wb_12_a_reboot_sets_the_box_up_again_and_reinstalls_the_limit():
@@ -180,7 +203,7 @@ async def test_wb_13_a_box_that_reboots_over_and_over_is_no_longer_configured():
                     await settle()
                 assert bool(station.got("ChangeConfiguration")) == (boots < 2)
             at.clock.leap(30)
-        assert at.garage.minimal
+        assert at.garage.preparation.minimal
         at.clock.leap(600)
         async with box(at.url()) as station:
             await station.boot()

@@ -161,7 +161,7 @@ async def test_a_profile_for_a_transaction_needs_one():
     proven = Memory("Acme", "Wall 11", "1.0", way=Way(Purpose.TX))
     async with home(memories={proven.key: proven}) as at, box(at.url()) as station:
         await station.boot()
-        await until(lambda: at.garage.steering.memory == proven)
+        await until(lambda: at.garage.steering.memory.way == proven.way)
         dispatch = await at.garage.send_limit(9, None, failsafe_a=6)
         assert dispatch.status is DispatchStatus.UNREACHABLE
         assert "open transaction" in dispatch.text
