@@ -70,6 +70,7 @@ class CountdownPage(Page):
 
 
 class DecisionPage(Page):
+    wallbox: str = ""
     time: Utc
     kind: DecisionKind
     reason: str
@@ -96,6 +97,7 @@ class AttemptPage(Page):
 
 class CommandPage(Page):
     id: int
+    wallbox: str = ""
     time: Utc
     amps: float
     phases: int | None

@@ -23,6 +23,7 @@ from web.models import (
 def decision_page(decision: Decision) -> DecisionPage:
     grid_w = decision.inputs.get("grid_w")
     return DecisionPage(
+        wallbox=decision.wallbox,
         time=decision.at,
         kind=decision.kind,
         reason=decision.reason,
@@ -41,6 +42,7 @@ def decision_page(decision: Decision) -> DecisionPage:
 def command_page(command: Command) -> CommandPage:
     return CommandPage(
         id=command.id,
+        wallbox=command.wallbox,
         time=command.at,
         amps=command.amps,
         phases=command.phases,

@@ -65,8 +65,15 @@ class Refused(Exception):
         self.detail = detail
 
 
+COMPRESSED_FROM_BYTES = 8192  # a day's decisions shrink to a tenth
+
+
 def answer(page: BaseModel, status: int = 200) -> web.Response:
-    return web.Response(text=page.model_dump_json(), status=status, content_type="application/json")
+    text = page.model_dump_json()
+    response = web.Response(text=text, status=status, content_type="application/json")
+    if len(text) >= COMPRESSED_FROM_BYTES:
+        response.enable_compression()
+    return response
 
 
 async def body_of(request: web.Request, shape: type[Asked]) -> Asked:

@@ -1,6 +1,6 @@
 // A day as areas: above the line where the sun went, below it what had to come from elsewhere. Decisions stand under it.
 
-import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { html, useEffect, useMemo, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { told } from "./sentence.js";
 import { Verdict, decisionIcon, intent, isBad } from "./verdict.js";
 import { Icon } from "./icons.js";
@@ -111,6 +111,7 @@ export function Chart({ history, decisions, commands, from, to, at }) {
   }
   const mark = marks[chosen];
   const named = labels(points, UP, x, y);
+  const day = useMemo(() => parts.map((row, n) => html`<${Stretch} key=${n} row=${row} x=${x} y=${y} />`), [history, width, from, to]);
   const every = [1, 2, 3, 4, 6].find((n) => ((n * HOUR) / (to - from)) * width >= 56) ?? 12;
   const first = midnight(from);
   const hours = [];
@@ -124,13 +125,7 @@ export function Chart({ history, decisions, commands, from, to, at }) {
       </defs>
       ${lines.map((w) => html`<g key=${w} class=${w === 0 ? "axis zero" : "axis"}>
         <line x1="0" x2=${width} y1=${y(w)} y2=${y(w)} /></g>`)}
-      ${parts.map((row, n) => html`<g key=${n}>
-        ${layers(row, UP, x, y, 1).map(({ kind, key, d }) => html`<path key=${key} class=${`area ${kind} ${key}`} d=${d} />`)}
-        ${layers(row, DOWN, x, y, -1).map(({ kind, key, d }) => html`<path key=${key} class=${`area ${kind} ${key}`} d=${d} />`)}
-        ${layers(row, STORED, x, y, -1, (p) => sum(p, DOWN)).map(({ key, d }) => html`<path key=${key} class="area battery ${key}" d=${d} />`)}
-        <path class="hatched" fill="url(#bought)" d=${area(row, x, y, () => 0, (p) => -sum(p, DOWN))} />
-        <path class="sunline" d=${"M" + row.map((p) => `${x(p.at)} ${y(p.pv_w ?? 0)}`).join("L")} />
-      </g>`)}
+      ${day}
       ${named.map(({ kind, left, top }) => html`<text key=${kind} class=${`name ${kind}`} x=${left} y=${top}>${t(`sink.${kind}`)}</text>`)}
       ${lines.filter((w) => w !== 0).map((w) => html`<text key=${w} class="tick" x="2" y=${y(w) - 3}>${tickPower(Math.abs(w))}</text>`)}
       ${hours.map((h) => html`<text key=${h} class="tick" x=${x(h)} y=${HEIGHT - 4}
@@ -148,6 +143,18 @@ export function Chart({ history, decisions, commands, from, to, at }) {
     </div>
     <${Reason} decision=${mark} command=${mark && commandOf(mark, commands)} empty=${!marks.length} />
   </div>`;
+}
+
+/** A stretch without a gap: what the sun gave above the line, what was bought or taken from the battery below it. */
+function Stretch({ row, x, y }) {
+  const draw = ({ key, kind, d }) => html`<path key=${key} class=${`area ${kind}`} d=${d} />`;
+  return html`<g>
+    ${layers(row, UP, x, y, 1).map(draw)}
+    ${layers(row, DOWN, x, y, -1).map(draw)}
+    ${layers(row, STORED, x, y, -1, (p) => sum(p, DOWN)).map((one) => draw({ ...one, kind: "battery" }))}
+    <path class="hatched" fill="url(#bought)" d=${area(row, x, y, () => 0, (p) => -sum(p, DOWN))} />
+    <path class="sunline" d=${`M${row.map((p) => `${x(p.at)} ${y(p.pv_w ?? 0)}`).join("L")}`} />
+  </g>`;
 }
 
 const commandOf = (decision, commands) => commands.find((one) => one.id === decision.command_id);

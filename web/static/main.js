@@ -7,7 +7,8 @@ import { Flow } from "./flow.js";
 import { Icon } from "./icons.js";
 import { connect, live, now, subscribe } from "./live.js";
 import { Timeline } from "./timeline.js";
-import { ThisVisit, VisitView, Visits, useToday } from "./visit.js";
+import { newsOf, useToday } from "./past.js";
+import { ThisVisit, VisitView, Visits } from "./visit.js";
 import { WallboxCard } from "./wallbox.js";
 import { LANGUAGES, clockSeconds, language, loadWords, t, when } from "./words.js";
 
@@ -51,18 +52,14 @@ function App() {
       <${Nav} at=${at} /></header>
     <${Line} lostAt=${lostAt} state=${state} />
     ${state && html`<${Alerts} alerts=${state.alerts} />`}
-    ${view === "visits" && id && html`<${VisitView} id=${id} version=${versionOf(state, id)} />`}
+    ${view === "visits" && id && html`<${VisitView} id=${id} key=${id} news=${newsOfVisit(state, id)} />`}
     ${view === "visits" && !id && html`<${Visits} />`}
     ${view === "devices" && state && html`<${Devices} state=${state} />`}
     ${at === "now" && (state ? html`<${Now} state=${state} />` : html`<${Shell} />`)}
     <${Foot} />`;
 }
 
-/** Changes when the shown visit goes on. */
-function versionOf(state, id) {
-  const box = Object.values(state?.wallboxes ?? {}).find((one) => one.session_id === id);
-  return box ? `${box.decision?.time}${box.command?.id}${box.command?.outcome}` : "";
-}
+const newsOfVisit = (state, id) => newsOf(Object.values(state?.wallboxes ?? {}).filter((box) => box.session_id === id));
 
 function Nav({ at }) {
   return html`<nav aria-label=${t("nav.title")}>${[["now", "#/"], ["visits", "#/visits"], ["devices", "#/devices"]].map(([name, href]) => html`
@@ -95,12 +92,12 @@ function Now({ state }) {
       ${boxes.length === 0 && html`<p class="why">${t("say.no_wallbox")}</p>`}
     </div>
     <section class="today"><h2>${t("today.title")}</h2>
-      <${Chart} history=${today.history} decisions=${today.decisions} commands=${today.commands} from=${today.from} to=${today.to} at=${now()} />
+      <${Chart} history=${today.history} decisions=${today.decisions} commands=${today.commands} from=${today.shownFrom} to=${today.shownTo} at=${now()} />
       <${Totals} history=${today.history} />
     </section></div>
     <div class="right"><${Flow} state=${state} />
     <div class="stay">${visits.map(([name, box]) => html`<${ThisVisit} key=${name} name=${name} box=${box} alone=${boxes.length === 1} />`)}</div></div>
-    <section class="why-all"><h2>${t("timeline.title")}</h2><${Timeline} decisions=${today.decisions} commands=${today.commands} /></section>
+    <section class="why-all"><h2>${t("timeline.title")}</h2><${Timeline} decisions=${today.decisions} commands=${today.commands} boxes=${boxes.length} /></section>
   </main>`;
 }
 

@@ -19,15 +19,15 @@ function deed(decision, before) {
 
 /** Each decision with the one before it at the same wallbox; oldest first. */
 function withBefore(decisions) {
-  let before = null;
+  const before = {};
   return decisions.map((decision) => {
-    const row = { decision, before };
-    if (decision.limit_a != null) before = decision;
+    const row = { decision, before: before[decision.wallbox] };
+    if (decision.limit_a != null) before[decision.wallbox] = decision;
     return row;
   });
 }
 
-export function Timeline({ decisions, commands }) {
+export function Timeline({ decisions, commands, boxes = 1 }) {
   const [all, setAll] = useState(false);
   const [holds, setHolds] = useState(false);
   const byId = new Map(commands.map((command) => [command.id, command]));
@@ -38,7 +38,7 @@ export function Timeline({ decisions, commands }) {
     <ol class="timeline live">
       ${shown.map(({ decision, before }, index) => {
         const newDay = index > 0 && day(decision.time) !== day(shown[index - 1].decision.time);
-        return html`<${Entry} key=${decision.time + decision.kind + decision.rule} decision=${decision} before=${before}
+        return html`<${Entry} key=${decision.wallbox + decision.time + decision.kind} named=${boxes > 1} decision=${decision} before=${before}
           command=${byId.get(decision.command_id)} date=${newDay} />`;
       })}
     </ol>
@@ -48,7 +48,7 @@ export function Timeline({ decisions, commands }) {
     </div>`;
 }
 
-function Entry({ decision, before, command, date }) {
+function Entry({ decision, before, command, date, named }) {
   const inputs = Object.entries(decision.inputs).filter(([, value]) => value !== null);
   return html`<li class=${`entry ${decision.kind}`}>
     ${date && html`<h3 class="eyebrow">${day(decision.time)}</h3>`}
@@ -56,7 +56,7 @@ function Entry({ decision, before, command, date }) {
       <summary>
         <time datetime=${decision.time}>${clock(decision.time)}</time>
         <span class="deed"><${Icon} name=${decisionIcon(decision, before)} size="16" />${deed(decision, before)}</span>
-        <span class="because">${told(decision)}</span>
+        <span class="because">${named ? `${decision.wallbox}: ` : ""}${told(decision)}</span>
         ${command ? html`<${Verdict} command=${command} />` : html`<span></span>`}
       </summary>
       <div class="evidence">

@@ -4,8 +4,9 @@ import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-sta
 import { Chart, Totals } from "./chart.js";
 import { Icon } from "./icons.js";
 import { call, now } from "./live.js";
+import { useVisit } from "./past.js";
 import { Timeline } from "./timeline.js";
-import { clock, day, duration, energy, midnight, money, percent, t, when } from "./words.js";
+import { clock, day, duration, energy, money, percent, t, when } from "./words.js";
 
 const SOURCES = ["solar", "battery", "grid"];
 const LOOK = { solar: "sun", battery: "battery", grid: "grid" };
@@ -125,16 +126,9 @@ function VisitRow({ visit, most }) {
 }
 
 /** One visit: its figures, its chart, and why everything happened. */
-export function VisitView({ id, version }) {
-  const [all, setAll] = useState(null);
-  const [problem, setProblem] = useState("");
-  useEffect(() => {
-    let gone = false;
-    load(id).then((loaded) => gone || setAll(loaded), (error) => setProblem(error.message));
-    return () => (gone = true);
-  }, [id, version]);
-  if (!all) return html`<main class="page" id="main"><${Back} /><p class="problem" role="alert">${problem}</p></main>`;
-  const { visit, decisions, commands, history, from, to } = all;
+export function VisitView({ id, news }) {
+  const { visit, decisions, commands, history, from, to, problem } = useVisit(id, news);
+  if (!visit) return html`<main class="page" id="main"><${Back} /><p class="problem" role="alert">${problem}</p></main>`;
   const judged = commands.filter((one) => one.final);
   const obeyed = judged.filter((one) => one.outcome === "applied").length;
   return html`<main class="page" id="main">
@@ -156,50 +150,3 @@ export function VisitView({ id, version }) {
 }
 
 const Back = () => html`<a class="back" href="#/visits"><${Icon} name="back" size="18" />${t("nav.visits")}</a>`;
-
-async function load(id) {
-  const path = `api/sessions/${encodeURIComponent(id)}`;
-  const [visit, { decisions }, { commands }] = await Promise.all([
-    call("GET", path), call("GET", `${path}/decisions`), call("GET", `${path}/commands`),
-  ]);
-  const from = Date.parse(visit.plugged_in_at) - 600_000;
-  const to = (visit.plugged_out_at ? Date.parse(visit.plugged_out_at) : now()) + 600_000;
-  const step = Math.max(60, Math.ceil((to - from) / 1000 / 300 / 60) * 60);
-  const span = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
-  const history = await call("GET", `api/history?${span}&step_s=${step}`);
-  return { visit, decisions, commands, history, from, to };
-}
-
-/** The part of the day worth showing: from its first record to somewhat after now. */
-function shown(points, from, to) {
-  const hour = 3_600_000;
-  const first = points.length ? from + Math.floor((Date.parse(points[0].time) - from) / hour) * hour : from;
-  const span = Math.max(4 * hour, (now() - first) * 1.2);
-  return { from: first, to: Math.min(to, from + Math.ceil((first + span - from) / hour) * hour) };
-}
-
-/** Today's history, decisions and commands; read again every minute and whenever a decision or a verdict is new. */
-export function useToday(state) {
-  const [today, setToday] = useState({ history: null, decisions: [], commands: [], from: 0, to: 1 });
-  const boxes = Object.values(state?.wallboxes ?? {});
-  const version = boxes.map((box) => `${box.decision?.time}${box.command?.id}${box.command?.outcome}${box.command?.final}`).join();
-  const [minute, setMinute] = useState(0);
-  useEffect(() => {
-    const timer = setInterval(() => setMinute((n) => n + 1), 60_000);
-    return () => clearInterval(timer);
-  }, []);
-  useEffect(() => {
-    if (!state) return;
-    const timer = setTimeout(async () => {
-      const from = midnight(now());
-      const to = midnight(from + 36 * 3_600_000);
-      const span = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
-      const [history, { decisions }, { commands }] = await Promise.all([
-        call("GET", `api/history?${span}&step_s=300`), call("GET", `api/decisions?${span}`), call("GET", `api/commands?${span}`),
-      ]);
-      setToday({ history, decisions, commands, ...shown(history.points, from, to) });
-    }, today.history ? 1000 : 0);
-    return () => clearTimeout(timer);
-  }, [version, minute, !state]);
-  return today;
-}
