@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,7 +159,7 @@ class SimulatedWallbox:
         try:
             while True:
                 try:
-                    await self._serve(socket, url)
+                    await self._serve(socket, url, moves=not abandoned)
                 except _Moved as moved:
                     abandoned.append(socket)
                     socket = moved.socket
@@ -180,22 +180,18 @@ class SimulatedWallbox:
             proxy=None,
         )
 
-    async def _serve(self, socket: ClientConnection, url: str) -> None:
+    async def _serve(self, socket: ClientConnection, url: str, *, moves: bool) -> None:
         line = Line(self.spec.charge_point, socket, self.firmware)
         line.logger = _quiet
         self._socket = socket
         self.link_is_deaf = False
         self.firmware.link_up()
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(line.start())
-                group.create_task(self._tell(line))
-                if self.personality.goes_deaf_after_s is not None:
-                    group.create_task(self._go_deaf(line, self.personality.goes_deaf_after_s))
-                if self.personality.connects_twice_after_s is not None:
-                    group.create_task(self._connect_twice(url, self.personality.connects_twice_after_s))
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        works = [line.start(), self._tell(line)]
+        if self.personality.goes_deaf_after_s is not None:
+            works.append(self._go_deaf(line, self.personality.goes_deaf_after_s))
+        if moves and self.personality.connects_twice_after_s is not None:
+            works.append(self._connect_twice(url, self.personality.connects_twice_after_s))
+        await _until_one_ends(works)
 
     # ------------------------------------------------------------------------------------------------------- sending
 
@@ -277,3 +273,20 @@ class SimulatedWallbox:
     async def _connect_twice(self, url: str, after_s: float) -> None:
         await self._clock.sleep(after_s)
         raise _Moved(await self._connect(url))
+
+
+async def _until_one_ends(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Runs them side by side until one fails, and raises its error.
+
+    Not a TaskGroup: one that is cancelled in the moment in which a member fails reports the failure and drops the
+    cancellation, and whoever then tries again can't be stopped.
+    """
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

@@ -217,6 +217,20 @@ async def test_a_limit_with_two_decimals_breaks_the_schema(living, central):
         await central.ask(request, skip_schema_validation=True)
 
 
+@pytest.mark.parametrize("turns", range(5))
+async def test_it_ends_when_it_is_told_to_even_if_the_link_breaks_that_very_moment(clock, central, turns):
+    home = SimulatedHome(SimulateSettings(), clock, [WallboxSpec("garage", "WB-001")])
+    running = asyncio.create_task(home.wallbox.run(central.url))
+    await until(lambda: central.told("StatusNotification"))
+    home.wallbox.cut_link()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    done, _ = await asyncio.wait([running], timeout=1)
+    assert done
+    assert running.cancelled()
+
+
 # ---------------------------------------------------------------------------------------------- links that misbehave
 
 
