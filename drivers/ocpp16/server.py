@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
@@ -22,7 +23,7 @@ from drivers.ocpp16.identity import identity_in, may_enter
 from drivers.ocpp16.keepalive import Heartbeat
 from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.rpc import Link
-from drivers.ocpp16.settings import OcppServerSettings, OcppWallboxSettings
+from drivers.ocpp16.settings import OcppServerSettings, OcppTlsSettings, OcppWallboxSettings
 from drivers.ocpp16.steering import Failsafe
 from hemsd.clock import Clock
 from hemsd.model import StrangerRefused
@@ -99,6 +100,7 @@ class CentralSystem:
 
     async def run(self) -> None:
         try:
+            tls = _tls(self._settings.tls)
             server = await serve(
                 self._attend,
                 self._settings.host,
@@ -109,13 +111,15 @@ class CentralSystem:
                 ping_interval=None,  # keepalive.py has its own, more patient one
                 close_timeout=CLOSE_S,
                 max_size=MAX_FRAME_BYTES,
+                ssl=tls,
             )
         except OSError as error:
             raise DeviceError(f"can't listen on {self._settings.host}:{self._settings.port}: {error}") from error
         async with server:
             self._port = next(iter(server.sockets)).getsockname()[1]
             self._listening.set()
-            log.info("waiting for wallboxes at ws://%s:%d/{charge_point}", self._settings.host, self._port)
+            scheme = "wss" if tls else "ws"
+            log.info("waiting for wallboxes at %s://%s:%d/{charge_point}", scheme, self._settings.host, self._port)
             try:
                 await server.wait_closed()
             finally:
@@ -203,6 +207,14 @@ def _select_subprotocol(socket: ServerConnection, offered: Sequence[Subprotocol]
     if SUBPROTOCOL in offered:
         return SUBPROTOCOL
     raise NegotiationError(f"speaks {', '.join(offered)}, not {SUBPROTOCOL}")
+
+
+def _tls(settings: OcppTlsSettings | None) -> ssl.SSLContext | None:
+    if settings is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.cert_file, settings.key_file)
+    return context
 
 
 def _remote(socket: ServerConnection) -> str:

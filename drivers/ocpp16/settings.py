@@ -16,6 +16,15 @@ def _phase_word(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+class OcppTlsSettings(Strict):
+    """Speak wss instead of ws. A wallbox that does not trust the certificate stays away without a word."""
+
+    cert_file: Path
+    """The certificate with its chain, PEM."""
+    key_file: Path
+    """Its private key, PEM."""
+
+
 class OcppServerSettings(Strict):
     """Where the wallboxes find hemsd: ``ws://host:port/{charge_point}``."""
 
@@ -23,6 +32,8 @@ class OcppServerSettings(Strict):
     """The address to listen on."""
     port: int = Field(default=9000, ge=0, le=65535)
     """The port to listen on; 0 lets the system choose one."""
+    tls: OcppTlsSettings | None = None
+    """Speak wss with this certificate; not set: ws, as is usual within a home."""
 
 
 class OcppWallboxSettings(Strict):

@@ -254,6 +254,8 @@ class Steering:
         return self.installed is not None and self.installed.setpoint.limit_a == self.installed.setpoint.failsafe_a
 
     def _next_look_s(self) -> float:
+        half_s = self._failsafe.after_s / 2
         if self.installed is None:
-            return self._failsafe.after_s / 2
-        return max(1.0, self.installed.at_s + self._failsafe.after_s / 2 - self._clock.monotonic())
+            return half_s
+        to_half_s = self.installed.at_s + half_s - self._clock.monotonic()
+        return to_half_s if to_half_s > 0 else half_s  # past it there is nothing to renew

@@ -113,6 +113,7 @@ async def home(
     patience: Patience | None = None,
     heartbeat: Heartbeat | None = None,
     failsafe: Failsafe | None = None,
+    server: Mapping[str, Any] | None = None,
     **garage: Any,
 ) -> AsyncIterator[Home]:
     clock = ManualClock()
@@ -121,7 +122,7 @@ async def home(
     book = book or MemoryBook()
     settings = wallboxes or {"garage": {**WALLBOX, **garage}}
     central = CentralSystem(
-        OcppServerSettings(host="127.0.0.1", port=0),
+        OcppServerSettings(host="127.0.0.1", port=0, **(server or {})),
         {name: OcppWallboxSettings(**given) for name, given in settings.items()},
         failsafe or Failsafe(),
         book,

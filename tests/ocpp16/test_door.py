@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 
 import pytest
 from websockets.exceptions import InvalidHandshake, InvalidStatus
@@ -175,3 +176,31 @@ async def test_a_frame_that_is_too_large_ends_only_its_own_link():
         async with box(at.url()) as station:
             assert (await station.boot())["status"] == "Accepted"
         await settle()
+
+
+async def test_wb_07_a_box_that_stays_away_for_20_minutes_is_unreachable_and_then_welcome():
+    async with home() as at:
+        async with charging_box(at):
+            await at.garage.send_limit(9, None, failsafe_a=6)
+        await until(lambda: at.of(LinkDown))
+        at.clock.leap(20 * 60)
+        assert (await at.garage.send_limit(10, None, failsafe_a=6)).status == "unreachable"
+        async with box(at.url()) as station:
+            await station.boot()
+            await until(lambda: station.limits[-1:] == [10.0])
+
+
+async def test_wb_10_wss_where_a_certificate_is_given(tmp_path):
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost"
+    command = [*make.split(), "-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+    making = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
+    assert await making.wait() == 0
+    tls = {"cert_file": tmp_path / "cert.pem", "key_file": tmp_path / "key.pem"}
+    trust = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+    trust.check_hostname = False
+    async with home(server={"tls": tls}) as at:
+        async with box(at.url().replace("ws:", "wss:"), ssl=trust) as station:
+            assert (await station.boot())["status"] == "Accepted"
+        with pytest.raises((InvalidHandshake, OSError, EOFError)):
+            async with box(at.url()):
+                pass

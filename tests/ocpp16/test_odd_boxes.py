@@ -182,3 +182,60 @@ async def test_a_command_in_a_reconnect_goes_to_the_new_socket():
         async with box(at.url()) as station:
             await station.boot()
             await until(lambda: station.limits[-1:] == [9.0])
+
+
+@pytest.mark.parametrize("answer", ["Accepted", "Unknown"])
+async def test_wb_42_43_all_profiles_can_be_cleared_and_the_wanted_limit_follows_at_once(answer):
+    async with home() as at, charging_box(at) as (station, _):
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        station.answers["ClearChargingProfile"] = lambda payload: {"status": answer}
+        assert (await at.garage.clear_profiles()).status is DispatchStatus.APPLIED
+        assert station.got("ClearChargingProfile") == [{}]
+        await until(lambda: station.limits == [9.0, 9.0])
+
+
+async def test_wb_31_a_start_that_is_refused_is_not_repeated():
+    async with home() as at, charging_box(at) as (station, transaction_id):
+        await station.stop(transaction_id)
+        await station.report("Finishing")
+        station.answers["RemoteStartTransaction"] = lambda payload: {"status": "Rejected"}
+        assert (await at.garage.start_transaction()).status is DispatchStatus.REJECTED
+        at.clock.leap(60)
+        await settle()
+        assert len(station.got("RemoteStartTransaction")) == 2  # with the connector and without
+
+
+@pytest.mark.parametrize(
+    ("data", "offered_a"),
+    [
+        ({"duty": 133}, 8.0),
+        (json.dumps({"duty": "100"}), 6.0),
+        ({"duty": 1000}, 0.0),
+        ({"duty": 900}, 16.0),
+        ("not json", 16.0),
+        ({}, 16.0),
+    ],
+)
+async def test_wb_61_the_duty_cycle_is_worth_more_than_an_offer_that_never_changes(data, offered_a):
+    async with home() as at, charging_box(at) as (station, transaction_id):
+        transfer = {"vendorId": "Sungrow", "messageId": "cpChargingParameterRpt", "data": data}
+        assert await station.send("DataTransfer", transfer) == {"status": "Accepted"}
+        await station.sample(transaction_id, Current_Offered="16.0")
+        assert at.of(Sampled)[-1].sample.offered_a == offered_a
+        at.clock.leap(61)
+        await station.sample(transaction_id, Current_Offered="16.0")
+        assert at.of(Sampled)[-1].sample.offered_a == 16.0
+
+
+async def test_samples_of_connector_0_count_until_the_connector_has_its_own():
+    async with home() as at, box(at.url()) as station:
+        value = [{"sampledValue": [{"value": "500", "measurand": "Power.Active.Import"}]}]
+        for connector in (0, 2, 1, 0):
+            await station.send("MeterValues", {"connectorId": connector, "meterValue": value})
+        assert len(at.of(Sampled)) == 2
+
+
+async def test_a_sample_with_an_id_of_its_own_belongs_to_the_one_transaction_that_is_open():
+    async with home() as at, charging_box(at) as (station, transaction_id):
+        await station.sample(4711, Power_Active_Import="2000")
+        assert at.of(Sampled)[-1].sample.transaction_id == transaction_id
