@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-GRAIN_A = 0.5  # the fuse is dealt out in grains of this size
+TINY = 1e-6  # amperes or watts: the same but for rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,13 @@ def _share(available_w: float, demands: Sequence[Demand]) -> dict[str, float]:
             left_w -= demand.min_w
             served.append(demand)
     hungry = served
-    while hungry and left_w > 1e-6:
+    while hungry and left_w > TINY:
         even_w = left_w / len(hungry)
         for demand in hungry:
             more_w = min(even_w, max(0.0, demand.max_w - shares[demand.name]))
             shares[demand.name] += more_w
             left_w -= more_w
-        hungry = [demand for demand in hungry if demand.max_w - shares[demand.name] > 1e-6]
+        hungry = [demand for demand in hungry if demand.max_w - shares[demand.name] > TINY]
     starving = next((demand for demand in demands if demand.charging and demand not in served), None)
     if starving is not None:
         shares[starving.name] = left_w
@@ -87,29 +87,50 @@ class Claim:
 def share_fuse(free_a: Sequence[float], free_w: float, volts: float, claims: Sequence[Claim]) -> Mapping[str, float]:
     """Amperes per phase for each car, so that neither a phase nor the sum of watts is exceeded; 0: not even a block.
 
-    Active cars get their minimum in order of priority and then the rest, grain by grain; cars that wait come last.
+    Active cars get their minimum in order of priority and then the rest, evenly within a priority; those that wait
+    come last.
     """
-    left_a = list(free_a)
-    left_w = free_w
+    room = Room(list(free_a), free_w, volts)
     given = dict.fromkeys((claim.name for claim in claims), 0.0)
-
-    def take(claim: Claim, current_a: float) -> bool:
-        nonlocal left_w
-        watts = current_a * volts * len(claim.phases)
-        if watts > left_w + 1e-6 or any(left_a[phase - 1] < current_a - 1e-6 for phase in claim.phases):
-            return False
-        for phase in claim.phases:
-            left_a[phase - 1] -= current_a
-        left_w -= watts
-        given[claim.name] += current_a
-        return True
-
     ranked = sorted(claims, key=lambda claim: (not claim.active, claim.priority, claim.order, claim.name))
-    for active in (True, False):
-        part = [claim for claim in ranked if claim.active is active and claim.max_a >= claim.min_a]
-        part = [claim for claim in part if take(claim, claim.min_a)]
-        for _, group in groupby(part, key=lambda claim: claim.priority):
-            hungry = list(group)
-            while hungry:
-                hungry = [c for c in hungry if given[c.name] + GRAIN_A <= c.max_a and take(c, GRAIN_A)]
+    for _, active in groupby(ranked, key=lambda claim: claim.active):
+        served = []
+        for claim in active:
+            if claim.min_a <= min(claim.max_a, room.each_a([claim])):
+                room.take([claim], claim.min_a)
+                given[claim.name] = claim.min_a
+                served.append(claim)
+        for _, group in groupby(served, key=lambda claim: claim.priority):
+            _fill_evenly(list(group), given, room)
     return given
+
+
+@dataclass(slots=True)
+class Room:
+    """What is still free while it is dealt out."""
+
+    left_a: list[float]  # on each phase of the house
+    left_w: float
+    volts: float
+
+    def each_a(self, claims: Sequence[Claim]) -> float:
+        """How much more current each of these cars could get at the same time."""
+        phases = [phase for claim in claims for phase in claim.phases]
+        by_phase_a = min(self.left_a[phase - 1] / phases.count(phase) for phase in phases)
+        return max(0.0, min(by_phase_a, self.left_w / (self.volts * len(phases))))
+
+    def take(self, claims: Sequence[Claim], current_a: float) -> None:
+        for claim in claims:
+            for phase in claim.phases:
+                self.left_a[phase - 1] -= current_a
+            self.left_w -= current_a * self.volts * len(claim.phases)
+
+
+def _fill_evenly(claims: list[Claim], given: dict[str, float], room: Room) -> None:
+    """Raises all together until each is full or has no more room."""
+    while claims:
+        more_a = min(room.each_a(claims), *(claim.max_a - given[claim.name] for claim in claims))
+        room.take(claims, more_a)
+        for claim in claims:
+            given[claim.name] += more_a
+        claims = [claim for claim in claims if claim.max_a - given[claim.name] > TINY and room.each_a([claim]) > TINY]

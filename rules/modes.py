@@ -162,7 +162,7 @@ def _on_surplus(
         if memory.bought_wh >= memory.stop_allows_wh:
             text = f"{kilowatts(now.surplus_w)} of surplus for {kilowatts(present.power_w)}, {_bought(memory)}: paused."
             return paused(memory, now, "pause", text)
-        if now.turn_over and now.surplus_w < present.power_w:
+        if now.turn_over:
             return paused(memory, now, "rotation", "The sun is not enough for all cars: another one has its turn.")
     return _follow(memory, settings, now, present)
 

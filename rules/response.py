@@ -19,7 +19,7 @@ from hemsd.model import ACTIVE_PHASE_A, WallboxImage
 FIRST_DELAY_S = 5.0  # IEC 61851-1: a car follows a new duty cycle within 5 s
 SETTLED_S = 20.0  # after a command, before currents are taken as the answer to it
 WAKE_S = 60.0  # a car may think so long before it draws after a pause
-FINE_STEP_A = 0.1  # OCPP 1.6 section 7.13: a limit has one decimal
+FINE_STEP_A = 0.5  # OCPP 1.6 section 7.13 allows 0.1 A, but each change may be a write to the wallbox's flash
 CAP_GAP_A = 1.5  # a draw this far below the offer is the car's own cap, not a shortfall
 LONGEST_DELAY_S = 60.0
 FITS_A = 0.5

@@ -179,7 +179,7 @@ def _free_w(site: SiteSettings, snapshot: Snapshot, quarter_wh: float, house_net
     if site.dimmed_w is not None:
         free_w, because = site.dimmed_w, "the grid operator"
     if site.peak_limit_w is not None:
-        left_s = max(30.0, 900.0 - snapshot.at.timestamp() % 900.0)
+        left_s = max(5.0, 900.0 - snapshot.at.timestamp() % 900.0)
         import_w = max(0.0, site.peak_limit_w / 4.0 - quarter_wh) * 3600.0 / left_s
         peak_w = max(0.0, import_w - house_net_w)
         if peak_w < free_w:

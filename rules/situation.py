@@ -44,7 +44,9 @@ def situations(
         )
         for p in parties
     }
-    shares = allocate(house.surplus_w, [_demand(p, outlets[p.box.name]) for p in parties if p.taking_part])
+    demands = [_demand(p, outlets[p.box.name]) for p in parties if p.taking_part]
+    shares = allocate(house.surplus_w, demands)
+    unserved = frozenset(demand.name for demand in demands if shares[demand.name] < demand.min_w)
     found = {}
     for p in parties:
         name = p.box.name
@@ -59,7 +61,7 @@ def situations(
             ceiling_because=_present(ceilings[name], p.memory).because,
             drawn_w=drawn_w,
             draws=drawn_w > DRAWS_W,
-            turn_over=_turn_over(steering, p, parties, now_s),
+            turn_over=_turn_over(steering, p, parties, unserved, now_s),
         )
     return found
 
@@ -122,14 +124,16 @@ def _demand(party: Party, outlet: Outlet) -> Demand:
     )
 
 
-def _turn_over(steering: SteeringSettings, party: Party, parties: tuple[Party, ...], now_s: float) -> bool:
-    """Whether another car of the same priority waits for the sun, and this one had its turn."""
+def _turn_over(
+    steering: SteeringSettings, party: Party, parties: tuple[Party, ...], unserved: frozenset[str], now_s: float
+) -> bool:
+    """Whether this car had its turn and another one of the same priority waits for the sun in vain."""
     if not party.memory.offering or now_s - party.memory.turn_s < steering.rotate_after_s:
         return False
     return any(
-        other.taking_part
-        and other.mode is Mode.SOLAR
+        other.box.name in unserved
         and other.box.priority == party.box.priority
+        and other.mode is Mode.SOLAR
         and other.memory.state is charge.IDLE
         for other in parties
     )

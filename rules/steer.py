@@ -248,7 +248,8 @@ def _kind(memory: BoxMemory, image: WallboxImage, choice: Choice, now_s: float) 
         return (
             DecisionKind.STOP if memory.limit_a > 0.0 and memory.imposed and not memory.stopped else DecisionKind.HOLD
         )
-    if image.limit_a == choice.limit_a and image.limit_phases in (choice.phases, None):
+    in_force = image.limit_a == choice.limit_a and image.limit_phases in (choice.phases, None)
+    if in_force and memory.imposed:
         return DecisionKind.HOLD
     if (memory.limit_a, memory.phases) == (choice.limit_a, choice.phases) and memory.sent_s is not None:
         pause_s = min(RETRY_S * 2.0**memory.tries, LONGEST_RETRY_S)

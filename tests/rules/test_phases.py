@@ -1,0 +1,106 @@
+"""One phase or three: when it is worth it, how it is carried out, and what the currents say afterwards."""
+
+from dataclasses import replace
+
+import pytest
+
+from hemsd.model import DecisionKind, WallboxSettings
+from rules.phases import NEXT_STEPS, PhaseMemory, SwitchStep, may_change
+from tests.rules.story import Home, with_settings
+
+AUTO = WallboxSettings("garage", phases="auto")
+PAUSED = replace(AUTO, own_phase_pause=False)
+
+
+def on_one_phase(box: WallboxSettings = AUTO, **home: object) -> Home:
+    story = Home(boxes=(box,), **home)  # type: ignore[arg-type]
+    story.play(1200.0, sun_w=2500.0)
+    assert story.car.phases == 1
+    return story
+
+
+def test_a_start_chooses_the_phases_that_are_worth_more() -> None:
+    home = Home(boxes=(AUTO,), sun_w=7000.0)
+    home.until(DecisionKind.START)
+    assert (home.last.phases, home.last.limit_a) == (3, 10.0)
+
+
+def test_three_phases_come_when_one_has_lost_enough() -> None:
+    home = on_one_phase()
+    home.play(100.0, sun_w=6000.0)
+    assert home.car.phases == 1  # better for 100 s only
+    home.play(60.0)
+    assert home.car.phases == 3
+    change = next(decision for decision in home.said if decision.rule == "phases")
+    assert change.reason.startswith("6.0 kW of surplus: 3 phases would have been worth")
+
+
+def test_a_little_more_sun_than_one_phase_takes_is_not_worth_a_change() -> None:
+    assert on_one_phase().play(1800.0, sun_w=3800.0).phases == 1
+
+
+def test_the_next_change_waits_for_the_dwell_time() -> None:
+    home = on_one_phase()
+    home.play(200.0, sun_w=6000.0)
+    changed_s = home.memory.boxes["garage"].phase.changed_s[-1]
+    home.sun_w = 3000.0
+    while home.car.phases == 3 and home.now_s < changed_s + 2000.0:
+        home.tick()
+    assert home.now_s - changed_s >= 900.0
+
+
+@pytest.mark.parametrize(("changes", "allowed"), [(11, True), (12, False)])
+def test_twelve_changes_a_day_are_enough(changes: int, allowed: bool) -> None:
+    memory = PhaseMemory(changed_s=tuple(1000.0 * n for n in range(changes)), in_visit=2)
+    assert may_change(memory, with_settings(), now_s=20_000.0) is allowed
+
+
+def test_a_wallbox_without_a_pause_of_its_own_is_taken_through_one() -> None:
+    home = on_one_phase(PAUSED)
+    began = len(home.said)
+    home.play(400.0, sun_w=6000.0)
+    steps = [(each.rule, each.limit_a, each.phases) for each in home.said[began:] if each.kind is not DecisionKind.HOLD]
+    begin = next(n for n, (rule, _, _) in enumerate(steps) if rule == "phases")
+    assert steps[begin : begin + 3] == [("phases", 6.0, 1), ("phases_drain", 0.0, 1), ("phases_settle", 0.0, 3)]
+    assert steps[begin + 3][1:] == (pytest.approx(8.6, abs=0.2), 3)
+    assert DecisionKind.STOP not in [each.kind for each in home.said]
+
+
+def test_the_pause_lasts_as_long_as_the_contactors_need() -> None:
+    home = on_one_phase(PAUSED)
+    home.play(400.0, sun_w=6000.0)
+    waiting = [each for each in home.said if each.rule == "phases_settle"]
+    assert (waiting[-1].at - waiting[0].at).total_seconds() == pytest.approx(115.0, abs=5.0)
+
+
+def test_a_wallbox_that_stays_on_its_phases_is_believed_after_two_failures() -> None:
+    home = on_one_phase()
+    home.car.switches_phases = False
+    home.play(4000.0, sun_w=6000.0)
+    memory = home.memory.boxes["garage"].phase
+    assert (memory.locked, memory.failures, memory.phases, memory.in_visit) == (True, 2, 1, 2)
+    assert home.last.phases == 1
+
+
+def test_a_car_that_uses_one_phase_only_is_not_asked_for_three_again_and_again() -> None:
+    home = on_one_phase()
+    home.car.car_phases = 1
+    home.play(4000.0, sun_w=6000.0)
+    assert home.memory.boxes["garage"].phase.in_visit <= 2
+    assert home.last.phases == 1
+
+
+def test_a_new_car_gets_a_new_chance() -> None:
+    home = on_one_phase()
+    home.car.switches_phases = False
+    home.play(4000.0, sun_w=6000.0)
+    home.car.plugged = False
+    home.tick()
+    home.car.plugged, home.car.switches_phases = True, True
+    home.play(60.0)
+    assert not home.memory.boxes["garage"].phase.locked
+
+
+def test_every_step_of_a_change_can_be_given_up() -> None:
+    assert set(NEXT_STEPS) == set(SwitchStep)
+    assert all(SwitchStep.REST in following for following in NEXT_STEPS.values())
