@@ -22,7 +22,7 @@ def identity_in(target: str, known: Collection[str]) -> str:
     except ValueError:
         return ""
     path = "/" + parts.path.strip("/")
-    last = unquote(path.rsplit("/", 1)[-1])[:MAX_IDENTITY]
+    last = "".join(c for c in unquote(path.rsplit("/", 1)[-1]) if c.isprintable())[:MAX_IDENTITY]
     if last in known:
         return last
     queried = [value for _, value in parse_qsl(parts.query, keep_blank_values=True)]

@@ -121,6 +121,15 @@ class Speaker:
         self._repeated = False  # the same words were said twice before another way is tried
         self._made_room = False  # a full store was emptied of ours once
 
+    @property
+    def can_steer(self) -> bool:
+        """False: the box has said of every purpose that it does not have it."""
+        return self.memory.incapable != frozenset(Purpose)
+
+    @property
+    def waits_for_transaction(self) -> bool:
+        return self.ladder.way.purpose is Purpose.TX and self._station.transaction_id is None
+
     # -- saying -------------------------------------------------------------------------------------------------------
 
     def sayable(self, setpoint: Setpoint) -> Setpoint:
@@ -155,9 +164,9 @@ class Speaker:
         """Why nothing can be sent, or need not be tried."""
         if not self._station.linked:
             return Dispatch(DispatchStatus.UNREACHABLE, text="not connected")
-        if self.memory.incapable == frozenset(Purpose):
+        if not self.can_steer:
             return Dispatch(DispatchStatus.NOT_CAPABLE, text="this wallbox has no charging profiles")
-        if self.ladder.way.purpose is Purpose.TX and self._station.transaction_id is None:
+        if self.waits_for_transaction:
             text = f"{self.ladder.way} needs an open transaction and there is none"
             return Dispatch(DispatchStatus.UNREACHABLE, text=text)
         if not self._may_write(setpoint):
@@ -292,6 +301,11 @@ class Speaker:
         self.memory = memory
         self._step_a = memory.step_a
         self.start_over()
+
+    def transaction_ended(self) -> None:
+        """A TxProfile ends with its transaction (OCPP 1.6 section 3.13.1)."""
+        if self.installed is not None and self.installed.way.purpose is Purpose.TX:
+            self.installed = None
 
     def start_over(self) -> None:
         """A new session: what failed may work now."""

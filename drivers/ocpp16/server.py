@@ -30,6 +30,9 @@ from hemsd.model import StrangerRefused
 
 log = logging.getLogger(__name__)
 
+_socket_log = logging.getLogger(f"{__name__}.socket")
+_socket_log.setLevel(logging.WARNING)  # it tells of each opening and closing, which charge_point does in our words
+
 SUBPROTOCOL = Subprotocol("ocpp1.6")
 MAX_FRAME_BYTES = 256 * 1024  # GetConfiguration of a box with 400 keys is about 60 kB
 MAX_CONNECTIONS = 64
@@ -112,6 +115,7 @@ class CentralSystem:
                 close_timeout=CLOSE_S,
                 max_size=MAX_FRAME_BYTES,
                 ssl=tls,
+                logger=_socket_log,
             )
         except OSError as error:
             raise DeviceError(f"can't listen on {self._settings.host}:{self._settings.port}: {error}") from error
@@ -193,7 +197,7 @@ def _door(report: Callable[[str, str, str], None]) -> type[ServerConnection]:
             refused = self.protocol.handshake_exc
             judged_already = self.response is not None and self.response.status_code in _JUDGED
             if refused is not None and not judged_already:
-                report(self.request.path if self.request else "", _remote(self), str(refused))
+                report(identity_in(self.request.path, ()) if self.request else "", _remote(self), str(refused))
             super().connection_lost(exc)
 
     return Door

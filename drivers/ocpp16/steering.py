@@ -196,6 +196,7 @@ class Steering:
     def transaction_ended(self, reason: str) -> None:
         """A box that answers 0 A by ending the transaction is never given 0 A again."""
         installed = self.installed
+        self.speaker.transaction_ended()
         if installed is None or installed.setpoint.limit_a > 0 or reason in ENDED_BY_OTHERS:
             return
         if self._clock.monotonic() - installed.at_s <= ZERO_ENDS_S:
@@ -231,6 +232,9 @@ class Steering:
                 self._stale.clear()
                 return
             if not self._stale.is_set() and not self._renewal_due():  # a command came first
+                return
+            if self.speaker.waits_for_transaction:  # its beginning will mark the limit stale
+                self._stale.clear()
                 return
             dispatch = await self._say(wanted)
         if dispatch.status is DispatchStatus.APPLIED:

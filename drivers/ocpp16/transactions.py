@@ -29,6 +29,7 @@ class Transactions:
         self._connector = connector
         self._book = book
         self._ended: deque[int] = deque(maxlen=REMEMBERED_ENDS)
+        self._elsewhere: deque[int] = deque(maxlen=REMEMBERED_ENDS)  # on connectors that are not steered
         self._newest_start: Start | None = None
 
     def known_as(self, transaction_id: int | None) -> int | None:
@@ -44,6 +45,8 @@ class Transactions:
         self, start: Start, started_at: datetime
     ) -> tuple[int, list[TransactionStarted | TransactionEnded]]:
         """The id for a StartTransaction, and what is new by it: nothing when it is a repetition."""
+        if start.connector_id not in (0, self._connector):
+            return await self._start_elsewhere(start, started_at), []
         if start == self._newest_start and start.stamp and self.current is not None:
             return self.current, []
         transaction_id = await self._book.begin(
@@ -63,12 +66,23 @@ class Transactions:
         )
         return transaction_id, events
 
+    async def _start_elsewhere(self, start: Start, started_at: datetime) -> int:
+        """Another connector of the same box: it gets its id and is otherwise not ours."""
+        transaction_id = await self._book.begin(
+            self._wallbox, start.connector_id, start.id_tag, started_at, start.meter_start_wh
+        )
+        self._elsewhere.append(transaction_id)
+        return transaction_id
+
     async def stop(
         self, stop: Stop, ended_at: datetime, status: ConnectorStatus | None
     ) -> list[TransactionStarted | TransactionEnded]:
         """What a StopTransaction ends; it is Accepted in any case, or the box would repeat it for ever."""
         stopped = stop.transaction_id
         if stopped is not None and self.has_ended(stopped):
+            return []
+        if stopped is not None and stopped in self._elsewhere:
+            await self._book.end(self._wallbox, stopped, ended_at, stop.meter_stop_wh, stop.reason or LOCAL)
             return []
         if stopped is not None and stopped == self.current:
             return [await self._end(stopped, ended_at, stop.meter_stop_wh, stop.reason or LOCAL)]

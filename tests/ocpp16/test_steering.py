@@ -8,6 +8,7 @@ import pytest
 
 from drivers.ocpp16.boxtime import BoxClock
 from drivers.ocpp16.charge_point import Patience
+from drivers.ocpp16.diagnostics import diagnostics_of
 from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.ways import Kind, Purpose, Way
 from hemsd.model import DispatchStatus, Outcome
@@ -316,3 +317,32 @@ async def test_observing_alone_sends_no_limit():
         await station.report("Available")
         await at.central.close(6)
         assert station.profiles == []
+
+
+async def test_a_transaction_profile_is_said_again_in_the_next_transaction_and_not_in_between():
+    async with home() as at, charging_box(at) as (station, transaction_id):
+        station.answers["SetChargingProfile"] = only(chargingProfilePurpose="TxProfile")
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        await station.stop(transaction_id)
+        await station.report("Available")
+        sent = len(station.profiles)
+        at.clock.leap(500)
+        await settle()
+        assert len(station.profiles) == sent
+        second = await station.start(at="2026-06-21T08:30:00Z")
+        await until(lambda: len(station.profiles) > sent)
+        assert station.profiles[-1]["transactionId"] == second
+
+
+async def test_the_diagnostics_say_what_was_found_out():
+    async with home() as at, charging_box(at) as (station, _):
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        at.garage.verdict(Outcome.APPLIED)
+        await station.socket.send("garbage")
+        await station.send("Heartbeat")
+        found = diagnostics_of(at.garage)
+        assert (found.vendor, found.way) == ("Acme", "TxDefaultProfile Absolute stack 0 A")
+        assert found.way_proven
+        assert found.falls_back
+        assert found.can_steer
+        assert found.bad_frames == 1

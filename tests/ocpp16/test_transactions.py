@@ -159,3 +159,13 @@ async def test_remote_start_and_stop():
         transaction_id = await station.start()
         assert (await at.garage.stop_transaction()).status is DispatchStatus.APPLIED
         assert station.got("RemoteStopTransaction") == [{"transactionId": transaction_id}]
+
+
+async def test_a_transaction_on_another_connector_gets_its_id_and_is_not_ours():
+    async with home() as at, charging_box(at) as (station, ours):
+        start = {"connectorId": 2, "idTag": "CARD", "timestamp": DURING, "meterStart": 5}
+        theirs = (await station.send("StartTransaction", start))["transactionId"]
+        assert theirs != ours
+        await station.stop(theirs)
+        assert at.of(TransactionEnded) == []
+        assert at.garage.transaction_id == ours
