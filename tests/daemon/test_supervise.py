@@ -67,6 +67,24 @@ async def test_a_library_that_swallows_a_cancellation_does_not_keep_the_daemon_f
     assert health.troubles == {}
 
 
+async def test_a_group_that_fails_in_a_driver_is_an_error_like_any_other_and_tried_again() -> None:
+    tries, enough, health = 0, asyncio.Event(), Health()
+
+    async def fail() -> None:
+        raise DeviceError("half a frame")
+
+    async def run() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 3:
+            enough.set()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail())
+
+    await kept(run, health, enough)
+    assert tries >= 3
+
+
 def test_systemd_hears_ready_alive_and_stopping(tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
