@@ -76,10 +76,10 @@ async def _attempt(run: Callable[[], Awaitable[None]]) -> None:
     attempt = asyncio.ensure_future(run())
     try:
         await asyncio.wait({attempt})
-    finally:
-        if not attempt.done():
-            attempt.cancel()
-            await asyncio.wait({attempt})
+    except asyncio.CancelledError:
+        attempt.cancel()
+        await asyncio.gather(attempt, return_exceptions=True)
+        raise
     attempt.result()
 
 

@@ -46,7 +46,8 @@ async def test_a_bug_in_a_driver_is_kept_from_the_others_and_shown_with_its_trac
     enough, health = asyncio.Event(), Health()
 
     async def run() -> None:
-        enough.set()
+        if caplog.records:
+            enough.set()
         raise KeyError("W_SF")
 
     await kept(run, health, enough)
