@@ -1,13 +1,19 @@
-"""The ``tariff`` section of config.yaml: what a kilowatt-hour from the grid costs, and what one fed in brings."""
+"""The ``tariff`` section of config.yaml: what a kilowatt-hour from the grid costs, and what one fed in brings.
+
+Market prices get ``markup_eur_per_kwh`` and then ``vat_pct`` on top. Where a market price is what a kilowatt-hour fed
+in brings, both are usually 0.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
 from drivers.base import Strict
+from drivers.mqtt_settings import JsonPath
+from drivers.series.http import SafeUrl
 
 EurPerKwh = Annotated[float, Field(ge=-10, le=10)]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
@@ -58,40 +64,75 @@ class AwattarTariff(Strict):
     """Fees and network charges, added to the market price before the tax"""
     vat_pct: Annotated[float, Field(ge=0, le=100)] = 19.0
     """The tax on top"""
+    url: SafeUrl | None = None
+    """Another address that answers in the same way"""
+
+
+class EnergyChartsTariff(Strict):
+    """Quarter-hourly prices of the day-ahead market, from Energy-Charts (Fraunhofer ISE)."""
+
+    driver: Literal["energy-charts"]
+    bidding_zone: Annotated[str, Field(pattern=r"^[A-Z0-9-]{2,12}$")] = "DE-LU"
+    """Which market area, such as DE-LU, AT or NL"""
+    markup_eur_per_kwh: EurPerKwh = 0.0
+    """Fees and network charges, added to the market price before the tax"""
+    vat_pct: Annotated[float, Field(ge=0, le=100)] = 19.0
+    """The tax on top"""
+    url: SafeUrl | None = None
+    """Another address that answers in the same way"""
 
 
 class TibberTariff(Strict):
-    """Hourly or quarter-hourly prices of a Tibber contract, all included."""
+    """Quarter-hourly prices of a Tibber contract, all included."""
 
     driver: Literal["tibber"]
-    token: str | None = None
+    token: SecretStr | None = None
     """The personal access token; better in an environment variable or in token_file"""
     token_file: Path | None = None
     """A file that holds the token"""
     home: str | None = None
     """The home's id; left out: the first one"""
+    url: SafeUrl | None = None
+    """Another address that answers in the same way"""
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        if (self.token is None) == (self.token_file is None):
+            raise ValueError("write either token or token_file")
+        return self
 
 
 class HttpTariff(Strict):
     """Prices from any address that answers JSON."""
 
     driver: Literal["http"]
-    url: str
-    """Where to ask"""
-    prices: str = "$"
+    url: SafeUrl
+    """Where to ask; https, or http on loopback"""
+    token: SecretStr | None = None
+    """Sent as a bearer token; better in an environment variable or in token_file"""
+    token_file: Path | None = None
+    """A file that holds the token"""
+    prices: JsonPath = "$"
     """Where in the answer the list of prices stands, like $.data"""
-    start: str = "$.start"
+    start: JsonPath = "$.start"
     """Where in an entry its beginning stands: ISO 8601 with zone, or seconds since 1970"""
-    price: str = "$.eur_per_kwh"
+    end: JsonPath | None = None
+    """Where its end stands; left out: it lasts until the next one begins"""
+    price: JsonPath = "$.eur_per_kwh"
     """Where in an entry the price stands"""
     scale: float = 1.0
     """Prices are multiplied by this: 0.001 for a source in EUR/MWh, 0.01 for cents"""
     poll_s: Annotated[float, Field(ge=60, le=86_400)] = 3600.0
     """How often to ask"""
+    markup_eur_per_kwh: EurPerKwh = 0.0
+    """Added to each price before the tax"""
+    vat_pct: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """The tax on top"""
 
 
 TariffSettings = Annotated[
-    FixedTariff | ScheduleTariff | AwattarTariff | TibberTariff | HttpTariff, Field(discriminator="driver")
+    FixedTariff | ScheduleTariff | AwattarTariff | EnergyChartsTariff | TibberTariff | HttpTariff,
+    Field(discriminator="driver"),
 ]
 
 

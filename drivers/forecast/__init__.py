@@ -1,0 +1,1 @@
+"""What the sun is expected to give."""

@@ -1,0 +1,69 @@
+"""From settings to a running forecast, and the value that it gives."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from drivers.base import Driver
+from drivers.forecast import sources
+from drivers.forecast.settings import ForecastSettings
+from drivers.series.poller import Luck, Poller, Say, Source
+from drivers.series.quarters import Entry, Series
+from drivers.series.timetable import Every
+from hemsd.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The mean power expected of the panels in each UTC quarter-hour, without a break; None: not known."""
+
+    starts_at: tuple[datetime, ...]
+    pv_w: tuple[float | None, ...]
+    source: str
+    fetched_at: datetime
+
+
+ForecastSink = Callable[[Forecast], None]
+"""Takes everything that is expected, each time that the forecast changes. Never blocks."""
+
+
+def make_forecast(
+    settings: ForecastSettings,
+    *,
+    clock: Clock,
+    sink: ForecastSink,
+    folder: Path | None,
+    say: Say,
+    luck: Luck = random.random,
+) -> Driver:
+    """A Driver that gives forecasts to ``sink``. ``folder`` is where they are kept over a restart; None: nowhere."""
+
+    async def entries(now: datetime) -> list[Entry]:
+        return await sources.entries(settings, now)
+
+    def deliver(series: Series) -> None:
+        sink(Forecast(series.starts_at, series.values, series.source, series.fetched_at))
+
+    return Poller(
+        name="solar forecast",
+        source=Source(label(settings), entries, Every(timedelta(seconds=settings.poll_s))),
+        file=None if folder is None else folder / "forecast.json",
+        deliver=deliver,
+        clock=clock,
+        say=say,
+        luck=luck,
+    )
+
+
+def label(settings: ForecastSettings) -> str:
+    """Source and roof in words, without anything secret: a forecast for other panels is not taken up."""
+    if settings.driver == "http":
+        return f"{urlsplit(settings.url).hostname} {settings.values} {settings.power} x {settings.scale:g}"
+    roof = ", ".join(f"{each.peak_kw:g} kW {each.tilt_deg:g}/{each.azimuth_deg:g}" for each in settings.planes)
+    share = f" x {settings.performance:g}" if settings.driver == "open-meteo" else ""
+    return f"{settings.driver} {settings.latitude:g} {settings.longitude:g}: {roof}{share}"

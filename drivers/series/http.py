@@ -1,0 +1,136 @@
+"""One question over HTTPS, one JSON answer, or a DeviceError that says in a sentence what was wrong.
+
+The other side is a stranger: it gets a time limit and a size limit, no redirect is followed (a token must not travel
+to an address that nobody wrote down), and nothing of its answer but a short cleaned text reaches the log. Addresses
+are https; plain http is for loopback. The text names the host only, because paths and queries can hold keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import aiohttp
+from pydantic import AfterValidator, SecretStr
+
+from drivers.base import DeviceError
+from drivers.mqtt_payload import Json
+
+TIMEOUT_S = 20.0
+LARGEST_BYTES = 2 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+AGENT = "hemsd"
+
+
+def safe_url(text: str) -> str:
+    """The address itself. Raises ValueError when it is none, or when it would send secrets in the open."""
+    parts = urlsplit(text)
+    host = parts.hostname
+    if host is None or parts.scheme not in ("http", "https"):
+        raise ValueError(f'"{text}" is not an address; write https://...')
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ValueError(f"http to {host} would go through the open; write https://{host}/...")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a user or password has no place in an address; use token_file")
+    return text
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+SafeUrl = Annotated[str, AfterValidator(safe_url)]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to ask: GET, or POST where there is a body."""
+
+    url: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Json] | None = None
+    bearer: SecretStr | None = None
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or self.url
+
+
+async def ask(question: Question, *, timeout_s: float = TIMEOUT_S) -> Json:
+    """The answer. Raises DeviceError."""
+    headers = {"Accept": "application/json", "User-Agent": AGENT}
+    if question.bearer is not None:
+        headers["Authorization"] = f"Bearer {question.bearer.get_secret_value()}"
+    try:
+        async with (
+            asyncio.timeout(timeout_s),
+            aiohttp.ClientSession(headers=headers) as session,
+            session.request(
+                "GET" if question.body is None else "POST",
+                question.url,
+                params=question.query,
+                json=question.body,
+                allow_redirects=False,
+            ) as response,
+        ):
+            _check(response, question.host)
+            payload = await _read(response, question.host)
+    except TimeoutError:
+        raise DeviceError(f"{question.host} did not answer within {timeout_s:g} s") from None
+    except aiohttp.ClientError as error:
+        raise DeviceError(f"{question.host} can't be asked ({type(error).__name__})") from error
+    except OSError as error:
+        raise DeviceError(f"{question.host} can't be reached ({error.strerror or type(error).__name__})") from error
+    return _parsed(payload, question.host)
+
+
+def _check(response: aiohttp.ClientResponse, host: str) -> None:
+    if 300 <= response.status < 400:
+        raise DeviceError(f"{host} sends elsewhere (status {response.status}); redirects are not followed")
+    if response.status in (401, 403):
+        raise DeviceError(f"{host} does not accept the token (status {response.status})")
+    if response.status == 429:
+        raise DeviceError(f"{host} was asked too often (status 429)")
+    if response.status != 200:
+        raise DeviceError(f"{host} answers with status {response.status}")
+
+
+async def _read(response: aiohttp.ClientResponse, host: str) -> bytes:
+    parts = bytearray()
+    async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+        parts += chunk
+        if len(parts) > LARGEST_BYTES:
+            raise DeviceError(f"{host} sends more than {LARGEST_BYTES // 1024} KiB")
+    return bytes(parts)
+
+
+def _parsed(payload: bytes, host: str) -> Json:
+    try:
+        found: Json = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise DeviceError(f"{host} does not answer in JSON") from None
+    return found
+
+
+async def secret(value: SecretStr | None, file: Path | None) -> SecretStr | None:
+    """A secret from config.yaml, or from its file, which is read anew each time. Raises DeviceError."""
+    if file is None:
+        return value
+    try:
+        text = await asyncio.to_thread(file.read_text, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeviceError(f"{file} can't be read ({type(error).__name__})") from error
+    if not text.strip():
+        raise DeviceError(f"{file} is empty")
+    return SecretStr(text.strip())
