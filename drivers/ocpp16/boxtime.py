@@ -16,6 +16,7 @@ STEADY_S = 2.0
 """Two lags that differ less come from a wrong clock rather than from a queue that is being emptied."""
 APART_S = 5.0
 """... when the messages arrived at least this far apart: a queue is emptied faster."""
+JUMP_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class BoxClock:
     offset_s: float = 0.0  # box minus us; 0 until it is proven otherwise
     zoned: bool = True
     known: bool = False
+    jumps: int = 0  # of our own clock
+    _ahead_s: float | None = None  # our own wall time minus our monotonic time
     _candidate: tuple[float, float] | None = None  # (offset, monotonic arrival) that waits for a second witness
 
     @property
@@ -59,8 +62,19 @@ class BoxClock:
         """Whether an Absolute schedule means the same moment to the box and to hemsd."""
         return self.zoned and abs(self.offset_s) <= LIVE_LAG_S
 
+    def note_our_time(self, now_at: datetime, now_s: float) -> None:
+        """Notices a jump of our own wall clock, as when NTP arrives: the box keeps the old time until it asks."""
+        ahead_s = now_at.timestamp() - now_s
+        jump_s = 0.0 if self._ahead_s is None else ahead_s - self._ahead_s
+        self._ahead_s = ahead_s
+        if abs(jump_s) >= JUMP_S:
+            self.jumps += 1
+            self.offset_s -= jump_s
+            self._candidate = None
+
     def is_backlog(self, written: BoxTime | None, received_at: datetime, received_s: float) -> bool:
         """Judges one message's time and learns from it. Without a time, a message is live."""
+        self.note_our_time(received_at, received_s)
         if written is None:
             return False
         self.zoned = written.zoned

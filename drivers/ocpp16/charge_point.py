@@ -67,6 +67,7 @@ class ChargePoint:
         self._heartbeat = heartbeat or keepalive.Heartbeat()
         self._clock = clock
         self._sink = sink
+        self._jumps_seen = 0  # of our own clock
         self._link: Link | None = None
         self._tasks: list[asyncio.Task[None]] = []  # of the newest link
         self.transactions = Transactions(name, settings.connector, book)
@@ -221,6 +222,14 @@ class ChargePoint:
         if self._link is None:
             return LinkLost("not connected")
         return await self._link.call(request, timeout_s)
+
+    def check_clock(self) -> None:
+        """After a jump of our own clock an absolute schedule means another moment to the box than it did."""
+        self.box_clock.note_our_time(self._clock.utc(), self._clock.monotonic())
+        if self.box_clock.jumps != self._jumps_seen:
+            self._jumps_seen = self.box_clock.jumps
+            log.info("The time has jumped; %s is given its limit again", self.name)
+            self.steering.mark_stale()
 
     async def vanish(self) -> None:
         await self.reception.vanish()

@@ -196,7 +196,12 @@ class Speaker:
             self.learn(replace(self.memory, incapable=self.memory.incapable | beyond))
         return Attempt(at, str(way), answer.status, answer.text)
 
+    def would_fall_back(self) -> bool:
+        """Whether the box would return to the failsafe by itself if it were told now."""
+        return carries_failsafe(self.ladder.way, self._circumstances())
+
     def _circumstances(self) -> Circumstances:
+        self._station.box_clock.note_our_time(self._clock.utc(), self._clock.monotonic())
         return Circumstances(
             now_at=self._clock.utc(),
             connector=self._station.connector,

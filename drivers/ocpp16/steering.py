@@ -247,8 +247,10 @@ class Steering:
             self.mark_stale()
 
     def _renewal_due(self) -> bool:
-        if self.installed is None or not self.installed.falls_back or self._resting():
+        if self.installed is None or self._resting():
             return False
+        if not self.installed.falls_back:  # its clock was wrong, perhaps, and is right again
+            return self.speaker.would_fall_back()
         if not self.speaker.writes.left(self._clock.utc().date(), SOFT_WRITES):
             return False
         return renewal_due(self.installed.at_s, self._clock.monotonic(), self._failsafe.after_s)

@@ -69,6 +69,8 @@ class Watched(Protocol):
     @property
     def steered(self) -> bool: ...
 
+    def check_clock(self) -> None: ...
+
     async def call(self, request: object) -> Reply: ...
 
     async def start_transaction(self) -> Dispatch: ...
@@ -117,6 +119,7 @@ class Vigil:
         )
         while True:
             await self._clock.sleep(LOOK_S)
+            self._box.check_clock()
             for duty in duties:
                 await duty(self._clock.monotonic())
 

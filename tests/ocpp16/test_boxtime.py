@@ -8,7 +8,7 @@ import pytest
 
 from drivers.ocpp16.boxtime import BoxClock, BoxTime, read_time
 from hemsd.model import ConnectorStatus, Sampled, StatusChanged
-from tests.ocpp16.fakes import box, charging_box, home
+from tests.ocpp16.fakes import box, charging_box, home, until
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 
@@ -135,3 +135,20 @@ async def test_wb_58_samples_of_an_outage_are_marked_as_history():
             await station.sample(transaction_id, at=stamp, Current_Import="16")
         await station.sample(transaction_id, at=at.clock.utc().isoformat(), Current_Import="9")
         assert [event.sample.backlog for event in at.of(Sampled)] == [True, True, True, False]
+
+
+async def test_a_jump_of_our_own_clock_never_leaves_a_schedule_that_begins_in_the_future():
+    """The box keeps the old time until its next Heartbeat: a schedule from our new time would not be valid yet."""
+    async with home() as at, charging_box(at) as (station, _):
+        await station.report("Charging", timestamp=at.clock.utc().isoformat())
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        at.clock.start_at += timedelta(hours=1)  # NTP has arrived
+        at.clock.leap(2)
+        await until(lambda: len(station.profiles) == 2)
+        schedule = station.profiles[-1]["chargingSchedule"]
+        assert schedule["startSchedule"] == "2020-01-01T00:00:00Z"
+        assert len(schedule["chargingSchedulePeriod"]) == 1
+        await station.report("Charging", timestamp=at.clock.utc().isoformat())  # and the box has asked for the time
+        at.clock.leap(450)
+        await until(lambda: len(station.profiles) == 3)
+        assert len(station.profiles[-1]["chargingSchedule"]["chargingSchedulePeriod"]) == 2
