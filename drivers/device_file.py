@@ -103,6 +103,48 @@ class RoleMap(Strict):
         return self
 
 
+class Sign(Strict):
+    """What stands in one place of this device, and hardly in any other's."""
+
+    at: Address
+    """The register as on the wire, counted from 0."""
+    kind: Kind = Kind.UINT16
+    """How it is read, where it is a number."""
+    space: Space | None = None
+    """Holding or input registers; left out, the device's usual ones."""
+    between: tuple[int, int] | None = None
+    """The number is one of these, ends included."""
+    values: tuple[int, ...] = ()
+    """The number is one of these."""
+    words: Annotated[int, Field(ge=1, le=32)] = 1
+    """How many registers a text has."""
+    text: str | None = None
+    """A pattern that the text fits from its beginning; makers differ in the order of the two bytes of a register."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum((self.between is not None, bool(self.values), self.text is not None)) != 1:
+            raise ValueError("needs one of between, values and text")
+        return self
+
+
+class Identity(Strict):
+    """How a probe recognises the device."""
+
+    maker: str | None = None
+    """A pattern that the manufacturer's name in SunSpec fits from its beginning."""
+    model: str = ""
+    """And one that its model's name fits."""
+    signs: tuple[Sign, ...] = ()
+    """Without SunSpec: what must stand in its registers, all of it."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if (self.maker is None) == (not self.signs):
+            raise ValueError("needs maker, or signs")
+        return self
+
+
 class Transport(Strict):
     """How the device likes to be asked."""
 
@@ -141,6 +183,8 @@ class DeviceFile(Strict):
     """Who says so."""
     transport: Transport = Transport()
     """How it likes to be asked."""
+    identity: Identity | None = None
+    """How a probe recognises it; left out, it can't be told from others."""
     grid: RoleMap | None = None
     """The house connection."""
     pv: RoleMap | None = None
@@ -176,6 +220,12 @@ def load(device: str, folder: Path | None = None) -> DeviceFile:
         if file and file.is_file():
             return read(file)
     raise ValueError(f"there is no device {device}")
+
+
+def available(folder: Path | None = None) -> dict[str, DeviceFile]:
+    """All device files by name, the installer's own before ours. Raises ValueError with a text for people."""
+    names = {file.stem for place in (folder, SHIPPED) if place for file in place.glob("*.yaml")}
+    return {name: load(name, folder) for name in sorted(names)}
 
 
 def read(file: Path) -> DeviceFile:

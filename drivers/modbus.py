@@ -121,7 +121,8 @@ class ModbusMeter:
         self._link = link
         self._clock = clock
         self._sink = sink
-        self._known_as = ""
+        self.known_as = ""
+        """Who answered: empty until somebody did."""
         self._timeout_s = _given(settings, "timeout_s", device.transport.timeout_s)
 
     async def run(self) -> None:
@@ -145,9 +146,9 @@ class ModbusMeter:
         return layout
 
     def _introduce(self, who: str, remark: str = "") -> None:
-        if who == self._known_as:
+        if who == self.known_as:
             return
-        self._known_as = who
+        self.known_as = who
         log.info("%s is a %s", self.name, who)
         if remark:
             log.warning("%s: %s", self.name, remark)

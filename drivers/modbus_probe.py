@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from drivers.base import DeviceError
-from drivers.modbus_blocks import BlockReader, Read, Refused
+from drivers.device_file import SUNSPEC, DeviceFile
+from drivers.device_meter import DeviceMeter
+from drivers.device_recognition import by_chain, by_signs
+from drivers.modbus_blocks import BlockReader, Image, Read, Refused
 from drivers.modbus_link import Failed, ModbusLink
-from drivers.sunspec import SunSpecDevice, walk
+from drivers.plausible import plausible
+from drivers.sunspec import NoSunSpec, SunSpecDevice, walk
+from drivers.sunspec_meter import meter as sunspec_meter
 from drivers.sunspec_models import Model
+from hemsd.model import MeterReading, Role
 
 UNITS = (1, 2, 3, 71, 100, 126, *range(200, 205), *range(240, 245), 247)
 """The unit ids under which devices are found: most 1, SMA 126, Kostal 71, Fronius meters from 200 or 240 on."""
 
 
 async def find_sunspec(read: Read) -> SunSpecDevice:
-    """Walks the chain. Raises DeviceError when there is none, or the device is lost on the way."""
+    """Walks the chain. Raises NoSunSpec when there is none, and DeviceError when the device is lost on the way."""
     steps = walk()
     try:
         span = next(steps)
@@ -41,38 +48,61 @@ class ModelValues:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
-    """What a probe found."""
+class Found:
+    """Who answers under one unit id, and what it says in each role that it can have."""
 
     unit: int
-    device: SunSpecDevice
-    models: tuple[ModelValues, ...]
+    chain: SunSpecDevice | None = None
+    models: tuple[ModelValues, ...] = ()
+    device: str | None = None  # the name of the device file that fits
+    name: str = ""  # what that file calls it
+    readings: Mapping[Role, MeterReading] = field(default_factory=dict)
+
+    @property
+    def is_known(self) -> bool:
+        return self.chain is not None or self.device is not None
 
 
-async def describe(host: str, port: int, unit: int, timeout_s: float) -> Description:
-    """Who answers there, and all values of it that hemsd can name. Raises DeviceError."""
-    async with ModbusLink(host, port).connection(timeout_s) as connection:
+async def examine(link: ModbusLink, unit: int, timeout_s: float, files: Mapping[str, DeviceFile]) -> Found:
+    """Who answers under the unit id. Raises DeviceError when nobody does."""
+    async with link.connection(timeout_s) as connection:
         read = connection.reader(unit, timeout_s)
-        device = await find_sunspec(read)
-        return Description(unit, device, tuple([await _values(read, model) for model in device.models]))
+        try:
+            chain = await find_sunspec(read)
+        except NoSunSpec:
+            name = await by_signs(read, files)
+            file = files[name] if name else None
+            return Found(unit, device=name, name=file.name if file else "", readings=await _readings(read, file, None))
+        models = tuple([await _values(read, model) for model in chain.models])
+        name = by_chain(chain, files)
+        file = files[name] if name else None
+        readings = await _readings(read, SUNSPEC, chain)
+        if file is not None:  # what its file says of its signs and its batteries counts more
+            readings |= await _readings(read, file, chain)
+        return Found(unit, chain, models, name, file.name if file else "", readings)
 
 
-async def scan(host: str, port: int, timeout_s: float, units: Sequence[int] = UNITS) -> list[Description]:
+async def scan(
+    host: str, port: int, timeout_s: float, files: Mapping[str, DeviceFile], units: Sequence[int] = UNITS
+) -> AsyncIterator[Found]:
     """Who answers under which unit id. Raises DeviceError when the address itself does not answer.
 
-    A device that answers under any unit id is listed once, under the first.
+    A device that answers under any unit id is given once, under the first.
     """
-    async with ModbusLink(host, port).connection(timeout_s):
+    link = ModbusLink(host, port)
+    async with link.connection(timeout_s):
         pass
-    found: dict[tuple[str, str, str, int], Description] = {}
+    seen: set[tuple[object, ...]] = set()
     for unit in units:
         try:
-            description = await describe(host, port, unit, timeout_s)
+            found = await examine(link, unit, timeout_s, files)
         except DeviceError:
             continue
-        device = description.device
-        found.setdefault((device.manufacturer, device.model, device.serial, len(device.models)), description)
-    return list(found.values())
+        chain = found.chain
+        who = (chain.manufacturer, chain.model, chain.serial, len(chain.models)) if chain else (found.device,)
+        if who not in seen:
+            seen.add(who)
+            yield found
 
 
 async def _values(read: Read, model: Model) -> ModelValues:
@@ -81,3 +111,29 @@ async def _values(read: Read, model: Model) -> ModelValues:
         return ModelValues(model, model.values(await BlockReader(read, spans).image()) if spans else {})
     except DeviceError:
         return ModelValues(model, {})
+
+
+async def _readings(read: Read, file: DeviceFile | None, chain: SunSpecDevice | None) -> dict[Role, MeterReading]:
+    """What the device says in each role; a role in which it says nothing is left out."""
+    found: dict[Role, MeterReading] = {}
+    for role in Role if file else ():
+        assert file is not None
+        with suppress(DeviceError):
+            its = file.role(role)
+            if its.sunspec:
+                if chain is None:
+                    continue
+                layout = sunspec_meter(chain, role, invert=its.invert)
+                image = await BlockReader(read, layout.spans()).image()
+                reading = layout.reading(image)
+            else:
+                reading = await _by_points(read, DeviceMeter(role, its, file.transport))
+            if reading.power_w is not None or reading.soc_pct is not None:
+                found[role] = plausible(reading)
+    return found
+
+
+async def _by_points(read: Read, meter: DeviceMeter) -> MeterReading:
+    transport = meter.transport
+    image: Image = await BlockReader(read, meter.spans(), limit=transport.words, gap=transport.gap).image()
+    return meter.reading(image)

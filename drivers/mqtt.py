@@ -38,8 +38,9 @@ class MqttReader:
         self._sources = sources
         self.malformed: dict[str, int] = {source.name: 0 for source in sources}
         """How many messages could not be read, by source."""
+        self.complaints: dict[str, str] = {}
+        """Why the newest message could not be read, by source; a source that is sound has none."""
         self._good = {source.name: False for source in sources}
-        self._complained: set[str] = set()
 
     async def run(self) -> None:
         """Reads until cancelled. Raises DeviceError when the broker is lost or refuses us."""
@@ -87,12 +88,13 @@ class MqttReader:
                 self._complain(source, message, error)
             else:
                 self._good[source.name] = True
-                self._complained.discard(source.name)
+                self.complaints.pop(source.name, None)
 
     def _complain(self, source: Source, message: aiomqtt.Message, error: Malformed) -> None:
         self.malformed[source.name] += 1
-        if source.name not in self._complained:
-            self._complained.add(source.name)
+        told = source.name in self.complaints
+        self.complaints[source.name] = f"a message on {message.topic} can't be read: {error}"
+        if not told:
             log.warning("%s: a message on %s can't be read: %s", source.name, message.topic, error)
 
 

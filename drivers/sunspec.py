@@ -25,6 +25,10 @@ END = 0xFFFF
 MOST_MODELS = 100  # a chain that is longer is not one
 
 
+class NoSunSpec(DeviceError):
+    """The device answers, and has no such chain."""
+
+
 @dataclass(frozen=True, slots=True)
 class SunSpecDevice:
     """What a device says of itself."""
@@ -53,12 +57,12 @@ Walk = Generator[Span, Sequence[int] | None, SunSpecDevice]
 
 
 def walk() -> Walk:
-    """Finds the chain and all its models. Raises DeviceError when there is none."""
+    """Finds the chain and all its models. Raises NoSunSpec when there is none."""
     for base in BASES:
         if (yield Span(base, 2)) == [*MARKER]:
             break
     else:
-        raise DeviceError(f"no SunSpec at registers {', '.join(map(str, BASES))}: is the unit id right?")
+        raise NoSunSpec(f"no SunSpec at registers {', '.join(map(str, BASES))}: is the unit id right?")
     models: list[Model] = []
     address = base + 2
     while len(models) < MOST_MODELS and address < END:

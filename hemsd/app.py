@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,8 +65,8 @@ def run(config_path: Path) -> int:
     """Runs the daemon until a signal ends it. Raises ConfigError; gives the exit status."""
     config = load(config_path)
     try:
-        asyncio.run(_run(config_path, config))
-    except StoreError as error:
+        asyncio.run(_run(config_path.absolute(), config))
+    except (StoreError, DeviceError) as error:
         log.error("%s", error)
         return 1
     except ExceptionGroup as errors:
@@ -81,7 +81,7 @@ def run(config_path: Path) -> int:
 
 async def _run(config_path: Path, config: Config) -> None:
     clock = await clock_for(config)
-    async with await Daemon.make(config, clock) as daemon:
+    async with await Daemon.make(config, clock, devices=config_path.parent / "devices") as daemon:
         await daemon.run(config_path)
 
 
@@ -134,6 +134,7 @@ class Daemon:
     alerts: alerts.Alerts
     simulated: SimulatedHome | None
     began_s: float
+    devices: Path | None = None  # where the installer's own device files are
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     snapshots: list[Snapshot] | None = None  # a test may keep what each tick saw
     _meters: list[asyncio.Task[None]] = field(default_factory=list)
@@ -141,7 +142,9 @@ class Daemon:
     _strangers: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    async def make(cls, config: Config, clock: Clock, *, store: Store | None = None) -> Daemon:
+    async def make(
+        cls, config: Config, clock: Clock, *, store: Store | None = None, devices: Path | None = None
+    ) -> Daemon:
         """Opens the store and puts the parts together; nothing runs yet."""
         store = store or await Store.open(config.storage.path, clock)
         health, found = Health(), alerts.Alerts()
@@ -194,6 +197,7 @@ class Daemon:
             alerts=found,
             simulated=_simulated(config.simulate, config, clock),
             began_s=clock.monotonic(),
+            devices=devices,
         )
         sinks.daemon = daemon
         daemon._recall()
@@ -208,7 +212,11 @@ class Daemon:
     # --- running
 
     async def run(self, config_path: Path | None = None) -> None:
-        """Until ``stopping`` is set; the wallboxes are at their failsafe when it returns."""
+        """Until ``stopping`` is set; the wallboxes are at their failsafe when it returns.
+
+        Raises DeviceError, before anything runs, when a device file is not sound.
+        """
+        meters = self._drivers(self.config)
         async with asyncio.TaskGroup() as group:
             tasks: list[asyncio.Task[None]] = []
 
@@ -223,7 +231,7 @@ class Daemon:
                 self.simulated.connect_wallboxes(f"ws://127.0.0.1:{self.central.port}")
             for name, dispatcher in self.dispatchers.items():
                 start(f"courier {name}", dispatcher.run())
-            self._start_meters(group)
+            self._start_meters(group, meters)
             start("web", self.web.run())
             await self.web.listening.wait()
             ticking = group.create_task(self.control.run(), name="control")
@@ -245,8 +253,11 @@ class Daemon:
         except TimeoutError:
             log.warning("Not every wallbox took the failsafe in time; it falls back to it by itself")
 
-    def _start_meters(self, group: asyncio.TaskGroup) -> None:
-        for driver in _drivers(self.config, self.clock, self._metered, self.told_soc):
+    def _drivers(self, config: Config) -> list[Driver]:
+        return meter_drivers(config, self.clock, self._metered, self.told_soc, self.devices)
+
+    def _start_meters(self, group: asyncio.TaskGroup, drivers: Sequence[Driver]) -> None:
+        for driver in drivers:
             name = f"meter {driver.name}"
             self._meters.append(group.create_task(keep(driver.name, driver.run, self.health), name=name))
 
@@ -327,15 +338,18 @@ class Daemon:
         self.systemd.reloading()
         try:
             config = load(config_path)
+            drivers = self._drivers(config)
         except ConfigError as error:
             for problem in error.problems:
                 log.error("%s", problem)
             log.error("The changed %s was not taken over; the old settings stay", config_path)
+        except DeviceError as error:
+            log.error("%s; the changed %s was not taken over", error, config_path)
         else:
-            self._take_over(config, group)
+            self._take_over(config, group, drivers)
         self.systemd.ready()
 
-    def _take_over(self, config: Config, group: asyncio.TaskGroup) -> None:
+    def _take_over(self, config: Config, group: asyncio.TaskGroup, drivers: Sequence[Driver]) -> None:
         kept = [name for name in ("ocpp", "web", "storage", "simulate", "mqtt") if _differs(self.config, config, name)]
         if set(config.wallboxes) != set(self.config.wallboxes):
             kept.append("wallboxes")
@@ -349,7 +363,7 @@ class Daemon:
             self._meters.clear()
             self.health.troubles.clear()
             self.latest.replace_meters({meter.name: meter.role for meter in named_meters(config)})
-            self._start_meters(group)
+            self._start_meters(group, drivers)
         log.info("The changed settings are in force")
         if kept:
             log.warning("Changes to %s take effect at the next restart", ", ".join(kept))
@@ -368,8 +382,10 @@ def _differs(before: Config, after: Config, section: str) -> bool:
     return bool(getattr(before, section) != getattr(after, section))
 
 
-def _drivers(config: Config, clock: Clock, sink: MeterSink, soc_sink: mqtt.SocSink) -> list[Driver]:
-    """The drivers of every meter, and of what cars say of themselves."""
+def meter_drivers(
+    config: Config, clock: Clock, sink: MeterSink, soc_sink: mqtt.SocSink, devices: Path | None
+) -> list[Driver]:
+    """The drivers of every meter, and of what cars say of themselves. Raises DeviceError for an unsound device file."""
     over_modbus = {}
     over_mqtt = {}
     for meter in named_meters(config):
@@ -380,10 +396,13 @@ def _drivers(config: Config, clock: Clock, sink: MeterSink, soc_sink: mqtt.SocSi
                 over_mqtt[meter.name] = (meter.role, settings)
     socs = {name: car.soc for name, car in config.vehicles.items() if car.soc is not None}
     broker = config.mqtt or mqtt.MqttBrokerSettings()
-    return [
-        *modbus.build(over_modbus, clock, sink),
-        *mqtt.build(broker, over_mqtt, socs, clock, sink, soc_sink),
-    ]
+    try:
+        return [
+            *modbus.build(over_modbus, clock, sink, devices),
+            *mqtt.build(broker, over_mqtt, socs, clock, sink, soc_sink),
+        ]
+    except ValueError as error:  # `hemsd check` reads the device files too, so the file has changed since
+        raise DeviceError(str(error)) from error
 
 
 def _cars(config: Config) -> dict[str, Car]:

@@ -45,6 +45,13 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", parents=[reads_config], help="say everything that is wrong in the file")
     check.set_defaults(command=_check)
 
+    probe = commands.add_parser("probe", parents=[reads_config], help="ask every device what it says")
+    probe.add_argument(
+        "target", nargs="*", metavar="modbus HOST[:PORT]", help="look at an address of which nothing is known yet"
+    )
+    probe.add_argument("--wait", type=float, default=20.0, metavar="S", help="how long a device may stay silent")
+    probe.set_defaults(command=_probe)
+
     replay = commands.add_parser("replay", parents=[reads_config], help="play a recorded day under the rules of now")
     replay.add_argument("file", type=Path, metavar="FILE", help="a CSV t_s,pv_w,house_w, or a day exported by hemsd")
     replay.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, once for this run")
@@ -82,6 +89,25 @@ def _check(options: argparse.Namespace) -> int:
         return REFUSED
     print(f"{options.config} is fine: {summary(config)}")
     return 0
+
+
+def _probe(options: argparse.Namespace) -> int:
+    _log_to_stderr(verbose=False, level=logging.ERROR)
+    from hemsd import probe
+    from hemsd.config import ConfigError
+
+    match options.target:
+        case []:
+            try:
+                return probe.configured(options.config, options.wait)
+            except ConfigError as error:
+                _print_problems(options.config, error)
+                return REFUSED
+        case ["modbus", target]:
+            return probe.modbus(target, options.config.absolute().parent / "devices")
+        case _:
+            print("hemsd: write `hemsd probe`, or `hemsd probe modbus HOST[:PORT]`", file=sys.stderr)
+            return REFUSED
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -141,11 +167,11 @@ def _print_problems(file: Path, error: Exception) -> None:
         print(f"{file}:{problem}" if problem.line else on_command_line, file=sys.stderr)
 
 
-def _log_to_stderr(*, verbose: bool) -> None:
+def _log_to_stderr(*, verbose: bool, level: int = logging.INFO) -> None:
     """The journal adds the time by itself; a terminal does not."""
     time = "" if "JOURNAL_STREAM" in os.environ else "%(asctime)s "
     logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
+        level=logging.DEBUG if verbose else level,
         format=f"{time}%(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )

@@ -11,7 +11,6 @@ import pytest
 
 from drivers.base import DeviceError
 from drivers.modbus import Beat, ModbusSettings, build
-from drivers.modbus_probe import describe, scan
 from hemsd.clock import ManualClock, SystemClock
 from hemsd.model import MeterReading, Role
 from hemsd.supervise import Health, keep
@@ -297,26 +296,3 @@ async def test_beats_do_not_drift_and_missed_ones_are_left_out() -> None:
         await asyncio.sleep(0)
     task.cancel()
     assert struck == pytest.approx([1.0, 2.15, 5.15, 6.0, 7.0])
-
-
-async def test_a_probe_describes_the_whole_chain() -> None:
-    async with serving({1: fronius_meter().model(64001, 5, {}).registers}) as device:
-        found = await describe("127.0.0.1", device.port, 1, 1.0)
-    assert found.device.manufacturer == "Fronius"
-    assert [entry.model.id for entry in found.models] == [1, 203, 64001]
-    assert found.models[1].values["W"] == -1200
-    assert found.models[1].values["PhVphA"] == 230.1
-
-
-async def test_a_scan_finds_every_unit_once() -> None:
-    units = {1: inverter().registers, 2: inverter().registers, 200: fronius_meter().registers}
-    async with serving(units, lambda request: b"" if request.unit == 71 else None) as device:
-        found = await scan("127.0.0.1", device.port, 0.05)
-    assert [(each.unit, each.device.models[-1].id) for each in found] == [(1, 103), (200, 203)]
-
-
-async def test_a_scan_of_an_address_where_nobody_is_says_so() -> None:
-    async with serving({}) as device:
-        pass
-    with pytest.raises(DeviceError, match="refuses the connection"):
-        await scan("127.0.0.1", device.port, 0.05)

@@ -55,10 +55,10 @@ async def test_the_house_adds_up_over_one_connection(port: int) -> None:
     assert not grid.doubts
 
 
-async def test_a_scan_finds_the_three_of_them(port: int) -> None:
-    found = await scan("127.0.0.1", port, 0.5)
-    assert [(each.unit, each.device.model) for each in found] == [
-        (INVERTER_UNIT, "Simulated inverter"),
-        (BATTERY_UNIT, "Simulated battery"),
-        (GRID_UNIT, "Simulated meter"),
+async def test_a_scan_finds_the_three_of_them_and_what_they_are_good_for(port: int) -> None:
+    found = [each async for each in scan("127.0.0.1", port, 0.5, {})]
+    assert [(each.unit, each.chain and each.chain.model, set(each.readings)) for each in found] == [
+        (INVERTER_UNIT, "Simulated inverter", {Role.PV}),
+        (BATTERY_UNIT, "Simulated battery", {Role.BATTERY}),
+        (GRID_UNIT, "Simulated meter", {Role.GRID}),
     ]

@@ -1,0 +1,287 @@
+"""``hemsd probe``: what is there, and what does it say? For the installer who wonders where the fault is.
+
+``configured`` talks to every meter of config.yaml once, through the same drivers as the daemon, and prints what it
+says, how old that is and what is doubtful about it. ``modbus`` looks at an address of which nothing is known yet.
+Only reads; the daemon may run beside it, as far as the devices take two clients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from drivers.base import DeviceError, Driver
+from drivers.device_file import available
+from drivers.modbus import ModbusMeter
+from drivers.modbus import ModbusSettings as OverModbus
+from drivers.modbus_probe import Found, scan
+from drivers.mqtt import MqttReader
+from hemsd.app import meter_drivers
+from hemsd.clock import SystemClock
+from hemsd.config import Config, NamedMeter, load, named_meters
+from hemsd.model import MeterReading, Role
+
+WAIT_S = 20.0  # the slowest meters that can steer anything speak every 10 s
+TIMEOUT_S = 1.5  # for an answer of a device of which nothing is known
+PORTS = (502, 1502)  # Modbus TCP, and the port that SolarEdge and Kostal took
+SILENT = 1
+
+
+# --- the configured devices
+
+
+@dataclass
+class Heard:
+    """What the drivers handed over, and why some did not."""
+
+    readings: dict[str, tuple[MeterReading, float]] = field(default_factory=dict)
+    socs: dict[str, tuple[float, float]] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def configured(config_path: Path, wait_s: float = WAIT_S) -> int:
+    """Prints every configured device. Status 1 when one is silent. Raises ConfigError."""
+    config = load(config_path)
+    devices = config_path.absolute().parent / "devices"
+    return asyncio.run(_configured(config, devices, wait_s))
+
+
+async def _configured(config: Config, devices: Path, wait_s: float) -> int:
+    clock, heard = SystemClock(), Heard()
+
+    def metered(name: str, reading: MeterReading) -> None:
+        heard.readings[name] = reading, clock.monotonic()
+        heard.news.set()
+
+    def told_soc(vehicle: str, soc_pct: float) -> None:
+        heard.socs[vehicle] = soc_pct, clock.monotonic()
+
+    meters = named_meters(config)
+    try:
+        drivers = meter_drivers(config, clock, metered, told_soc, devices)
+    except DeviceError as error:
+        print(error)
+        return SILENT
+    await _listen(drivers, heard, {meter.name: _source(meter) for meter in meters}, wait_s)
+    known = {driver.name: driver.known_as for driver in drivers if isinstance(driver, ModbusMeter)}
+    complaints = next((driver.complaints for driver in drivers if isinstance(driver, MqttReader)), {})
+    for meter in meters:
+        print(f"{meter.name}: {known.get(meter.name) or meter.settings.driver}, {_where(meter)}")
+        found = heard.readings.get(meter.name)
+        if found is None:
+            why = complaints.get(meter.name) or heard.troubles.get(_source(meter))
+            why = why or f"said nothing within {wait_s:g} s"
+            print(f"  SILENT: {why}")
+            continue
+        for line in lines(meter.role, found[0], clock.monotonic() - found[1]):
+            print(f"  {line}")
+    for doubt in doubts_of_all(
+        {meter.role: heard.readings[meter.name][0] for meter in meters if meter.name in heard.readings}
+    ):
+        print(f"doubt: {doubt}")
+    _print_vehicles(config, heard)
+    _print_wallboxes(config)
+    return SILENT if len(heard.readings) < len(meters) else 0
+
+
+async def _listen(drivers: Iterable[Driver], heard: Heard, sources: Mapping[str, str], wait_s: float) -> None:
+    """Until every meter has spoken or given up, or the time is over."""
+
+    async def once(driver: Driver) -> None:
+        try:
+            await driver.run()
+        except DeviceError as error:
+            heard.troubles[driver.name] = str(error)
+            heard.news.set()
+
+    tasks = [asyncio.create_task(once(driver), name=driver.name) for driver in drivers]
+    try:
+        async with asyncio.timeout(wait_s):
+            while any(name not in heard.readings and of not in heard.troubles for name, of in sources.items()):
+                await heard.news.wait()
+                heard.news.clear()
+    except TimeoutError:
+        pass
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _source(meter: NamedMeter) -> str:
+    """The driver that reads the meter."""
+    return meter.name if isinstance(meter.settings, OverModbus) else MqttReader.name
+
+
+def _where(meter: NamedMeter) -> str:
+    settings = meter.settings
+    if isinstance(settings, OverModbus):
+        return f"{settings.device} at {settings.host}"
+    return f"topic {settings.topic}"
+
+
+def _print_vehicles(config: Config, heard: Heard) -> None:
+    for name, car in config.vehicles.items():
+        if car.soc is None:
+            continue
+        found = heard.socs.get(name)
+        said = f"{found[0]:g} %" if found else "said nothing; a car that sleeps does not"
+        print(f"{name}: topic {car.soc.topic}\n  state of charge: {said}")
+
+
+def _print_wallboxes(config: Config) -> None:
+    for name, box in config.wallboxes.items():
+        host = config.ocpp.host if config.ocpp.host not in ("0.0.0.0", "::") else socket.gethostname()
+        print(f"{name}: connects to us at ws://{host}:{config.ocpp.port}/{box.charge_point}")
+
+
+# --- words
+
+
+def lines(role: Role, reading: MeterReading, age_s: float) -> list[str]:
+    """What a meter says, for people."""
+    found = [f"{_power(role, reading)}, {age_s:.1f} s old"]
+    if reading.soc_pct is not None:
+        found.append(f"state of charge {reading.soc_pct:.0f} %")
+    phases = [
+        f"L{number} {_of(amps, 'A')} {_of(volts, 'V')}".rstrip()
+        for number, (amps, volts) in enumerate(zip(reading.currents_a, reading.voltages_v, strict=True), 1)
+        if amps is not None or volts is not None
+    ]
+    if phases:
+        found.append(", ".join(phases))
+    counters = [
+        f"{name} {energy_wh / 1000:.1f} kWh"
+        for name, energy_wh in (("in", reading.energy_import_wh), ("out", reading.energy_export_wh))
+        if energy_wh is not None
+    ]
+    if counters:
+        found.append("counters: " + ", ".join(counters))
+    return [*found, *(f"doubt: {doubt}" for doubt in (*reading.doubts, *_doubts(role, reading)))]
+
+
+def _of(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:.1f} {unit}"
+
+
+def _power(role: Role, reading: MeterReading) -> str:
+    power_w = reading.power_w
+    if power_w is None:
+        return "power not known"
+    match role:
+        case Role.GRID:
+            direction = "import" if power_w >= 0 else "export"
+        case Role.PV:
+            direction = "generation"
+        case Role.BATTERY:
+            direction = "discharge" if power_w >= 0 else "charge"
+    return f"{abs(power_w):.0f} W {direction}"
+
+
+def _doubts(role: Role, reading: MeterReading) -> Iterable[str]:
+    """What a look at one reading can find."""
+    if reading.power_w is None and role is not Role.BATTERY:
+        yield "without a power nothing can be steered by it"
+    amps = [a for a in reading.currents_a if a is not None]
+    volts = [v for v in reading.voltages_v if v is not None]
+    if role is Role.GRID and len(amps) == 3 and reading.power_w is not None:
+        by_current_w = sum(abs(a) for a in amps) * (sum(volts) / len(volts) if volts else 230.0)
+        if abs(reading.power_w) > 1.2 * by_current_w + 100:
+            yield f"currents of {by_current_w:.0f} VA can't carry {abs(reading.power_w):.0f} W: is the scale right?"
+    if any(v < 180 or v > 270 for v in volts if v > 20):
+        yield "a voltage is no phase voltage: is the meter wired phase to phase?"
+
+
+def doubts_of_all(readings: Mapping[Role, MeterReading]) -> Iterable[str]:
+    """What only all meters together can show. The house can't give: grid, sun and battery together are its load."""
+    powers = {role: reading.power_w for role, reading in readings.items()}
+    grid_w, pv_w = powers.get(Role.GRID), powers.get(Role.PV)
+    if grid_w is None or pv_w is None:
+        return
+    house_w = grid_w + pv_w + (powers.get(Role.BATTERY) or 0.0)
+    if house_w < -100:
+        yield (
+            f"the house would use {house_w:.0f} W, less than nothing: is a sign wrong (invert), "
+            "or an inverter missing under pv?"
+        )
+
+
+# --- an address of which nothing is known
+
+
+def modbus(target: str, devices: Path | None = None, timeout_s: float = TIMEOUT_S) -> int:
+    """Prints who answers Modbus at HOST[:PORT]. Status 1 when nobody that is known does."""
+    host, _, port = target.rpartition(":") if _has_port(target) else (target, "", "")
+    return asyncio.run(_modbus(host.strip("[]"), (int(port),) if port else PORTS, devices, timeout_s))
+
+
+def _has_port(target: str) -> bool:
+    _, colon, port = target.rpartition(":")
+    return bool(colon) and port.isdigit() and (target.count(":") == 1 or "]:" in target)
+
+
+async def _modbus(host: str, ports: Iterable[int], devices: Path | None, timeout_s: float) -> int:
+    known: list[tuple[int, Found]] = []
+    for port in ports:
+        try:
+            async for found in _scan(host, port, timeout_s, devices):
+                for line in chain_lines(found):
+                    print(line)
+                if found.is_known:
+                    known.append((port, found))
+        except DeviceError as error:
+            print(error)
+    if not known:
+        print(f"No device that hemsd knows answers at {host}.")
+        return SILENT
+    print("\n# for config.yaml:")
+    print("\n".join(config_lines(host, known)))
+    return 0
+
+
+def _scan(host: str, port: int, timeout_s: float, devices: Path | None) -> AsyncIterator[Found]:
+    print(f"Asking {host}:{port}; unit ids that don't exist take their time.")
+    try:
+        return scan(host, port, timeout_s, available(devices))
+    except ValueError as error:
+        raise DeviceError(str(error)) from error
+
+
+def chain_lines(found: Found) -> list[str]:
+    """One unit, for people."""
+    if found.chain is None:
+        what = f"{found.name} (device: {found.device})" if found.device else "answers, and is nothing that hemsd knows"
+        return [f"unit {found.unit}: {what}", *_reading_lines(found)]
+    known = f" (device: {found.device})" if found.device else ""
+    said = [f"unit {found.unit}: {found.chain}{known}, SunSpec at {found.chain.base}"]
+    for entry in found.models:
+        values = ", ".join(f"{name} {value:g}" for name, value in entry.values.items() if value is not None)
+        said.append(f"  model {entry.model.id} at {entry.model.address}, {entry.model.length} words  {values}".rstrip())
+    return [*said, *_reading_lines(found)]
+
+
+def _reading_lines(found: Found) -> list[str]:
+    return [f"  as {role}: {', '.join(lines(role, reading, 0.0))}" for role, reading in found.readings.items()]
+
+
+def config_lines(host: str, known: Iterable[tuple[int, Found]]) -> list[str]:
+    """The block for config.yaml: each role once, except for several inverters; what is too much is a comment."""
+    by_role: dict[Role, list[str]] = {}
+    for port, found in known:
+        for role in found.readings:
+            device = found.device or "sunspec"
+            by_role.setdefault(role, []).append(
+                f"{{driver: modbus, device: {device}, host: {host}, port: {port}, unit: {found.unit}}}"
+            )
+    block = ["meters:"]
+    for role, entries in by_role.items():
+        if role is Role.PV and len(entries) > 1:
+            block += ["  pv:", *(f"    - {entry}" for entry in entries)]
+        else:
+            block.append(f"  {role}: {entries[0]}")
+            block += [f"  # {role}: {entry}" for entry in entries[1:]]
+    return block
