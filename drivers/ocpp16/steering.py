@@ -117,7 +117,7 @@ class Steering:
 
     async def release(self, failsafe_a: float) -> Dispatch:
         """Leaves the box at the failsafe. Never without any profile: that means unlimited (OCPP 1.6 3.13.6)."""
-        if self.installed is None:
+        if self.installed is None and self.wanted is None:
             return Dispatch(DispatchStatus.APPLIED, text="nothing of ours is installed")
         dispatch = await self.command(self._at_rest(failsafe_a))
         self.wanted = None
@@ -205,8 +205,10 @@ class Steering:
 
     def rest(self) -> None:
         """The car has left: the box shall hold nothing but the failsafe until Control speaks again."""
-        if self.wanted is not None:
-            self.wanted = self._at_rest(self.wanted.failsafe_a)
+        if self.wanted is None:
+            return
+        self.wanted = self._at_rest(self.wanted.failsafe_a)
+        if self.installed is None or self.installed.setpoint != self.wanted:
             self.mark_stale()
 
     def _at_rest(self, failsafe_a: float) -> Setpoint:

@@ -21,7 +21,8 @@ from hemsd.model import ConnectorStatus, Dispatch, DispatchStatus
 LOOK_S = 2.0
 MISSED_SAMPLES = 3
 STATUS_SILENCE_S = 15.0  # after a stop or a pause
-STATUS_UNKNOWN_S = (5.0, 15.0, 60.0, 900.0)
+STATUS_ASKED_S = (5.0, 15.0, 60.0)  # after the link came up, and then ...
+STATUS_AGAIN_S = 900.0  # ... over and over
 VANISHED_S = 60.0
 UNAVAILABLE_S = 30.0
 UNWELCOME_S = 10.0
@@ -138,8 +139,7 @@ class Vigil:
         """When it was never told, or when a stop or a pause should have changed it."""
         seen = self._box.observed
         if self._box.status is None:
-            since_s = STATUS_UNKNOWN_S[min(self._status_asked, len(STATUS_UNKNOWN_S) - 1)]
-            if now_s - seen.linked_s >= since_s * max(1, self._status_asked - len(STATUS_UNKNOWN_S) + 2):
+            if now_s - seen.linked_s >= _status_due_s(self._status_asked):
                 self._status_asked += 1
                 await self._trigger(MessageTrigger.status_notification)
         elif seen.status_due_s is not None and now_s - seen.status_due_s >= STATUS_SILENCE_S:
@@ -183,3 +183,10 @@ class Vigil:
     async def _trigger(self, message: MessageTrigger) -> bool:
         request = TriggerMessage(requested_message=message, connector_id=self._box.connector)
         return judged(await self._box.call(request)).status is DispatchStatus.APPLIED
+
+
+def _status_due_s(asked: int) -> float:
+    """How long after the link came up a status that was never told is asked for again."""
+    if asked < len(STATUS_ASKED_S):
+        return STATUS_ASKED_S[asked]
+    return STATUS_AGAIN_S * (asked - len(STATUS_ASKED_S) + 1)

@@ -134,3 +134,23 @@ async def test_wb_33_the_boxs_own_card_for_free_charging_is_used():
         await at.garage.start_transaction()
         assert station.got("RemoteStartTransaction")[0]["idTag"] == "FREE-7"
         assert (await station.send("Authorize", {"idTag": "FREE-7"}))["idTagInfo"]["status"] == "Accepted"
+
+
+async def test_a_status_that_was_never_told_is_asked_for_ever_more_rarely():
+    async with home() as at, box(at.url()) as station:
+        await station.boot()
+        await pass_time(at, 70)
+        assert triggers(station, "StatusNotification") == 4  # once in the preparation, then at 5, 15 and 60 s
+        at.clock.leap(840)
+        await pass_time(at, 4)
+        assert triggers(station, "StatusNotification") == 5
+
+
+async def test_a_box_that_repeats_that_it_is_free_is_not_written_to_each_time():
+    async with home() as at, charging_box(at) as (station, transaction_id):
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        await station.stop(transaction_id)
+        for _ in range(5):
+            await station.report("Available")
+            await settle()
+        assert station.limits == [9.0, 6.0]
