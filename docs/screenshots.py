@@ -9,57 +9,37 @@ import asyncio
 import sys
 from pathlib import Path
 
-from playwright.async_api import Browser, async_playwright
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.web.fake_house import VISIT_ID, FakeDoors, FakeHouse  # noqa: E402
-from web.server import WebServer, application  # noqa: E402
-from web.settings import WebSettings  # noqa: E402
+from playwright.async_api import Browser, expect  # noqa: E402
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-DEVICES = {"phone": (390, 844, 2.0), "desktop": (1280, 800, 1.0)}
-SCENES = ("charging", "waiting", "paused", "stale", "empty", "two")
+from tests.web.browser import DESKTOP, PHONE, chromium, opened, serving  # noqa: E402
+from tests.web.fake_house import VISIT_ID, FakeHouse  # noqa: E402
+
+OUT = Path(__file__).parent / "screenshots"
+SCENES = ("charging", "waiting", "stale", "empty", "two")
 VIEWS = {"visits": "#/visits", "visit": f"#/visits/{VISIT_ID}", "devices": "#/devices"}
+DEVICES = {"phone": {**PHONE, "device_scale_factor": 2}, "desktop": DESKTOP}
 
 
-async def shoot(browser: Browser, url: str, name: str, *, out: Path, lang: str = "en", full: bool = True) -> None:
-    for device, (width, height, scale) in DEVICES.items():
-        for theme in ("light", "dark"):
-            context = await browser.new_context(
-                viewport={"width": width, "height": height},
-                device_scale_factor=scale,
-                is_mobile=device == "phone",
-                color_scheme="dark" if theme == "dark" else "light",
-                locale=lang,
-                reduced_motion="reduce",
-            )
-            page = await context.new_page()
-            page.on("console", lambda message: print(f"  {message.type}: {message.text}"))
-            page.on("pageerror", lambda error: print(f"  error: {error}"))
-            await page.goto(url)
-            await page.wait_for_selector("#main")
-            await page.wait_for_timeout(400)
-            await page.screenshot(path=out / f"{name}-{device}-{theme}.png", full_page=full)
-            await context.close()
+async def shoot(browser: Browser, scene: str) -> None:
+    """One scene on phone and desktop, by day and by night. Phones show one screen, desktops the whole page."""
+    async with serving(FakeHouse(scene if scene in SCENES else "charging")) as url:
+        for device, settings in DEVICES.items():
+            for theme in ("light", "dark"):
+                still = {**settings, "reduced_motion": "reduce"}
+                async with opened(browser, url + VIEWS.get(scene, ""), theme=theme, device=still) as page:
+                    await expect(page.locator("#main")).to_be_visible()
+                    await page.wait_for_timeout(700)  # until the day has been drawn
+                    await page.screenshot(path=OUT / f"{scene}-{device}-{theme}.png", full_page=device == "desktop")
 
 
 async def main(wanted: list[str]) -> None:
-    out = ROOT / "docs" / "screenshots"
-    out.mkdir(exist_ok=True)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    OUT.mkdir(exist_ok=True)
+    async with chromium() as browser:
         for scene in wanted or [*SCENES, *VIEWS]:
-            house = FakeHouse(scene if scene in SCENES else "charging")
-            server = WebServer(WebSettings(port=0), application(house, house, FakeDoors()))
-            serving = asyncio.create_task(server.run())
-            await server.listening.wait()
-            await shoot(browser, f"http://127.0.0.1:{server.port}/{VIEWS.get(scene, '')}", scene, out=out)
-            serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
-        await browser.close()
+            await shoot(browser, scene)
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ class Throttle:
 
 
 class Login:
-    """The login form's other end."""
+    """The login form's other end. Its redirects are relative, so that a proxy may put the page under a path."""
 
     def __init__(self, doors: Doors) -> None:
         self.doors = doors
@@ -121,15 +121,15 @@ class Login:
         password = form.get("password")
         address = request.remote or ""
         if wait_s := self.throttle.wait_s(address, _clock.monotonic()):
-            raise web.HTTPSeeOther(f"/login?wait={int(wait_s) + 1}")
+            raise web.HTTPSeeOther(f"login?wait={int(wait_s) + 1}")
         password_hash = await self.doors.password_hash()
         if password_hash is None:
-            raise web.HTTPSeeOther("/")
+            raise web.HTTPSeeOther("./")
         if not isinstance(password, str) or not await self._right(password_hash, password):
             self.throttle.wrong(address, _clock.monotonic())
-            raise web.HTTPSeeOther("/login?wrong=1")
+            raise web.HTTPSeeOther("login?wrong=1")
         self.throttle.right(address)
-        response = web.HTTPSeeOther("/")
+        response = web.HTTPSeeOther("./")
         response.set_cookie(
             COOKIE,
             make_cookie(password_hash, _clock.utc().timestamp()),
@@ -145,7 +145,7 @@ class Login:
             return await asyncio.to_thread(matches, password_hash, password)
 
     async def logout(self, _request: web.Request) -> NoReturn:
-        response = web.HTTPSeeOther("/login")
+        response = web.HTTPSeeOther("login")
         response.del_cookie(COOKIE)
         raise response
 

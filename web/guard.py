@@ -37,10 +37,14 @@ HEADERS = {
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """An ``on_response_prepare`` signal, so that streams and errors carry the headers too."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.path.startswith("/static/"):  # asked again each time, or an update would mix old modules with new ones
+        response.headers.setdefault("Cache-Control", "no-cache")
+    else:
+        response.headers.setdefault("Cache-Control", "no-store")
 
 
 def own_names() -> frozenset[str]:

@@ -61,7 +61,7 @@ def _add_page(app: web.Application, doors: Doors) -> None:
 
     async def index(request: web.Request) -> web.StreamResponse:
         if not await is_at_home(request, doors):
-            raise web.HTTPSeeOther("/login")
+            raise web.HTTPSeeOther("login")
         return _file("index.html")
 
     async def login(_request: web.Request) -> web.StreamResponse:

@@ -7,13 +7,14 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.web.fake_house import FakeDoors, FakeHouse
 from web.events import EventStreams
 from web.server import WebServer, application
 from web.settings import WebSettings
 
+expect.set_options(timeout=15_000)  # two cores may have much to do
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
@@ -51,7 +52,7 @@ async def opened(
     """A fresh page; whatever the browser complains about fails the test."""
     context = await browser.new_context(service_workers="block", color_scheme=theme, locale=locale, **device)  # type: ignore[arg-type]
     page = await context.new_page()
-    page.set_default_timeout(8000)
+    page.set_default_timeout(15_000)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -224,7 +224,7 @@ class Plant:
         elif amps == 0:
             kind, reason = DecisionKind.STOP, "Clouds used up 30 of 30 Wh: pauses for at least 3 min."
         elif phases != was_phases:
-            kind, reason = DecisionKind.STEP, f"{surplus} for 2 min: {phases} phases fit better, {amps:.0f} A on each."
+            kind, reason = DecisionKind.STEP, f"{surplus} for 2 min: {_phases(phases)} better, {amps:.0f} A on each."
         else:
             up = "up" if amps > before else "down"
             kind, reason = DecisionKind.STEP, f"Surplus {surplus}: {up} from {before:.0f} A to {amps:.0f} A."
@@ -259,6 +259,10 @@ class Plant:
                 ticks=60 if command_id is None else 1,
             )
         )
+
+
+def _phases(count: int) -> str:
+    return "1 phase fits" if count == 1 else f"{count} phases fit"
 
 
 def _judged(number: int, at: datetime, amps: float, phases: int, before_a: float, was_phases: int) -> Command:

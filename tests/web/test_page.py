@@ -75,6 +75,9 @@ async def test_ready_by_asks_for_a_level_at_a_time_of_the_house(browser: Browser
     async with serving(house) as url, opened(browser, url) as page:
         await page.get_by_role("button", name="80 % by").click()
         await page.get_by_label("At", exact=True).fill("06:30")
+        house.plant.pv_w = 1234.0  # news of the house must not write into what is being entered
+        house.changes.bump()
+        await expect(page.locator(".node.sun .value")).to_have_text("1.2 kW")
         await page.get_by_role("button", name="Set", exact=True).click()
         await expect(page.get_by_role("button", name="80 % by Mon 06:30")).to_be_visible()
         asked = house.wishes[-1]

@@ -4,7 +4,7 @@ import { html, useEffect, useMemo, useRef, useState } from "./vendor/htm-3.1.1-p
 import { told } from "./sentence.js";
 import { Verdict, decisionIcon, intent, isBad } from "./verdict.js";
 import { Icon } from "./icons.js";
-import { clock, energy, midnight, t, tickPower } from "./words.js";
+import { clock, energy, midnight, power, powerWords, t, tickPower } from "./words.js";
 
 const HEIGHT = 220;
 const PAD = { top: 10, right: 2, bottom: 20, left: 2 };
@@ -141,7 +141,7 @@ export function Chart({ history, decisions, commands, from, to, at }) {
           bad=${isBad(commandOf(one, commands) ?? { final: false })} chosen=${index === chosen} />`)}
       </svg>
     </div>
-    <${Reason} decision=${mark} command=${mark && commandOf(mark, commands)} empty=${!marks.length} />
+    <${Reason} decision=${mark} command=${mark && commandOf(mark, commands)} empty=${!marks.length} point=${mark && pointAt(points, mark)} />
   </div>`;
 }
 
@@ -169,11 +169,27 @@ function Mark({ one, x, bad, chosen }) {
   </g>`;
 }
 
-function Reason({ decision, command, empty }) {
+/** The newest step of the history that began before a decision. */
+const pointAt = (points, { time }) => points.findLast((point) => Date.parse(point.time) <= Date.parse(time));
+
+/** "Sun 7.0 kW, house 160 W, car 6.1 kW, 20 W to the grid". */
+function powersOf(point) {
+  const cars = Object.values(point.cars_w).reduce((sum, watts) => sum + watts, 0);
+  return [
+    point.pv_w != null && `${t("today.sun")} ${power(point.pv_w)}`,
+    point.house_w != null && `${t("sink.house")} ${power(point.house_w)}`,
+    `${t("sink.car")} ${power(cars)}`,
+    point.battery_w != null && `${t("sink.battery")} ${powerWords("battery", point.battery_w)}`,
+    point.grid_w != null && powerWords("grid", point.grid_w),
+  ].filter(Boolean).join(" · ");
+}
+
+function Reason({ decision, command, empty, point }) {
   if (!decision) return html`<p class="reason quiet">${empty ? t("today.no_marks") : t("today.pick")}</p>`;
   return html`<div class="reason" role="status">
     <p><b>${clock(decision.time)}</b> <${Icon} name=${decisionIcon(decision, command && { limit_a: command.before_a, phases: command.phases })} size="16" /> ${told(decision)}</p>
     ${command && html`<p class="quiet">${intent(command)}: <${Verdict} command=${command} /> ${command.evidence}</p>`}
+    ${point && html`<p class="quiet">${powersOf(point)}</p>`}
   </div>`;
 }
 

@@ -2,12 +2,12 @@
 
 import { html } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Icon } from "./icons.js";
-import { current, duration, has, percent, power, t, when } from "./words.js";
+import { current, duration, has, percent, power, powerWords, t, when } from "./words.js";
 
 const PICTURE = { grid: "grid", pv: "sun", battery: "battery" };
 
 export function Devices({ state }) {
-  return html`<main class="page" id="main">
+  return html`<main class="page" id="main" tabindex="-1">
     <header class="title"><h1>${t("nav.devices")}</h1></header>
     <ul class="devices live">
       ${Object.entries(state.meters).map(([role, meter]) => html`<${Meter} key=${role} role=${role} meter=${meter} />`)}
@@ -22,12 +22,6 @@ const nameOf = (name, kind) => (has(`meter.${kind}`) ? t(`meter.${kind}`) + (nam
 
 function Health({ ok, text }) {
   return html`<span class=${`verdict ${ok ? "good" : "bad"}`}><${Icon} name=${ok ? "check" : "cross"} size="16" />${text}</span>`;
-}
-
-/** "20 W to the grid": which way it flows, in words and not in signs. */
-function powerWords(kind, watts) {
-  if (watts == null || !(kind === "grid" || kind === "battery") || Math.abs(watts) < 5) return power(watts);
-  return t(watts > 0 ? `devices.from_${kind}` : `devices.to_${kind}`, { power: power(Math.abs(watts)) });
 }
 
 function Meter({ role, meter }) {

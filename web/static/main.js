@@ -1,6 +1,6 @@
 // Starts the page: texts, the live line, and which view is shown. The address after # names the view.
 
-import { html, render, useEffect, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { html, render, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Chart, Totals } from "./chart.js";
 import { Devices } from "./devices.js";
 import { Flow } from "./flow.js";
@@ -41,10 +41,15 @@ function App() {
   useEffect(() => {
     document.body.classList.toggle("lost", lostAt !== null);
   }, [lostAt]);
-  useEffect(() => {
-    if (state) document.title = state.site.name;
-  }, [state?.site.name]);
   const at = ["visits", "devices"].includes(view) ? view : "now";
+  useEffect(() => {
+    document.title = [at === "now" ? "" : t(`nav.${at}`), state?.site.name ?? "hemsd"].filter(Boolean).join(" · ");
+  }, [at, state?.site.name]);
+  const first = useRef(true);
+  useEffect(() => {
+    if (!first.current) document.getElementById("main")?.focus(); // a screen reader goes on where the eye does
+    first.current = false;
+  }, [view, id]);
   return html`
     <a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>${t("nav.skip")}</a>
     <header class="top"><a class="brand" href="#/">${state?.site.name ?? "hemsd"}</a>

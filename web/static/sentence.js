@@ -38,11 +38,14 @@ export function sentence(box) {
 /** A reason in this language: by its rule and inputs where there is such a text, else as the house said it. */
 export function told(decision) {
   const key = [`reason.${decision.rule}.${decision.kind}`, `reason.${decision.rule}`].find(has);
-  if (!key) return decision.reason;
+  if (!key) return unbroken(decision.reason);
   const { inputs, limit_a, phases } = decision;
   const values = { ...inputs, surplus_w: inputs.share_w ?? inputs.surplus_w, limit_a, phases: phasesOf(phases) };
   return t(key, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, written(name, value)])));
 }
+
+/** No line ends between a number and its unit. */
+const unbroken = (text) => text.replace(/(\d) (?=(?:k?Wh?|A|s|min|h|%)\b|%)/g, "$1\u00a0");
 
 const phasesOf = (count) => (count == null ? "" : t(count === 1 ? "phase.one" : "phase.many", { n: count }));
 

@@ -4,7 +4,7 @@ import { html, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Icon } from "./icons.js";
 import { told, written } from "./sentence.js";
 import { Verdict, decisionIcon, direction, intent } from "./verdict.js";
-import { clock, clockSeconds, current, day, duration, has, power, t } from "./words.js";
+import { clock, clockSeconds, current, day, duration, has, power, powerWords, t } from "./words.js";
 
 const FIRST = 8;
 
@@ -70,7 +70,8 @@ function Entry({ decision, before, command, date, named }) {
 
 function inputWords(name, value) {
   const label = has(`input.${name}`) ? t(`input.${name}`) : name.replace(/_[a-z]+$/, "").replaceAll("_", " ");
-  return `${label} ${written(name, value)}`;
+  const kind = { grid_w: "grid", battery_w: "battery" }[name];
+  return `${label} ${kind ? powerWords(kind, value) : written(name, value)}`;
 }
 
 /** Asked, answered, offered, drawn: the three witnesses of a verdict. */

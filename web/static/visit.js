@@ -98,7 +98,7 @@ export function Visits() {
   }
   useEffect(() => void more(), []);
   const most = Math.max(1, ...(pages ?? []).map((one) => one.kwh));
-  return html`<main class="page" id="main">
+  return html`<main class="page" id="main" tabindex="-1">
     <header class="title"><h1>${t("nav.visits")}</h1>${pages?.length ? html`<a class="pill" href="api/sessions.csv" download>${t("visits.csv")}</a>` : ""}</header>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     ${pages?.length === 0 && html`<p class="quiet">${t("visits.empty")}</p>`}
@@ -128,10 +128,10 @@ function VisitRow({ visit, most }) {
 /** One visit: its figures, its chart, and why everything happened. */
 export function VisitView({ id, news }) {
   const { visit, decisions, commands, history, from, to, problem } = useVisit(id, news);
-  if (!visit) return html`<main class="page" id="main"><${Back} /><p class="problem" role="alert">${problem}</p></main>`;
-  const judged = commands.filter((one) => one.final);
+  if (!visit) return html`<main class="page" id="main" tabindex="-1"><${Back} /><p class="problem" role="alert">${problem}</p></main>`;
+  const judged = commands.filter((one) => one.final && one.outcome !== "unverified");
   const obeyed = judged.filter((one) => one.outcome === "applied").length;
-  return html`<main class="page" id="main">
+  return html`<main class="page" id="main" tabindex="-1">
     <${Back} />
     <header class="title"><h1>${day(visit.plugged_in_at)}, ${clock(visit.plugged_in_at)}</h1></header>
     <p class="quiet">${[visit.vehicle, visit.wallbox, lengthOf(visit), visit.managed ? "" : t("visits.unmanaged")].filter(Boolean).join(" · ")}</p>

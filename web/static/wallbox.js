@@ -13,6 +13,12 @@ const NOTICE_MS = 12_000; // how long an answer to a press stays when nothing el
 export function WallboxCard({ name, box, alone }) {
   const [asked, setAsked] = useState(null); // {text, at, commandId, error}
   const dialog = useRef();
+  const [entry, setEntry] = useState({ time: "07:00", level: 80 });
+
+  function open() {
+    setEntry({ time: box.ready_by ? clock(box.ready_by) : "07:00", level: box.target_pct ?? 80 });
+    dialog.current.showModal();
+  }
 
   async function ask(method, what, body, text) {
     const press = { text, at: Date.now(), houseAt: now(), commandId: box.command?.id ?? 0, mode: body?.mode };
@@ -33,7 +39,7 @@ export function WallboxCard({ name, box, alone }) {
       <p class="why">${why}</p>
       <${Meanwhile} box=${box} />
     </div>
-    <div class="controls">
+    ${box.steer && html`<div class="controls">
       <${Modes} box=${box} name=${name} asked=${asked}
         choose=${(mode) => ask("PUT", "mode", { mode }, t("asked.mode", { mode: t(`mode.${mode}`) }))} />
       <div class="wishes">
@@ -41,13 +47,13 @@ export function WallboxCard({ name, box, alone }) {
           onClick=${() => box.boost ? ask("DELETE", "boost", null, t("asked.unboost")) : ask("PUT", "boost", {}, t("asked.boost"))}>
           <${Icon} name="bolt" size="18" />${box.boost ? t("boost.on") : t("boost.off")}
         </button>
-        <button class="pill" onClick=${() => dialog.current.showModal()}>
+        <button class="pill" onClick=${open}>
           <${Icon} name="now" size="18" />${readyWords(box)}
         </button>
       </div>
-    </div>
+    </div>`}
     <${Obedience} box=${box} asked=${asked} />
-    <${ReadyBy} dialog=${dialog} box=${box}
+    <${ReadyBy} dialog=${dialog} entry=${entry} setEntry=${setEntry} mayClear=${box.ready_by || box.target_pct}
       save=${(body) => ask("PUT", "target", body, t("asked.target"))}
       clear=${() => ask("DELETE", "target", null, t("asked.untarget"))} />
   </section>`;
@@ -110,26 +116,27 @@ function Told({ command }) {
     ${effect && html`<span>${t("told.after", { time: duration(command.effect_s) })}</span>`}`;
 }
 
-function ReadyBy({ dialog, box, save, clear }) {
-  const form = useRef();
-  const [level, setLevel] = useState(box.target_pct ?? 80);
+/** The dialog keeps what is being entered; the house's news does not write into it. */
+function ReadyBy({ dialog, entry, setEntry, mayClear, save, clear }) {
+  const shut = () => dialog.current.close();
   function submit() {
-    const time = form.current.time.value;
-    const ready_by = time ? new Date(nextAt(time)).toISOString() : undefined;
-    save({ minimum_charge_target_pct: Number(level), ready_by });
+    const ready_by = entry.time ? new Date(nextAt(entry.time)).toISOString() : undefined;
+    save({ minimum_charge_target_pct: Number(entry.level), ready_by });
   }
-  return html`<dialog ref=${dialog} aria-label=${t("ready.title")} onClick=${(e) => e.target === dialog.current && dialog.current.close()}>
-    <form method="dialog" ref=${form} onSubmit=${submit}>
+  return html`<dialog ref=${dialog} aria-label=${t("ready.title")} onClick=${(e) => e.target === dialog.current && shut()}>
+    <form method="dialog" onSubmit=${submit}>
       <h2>${t("ready.title")}</h2>
       <p class="quiet">${t("ready.about")}</p>
-      <label class="field">${t("ready.time")}<input type="time" name="time" value=${box.ready_by ? clock(box.ready_by) : "07:00"} /></label>
-      <label class="field">${t("ready.to", { level: percent(Number(level)) })}
-        <input type="range" min="10" max="100" step="5" value=${level} onInput=${(e) => setLevel(e.target.value)} />
+      <label class="field">${t("ready.time")}
+        <input type="time" value=${entry.time} onInput=${(e) => setEntry({ ...entry, time: e.target.value })} />
+      </label>
+      <label class="field">${t("ready.to", { level: percent(Number(entry.level)) })}
+        <input type="range" min="10" max="100" step="5" value=${entry.level} onInput=${(e) => setEntry({ ...entry, level: e.target.value })} />
       </label>
       <div class="buttons">
         <button type="submit" class="main">${t("ready.save")}</button>
-        ${(box.ready_by || box.target_pct) && html`<button type="button" class="pill" onClick=${() => { clear(); dialog.current.close(); }}>${t("ready.clear")}</button>`}
-        <button type="button" class="pill" onClick=${() => dialog.current.close()}>${t("cancel")}</button>
+        <button type="button" class="pill" onClick=${shut}>${t("cancel")}</button>
+        ${mayClear && html`<button type="button" class="link" onClick=${() => { clear(); shut(); }}>${t("ready.clear")}</button>`}
       </div>
     </form>
   </dialog>`;

@@ -28,16 +28,22 @@ const number = (value, digits = 0) =>
 export function power(watts) {
   if (watts == null) return "–";
   const size = Math.abs(watts);
-  if (size >= 995) return `${number(watts / 1000, 1)} kW`;
-  return `${number(Math.round(watts / 10) * 10 || 0)} W`;
+  if (size >= 995) return `${number(watts / 1000, 1)}\u00a0kW`;
+  return `${number(Math.round(watts / 10) * 10 || 0)}\u00a0W`;
+}
+
+/** "20 W to the grid": which way it flows, in words and not in signs. */
+export function powerWords(kind, watts) {
+  if (watts == null || !(kind === "grid" || kind === "battery") || Math.abs(watts) < 5) return power(watts);
+  return t(watts > 0 ? `devices.from_${kind}` : `devices.to_${kind}`, { power: power(Math.abs(watts)) });
 }
 
 /** For the axis of a chart: no decimals where none are needed. */
-export const tickPower = (watts) => (watts >= 1000 ? `${number(watts / 1000, watts % 1000 ? 1 : 0)} kW` : `${number(watts)} W`);
+export const tickPower = (watts) => (watts >= 1000 ? `${number(watts / 1000, watts % 1000 ? 1 : 0)}\u00a0kW` : `${number(watts)}\u00a0W`);
 
-export const energy = (kwh) => (kwh == null ? "–" : `${number(kwh, kwh < 100 ? 1 : 0)} kWh`);
-export const current = (amps) => (amps == null ? "–" : `${number(amps, Math.round(amps * 10) % 10 ? 1 : 0)} A`);
-export const percent = (value) => (value == null ? "–" : `${number(value)} %`);
+export const energy = (kwh) => (kwh == null ? "–" : `${number(kwh, kwh < 100 ? 1 : 0)}\u00a0kWh`);
+export const current = (amps) => (amps == null ? "–" : `${number(amps, Math.round(amps * 10) % 10 ? 1 : 0)}\u00a0A`);
+export const percent = (value) => (value == null ? "–" : `${number(value)}\u00a0%`);
 export const wattHours = (wh) => number(Math.round(wh));
 export const plain = (value) => number(value, Number.isInteger(value) ? 0 : 1);
 
@@ -50,12 +56,12 @@ export function money(amount) {
 /** A duration in the largest fitting unit, with the next one where it helps. */
 export function duration(seconds) {
   const s = Math.max(0, Math.round(seconds));
-  if (s < 100) return `${s} s`;
+  if (s < 100) return `${s}\u00a0s`;
   const minutes = Math.floor(s / 60);
-  if (minutes < 10 && s % 60) return `${minutes} min ${s % 60} s`;
-  if (minutes < 90) return `${minutes} min`;
+  if (minutes < 10 && s % 60) return `${minutes}\u00a0min ${s % 60}\u00a0s`;
+  if (minutes < 90) return `${minutes}\u00a0min`;
   const hours = Math.floor(minutes / 60);
-  if (hours < 48) return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
+  if (hours < 48) return minutes % 60 ? `${hours}\u00a0h ${minutes % 60}\u00a0min` : `${hours}\u00a0h`;
   return t("days", { n: Math.floor(hours / 24) });
 }
 
