@@ -17,6 +17,9 @@ STEADY_S = 2.0
 APART_S = 5.0
 """... when the messages arrived at least this far apart: a queue is emptied faster."""
 JUMP_S = 5.0
+SAME_S = 1.0
+SET_BACK_S = 60.0
+"""A sample that is older than its predecessor by more than this tells of a clock that was set back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class BoxClock:
     known: bool = False
     jumps: int = 0  # of our own clock
     _ahead_s: float | None = None  # our own wall time minus our monotonic time
+    _newest_at: datetime | None = None  # of the samples
     _candidate: tuple[float, float] | None = None  # (offset, monotonic arrival) that waits for a second witness
 
     @property
@@ -71,6 +75,19 @@ class BoxClock:
             self.jumps += 1
             self.offset_s -= jump_s
             self._candidate = None
+
+    def is_history(self, sample: BoxTime | None, received_at: datetime, received_s: float) -> bool:
+        """Whether a sample is not of the present: backlog, or older than one that came before it."""
+        if self.is_backlog(sample, received_at, received_s):
+            return True
+        if sample is None:
+            return False
+        if self._newest_at is not None:
+            older_s = (self._newest_at - sample.at).total_seconds()
+            if SAME_S < older_s <= SET_BACK_S:
+                return True
+        self._newest_at = sample.at
+        return False
 
     def is_backlog(self, written: BoxTime | None, received_at: datetime, received_s: float) -> bool:
         """Judges one message's time and learns from it. Without a time, a message is live."""

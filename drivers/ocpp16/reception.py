@@ -214,7 +214,7 @@ class Reception:
             received_s=self._clock.monotonic(),
             received_at=self._clock.utc(),
             transaction_id=self._transactions.known_as(metering.transaction_id),
-            backlog=self._is_backlog(entry.at),
+            backlog=self.box_clock.is_history(entry.at, self._clock.utc(), self._clock.monotonic()),
             wired_phases=None if self._settings.phases == "auto" else int(self._settings.phases),
             limit_a=installed.setpoint.limit_a if installed else None,
             max_a=self._settings.max_a,

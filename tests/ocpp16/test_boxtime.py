@@ -152,3 +152,12 @@ async def test_a_jump_of_our_own_clock_never_leaves_a_schedule_that_begins_in_th
         at.clock.leap(450)
         await until(lambda: len(station.profiles) == 3)
         assert len(station.profiles[-1]["chargingSchedule"]["chargingSchedulePeriod"]) == 2
+
+
+def test_a_sample_that_is_older_than_its_predecessor_is_history_unless_the_clock_was_set_back():
+    clock = BoxClock()
+    verdicts = []
+    for seconds, now_s in ((0, 0.0), (-12, 1.0), (-0.5, 2.0), (10, 10.0), (-25, 11.0), (20, 20.0)):
+        at = NOON + timedelta(seconds=seconds)
+        verdicts.append(clock.is_history(BoxTime(at), NOON + timedelta(seconds=now_s), now_s))
+    assert verdicts == [False, True, False, False, True, False]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,7 +13,6 @@ from drivers.ocpp16.samples import Arrival, read_metering, sample_of, spread
 from hemsd.model import Sample
 
 ARRIVAL = Arrival(received_s=1.0, received_at=datetime(2026, 6, 21, 8, tzinfo=UTC), transaction_id=1, backlog=False)
-RECORDED = Path(__file__).parent / "recorded"
 
 
 def value(measurand: str, of: object, **more: object) -> dict[str, object]:
@@ -153,15 +150,3 @@ def test_wb_69_a_padded_id_tag_is_trimmed_and_a_long_one_cut():
     assert inbound.read_id_tag({"idTag": "ABCDEFGHIJKLMNOPQRST\x00\x01"}) == "ABCDEFGHIJKLMNOPQRST"
     assert len(inbound.read_id_tag({"idTag": "X" * 40})) == 20
     assert inbound.read_id_tag({"idTag": 1234}) == "1234"
-
-
-@pytest.mark.parametrize("name", sorted(path.name for path in RECORDED.glob("*.jsonl")))
-def test_recorded_samples_are_understood(name):
-    """Each sample of three charge point implementations gives power or energy, and currents that fit the power."""
-    for line in (RECORDED / name).read_text().splitlines():
-        for entry in read_metering(json.loads(line)).entries:
-            sample = sample_of(entry, ARRIVAL)
-            assert sample.power_w is not None or sample.energy_wh is not None
-            if sample.power_w is not None and sample.active_phases:
-                drawn_w = 230 * sum(a or 0 for a in sample.currents_a)
-                assert drawn_w == pytest.approx(sample.power_w, rel=0.2, abs=300)
