@@ -1,6 +1,6 @@
 // A day as areas: above the line where the sun went, below it what had to come from elsewhere. Decisions stand under it.
 
-import { html, useEffect, useMemo, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { html, useLayoutEffect, useMemo, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { told } from "./sentence.js";
 import { Verdict, decisionIcon, intent, isBad } from "./verdict.js";
 import { Icon } from "./icons.js";
@@ -19,8 +19,9 @@ const sum = (point, rows) => rows.reduce((total, [key]) => total + (point[key] ?
 
 function useWidth() {
   const ref = useRef();
-  const [width, setWidth] = useState(358);
-  useEffect(() => {
+  const [width, setWidth] = useState(280);
+  useLayoutEffect(() => {
+    setWidth(ref.current.clientWidth); // before it is painted for the first time
     const watch = new ResizeObserver(([entry]) => setWidth(Math.round(entry.contentRect.width)));
     watch.observe(ref.current);
     return () => watch.disconnect();
