@@ -39,7 +39,8 @@ def decode(raw: str | bytes) -> Call | CallResult | CallError | BadFrame:
         case [3, str(unique_id), *rest]:
             return CallResult(unique_id, _payload(rest))
         case [4, str(unique_id), *rest]:  # some boxes leave out description and details
-            code, description, *_ = [*(text for text in rest if isinstance(text, str)), "GenericError", ""]
+            said = [text for text in rest if isinstance(text, str)]
+            code, description = (*said, *("GenericError", "")[len(said) :])[:2]
             return CallError(unique_id, code, description, {})
     return BadFrame(f"not an OCPP message: {_quoted(raw)}")
 
