@@ -181,9 +181,9 @@ class Home:
         steering = self.control.settings.steering
         return BudgetPage(
             start_used_wh=round(memory.given_wh, 1),
-            start_wh=steering.start_budget_wh,
+            start_wh=round(memory.start_needs_wh or steering.start_budget_wh, 1),
             stop_used_wh=round(memory.bought_wh, 1),
-            stop_wh=steering.stop_budget_wh,
+            stop_wh=round(memory.stop_allows_wh or steering.stop_budget_wh, 1),
         )
 
     def _countdowns(self, memory: BoxMemory) -> list[CountdownPage]:

@@ -170,11 +170,22 @@ def _choice(
         text = f"Changing to {memory.phase.phases} phases: {limit_a:g} A until the contactors have moved."
         return memory, Choice(limit_a, count, f"phases_{memory.phase.step}", text)
     after, choice = modes.choose(memory, box, steering, now)
-    silent = image.sample_age_s is not None and image.sample_age_s > max(SILENT_S, 3 * image.sample_interval_s)
-    if silent and memory.offering and choice.limit_a > memory.limit_a:
-        text = f"The wallbox has told nothing for {image.sample_age_s:.0f} s: {memory.limit_a:g} A are not raised."
-        return memory, Choice(memory.limit_a, memory.phase.phases, "silent_box", text)
-    return after, choice
+    raised = memory.offering and choice.limit_a > memory.limit_a and choice.phases == memory.phase.phases
+    because = _not_yet(image) if raised else None
+    if because is None:
+        return after, choice
+    rule, text = because
+    text = f"{text} {memory.limit_a:g} A are not raised to {choice.limit_a:g} A before."
+    return replace(after, step_wh=memory.step_wh), Choice(memory.limit_a, choice.phases, rule, text)
+
+
+def _not_yet(image: WallboxImage) -> tuple[str, str] | None:
+    """Why a wallbox gets no more than it has, for now: (rule, text). Down it may always go."""
+    if image.sample_age_s is not None and image.sample_age_s > max(SILENT_S, 3 * image.sample_interval_s):
+        return "silent_box", f"The wallbox has told nothing for {image.sample_age_s:.0f} s:"
+    if not image.last_final:
+        return "proof", "Whether the wallbox obeyed the last command is not proved yet:"
+    return None
 
 
 def _cut(memory: BoxMemory, now: Situation, ceiling_a: float) -> tuple[BoxMemory, Choice]:
