@@ -121,8 +121,9 @@ class Reception:
         if report.status is None:
             log.info("%s reports a status that OCPP 1.6 does not have", self._name)
             return
-        if report.connector_id == self._settings.connector:
-            self._connector_is(report.status)
+        if report.connector_id != self._settings.connector:
+            return  # the station as a whole, or another connector: neither says whether our car is plugged
+        self._connector_is(report.status)
         self._sink(StatusChanged(self._name, report.connector_id, report.status, report.error_code, report.info))
 
     def _connector_is(self, status: ConnectorStatus) -> None:

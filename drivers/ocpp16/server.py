@@ -208,8 +208,9 @@ def _select_subprotocol(socket: ServerConnection, offered: Sequence[Subprotocol]
     if not offered:
         log.info("%s offers no subprotocol and is taken for OCPP 1.6", _remote(socket))
         return None
-    if SUBPROTOCOL in offered:
-        return SUBPROTOCOL
+    for word in offered:
+        if word.lower() == SUBPROTOCOL:
+            return word
     raise NegotiationError(f"speaks {', '.join(offered)}, not {SUBPROTOCOL}")
 
 

@@ -147,7 +147,7 @@ async def home(
 
 
 Answer = Mapping[str, Any] | list[Any] | None
-"""A payload; a list is a raw frame without the id (``[4, "NotSupported", ""]``); None: no answer."""
+"""A payload; a list is a raw frame without the id (``[4, "NotSupported", ""]``); None: no answer; a future: later."""
 
 
 @dataclass
@@ -167,6 +167,7 @@ class Box:
     received: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     closed: bool = False
     _waiting: dict[str, asyncio.Future[list[Any]]] = field(default_factory=dict)
+    _later: list[asyncio.Task[None]] = field(default_factory=list)
     _number: int = 0
 
     # -- what it says
@@ -249,12 +250,18 @@ class Box:
         self.received.append((action, payload))
         given = self.answers.get(action, getattr(self, f"_on_{action}", lambda payload: {"status": "Accepted"}))
         answer = given(payload)
-        match answer:
+        if isinstance(answer, asyncio.Future):
+            answer.add_done_callback(lambda done: self._later.append(asyncio.create_task(self._reply(unique_id, done))))
+            return
+        await self._reply(unique_id, answer)
+
+    async def _reply(self, unique_id: str, answer: Answer | asyncio.Future[Answer]) -> None:
+        match answer.result() if isinstance(answer, asyncio.Future) else answer:
             case None:
                 return
-            case list():
+            case list() as answer:
                 await self.socket.send(json.dumps([answer[0], unique_id, *answer[1:]]))
-            case _:
+            case answer:
                 await self.socket.send(json.dumps([3, unique_id, answer]))
 
     def _on_GetConfiguration(self, payload: dict[str, Any]) -> Answer:

@@ -96,7 +96,7 @@ def test_a_quantised_limit_never_exceeds_what_was_asked(limit_a, step_a):
     assert round(sent_a, 1) == pytest.approx(sent_a, abs=1e-9)
 
 
-def test_wb_05_phases_are_named_in_amperes_only_where_they_are_asked_for():
+def test_phases_are_named_in_amperes_only_where_they_are_asked_for():
     assert "numberPhases" not in periods(Way())[0]
     assert [period["numberPhases"] for period in periods(Way(), Setpoint(9, 1, 6))] == [1, 1]
 

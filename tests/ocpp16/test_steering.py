@@ -12,7 +12,7 @@ from drivers.ocpp16.diagnostics import diagnostics_of
 from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.ways import Kind, Purpose, Way
 from hemsd.model import DispatchStatus, Outcome
-from tests.ocpp16.fakes import Box, box, charging_box, home, settle, until
+from tests.ocpp16.fakes import Box, Home, box, charging_box, home, settle, until
 
 
 def only(**accepted: object):
@@ -346,3 +346,50 @@ async def test_the_diagnostics_say_what_was_found_out():
         assert found.falls_back
         assert found.can_steer
         assert found.bad_frames == 1
+
+
+async def test_a_transaction_that_starts_while_the_box_makes_up_its_mind_gets_the_limit_again():
+    """The frame was said before the transaction began, so its answer proves nothing about the transaction."""
+    async with home() as at, box(at.url()) as station:
+        await station.boot()
+        await until(lambda: len(station.got("ChangeConfiguration")) == 2)
+        await settle()
+        later: asyncio.Future = asyncio.get_running_loop().create_future()
+        station.answers["SetChargingProfile"] = lambda payload: later
+        command = asyncio.create_task(at.garage.send_limit(9, None, failsafe_a=6))
+        await until(lambda: station.profiles)
+        await station.start()
+        del station.answers["SetChargingProfile"]
+        later.set_result({"status": "Accepted"})
+        assert (await command).status is DispatchStatus.APPLIED
+        await until(lambda: station.limits == [9.0, 9.0])
+
+
+def write(at: Home, times: int) -> None:
+    for _ in range(times):
+        at.garage.steering.speaker.writes.count(at.clock.utc().date())
+
+
+async def test_after_2000_writes_a_day_only_lower_limits_are_worth_the_flash():
+    async with home() as at, charging_box(at):
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        write(at, 1998)
+        assert (await at.garage.send_limit(10, None, failsafe_a=6)).status is DispatchStatus.APPLIED
+        dispatch = await at.garage.send_limit(11, None, failsafe_a=6)
+        assert dispatch.status is DispatchStatus.NOT_CAPABLE
+        assert "2000" in dispatch.text
+        assert (await at.garage.send_limit(7, None, failsafe_a=6)).status is DispatchStatus.APPLIED
+        at.clock.leap(86_400)
+        assert (await at.garage.send_limit(11, None, failsafe_a=6)).status is DispatchStatus.APPLIED
+
+
+@pytest.mark.parametrize(("writes", "renewed"), [(498, True), (499, False)])
+async def test_after_500_writes_a_day_a_limit_is_no_longer_renewed(writes, renewed):
+    async with home() as at, charging_box(at) as (station, _):
+        write(at, writes)
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        await settle()
+        at.clock.leap(450)
+        await settle()
+        await settle()
+        assert (station.limits == [9.0, 9.0]) is renewed
