@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
-MAX_NODES = 16
-PARTNERS = 32  # the quarter-hours nearest to the margin; others can't help a gap that is at most 1 kWh wide
-GOOD_ENOUGH = 1e-4  # of the cost: the search ends when it can gain no more than this (3 EUR: 0.03 cents)
+MAX_NODES = 12
+PARTNERS = 12  # the quarter-hours nearest to the margin: those that change hands at the least cost
+GOOD_ENOUGH = 5e-4  # of the cost: the search ends when it can gain no more than this (5 EUR: a quarter of a cent)
 SAME = 1e-9  # of the cost: the same but for rounding
 SLOPE_DIGITS = 12  # slopes in EUR/Wh: rounded, so that equal prices are equal
 ALIGNED = 10**-SLOPE_DIGITS
@@ -173,6 +173,12 @@ def cheapest(slots: Sequence[Slot], least_wh: float, most_wh: float) -> tuple[fl
             best = found
         waiting.extend(_with(domains, torn, part) for part in domains[torn].split(filled.energies_wh[torn]))
     return best[1] if best is not None else fallback
+
+
+def relaxed_cost_eur(domains: tuple[Domain, ...], least_wh: float, most_wh: float) -> float | None:
+    """The lower bound: what it would cost without the gaps; None when the bounds can't be met even so."""
+    filled = _filled(domains, least_wh, most_wh)
+    return None if filled is None else filled.cost_eur
 
 
 def _with(domains: tuple[Domain, ...], index: int, part: Domain) -> tuple[Domain, ...]:

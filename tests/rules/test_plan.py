@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules.cheapest import domain
 from rules.plan import QUARTER, Block, BlockType, PowerRange, Quarter, Task, make_plan, quarter_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -220,6 +223,27 @@ def test_a_day_of_23_hours_and_one_of_25_are_planned_to_their_deadline() -> None
         assert plan.reason.startswith("Cheapest 1 h 15 min before 07:00")
 
 
+def test_thirty_six_hours_of_different_prices_and_sun_are_planned_in_a_few_milliseconds() -> None:
+    """A Raspberry Pi's core is four to five times slower than the machines that run this; it has 50 ms."""
+    quarters = tuple(
+        Quarter(
+            EVENING + number * QUARTER,
+            round(0.25 + 0.1 * math.sin(number / 15) + number * 37 % 101 / 2000, 4),
+            0.08,
+            max(0.0, 6000.0 * math.sin((number - 50) / 12) + number * 53 % 97 * 10) if 50 < number < 88 else 0.0,
+        )
+        for number in range(144)
+    )
+    task = replace(TASK, quarters=quarters, target_pct=80.0, deadline_at=EVENING + 144 * QUARTER)
+    took_s = []
+    for _ in range(5):
+        domain.cache_clear()
+        began_s = time.process_time()
+        make_plan(task)
+        took_s.append(time.process_time() - began_s)
+    assert min(took_s) < 0.025
+
+
 # --- laws
 
 PRICES = st.lists(st.one_of(st.integers(-50, 600).map(lambda mills: mills / 1000)), min_size=1, max_size=40)
@@ -250,7 +274,7 @@ def tasks(draw: st.DrawFn, *, positive: bool = False) -> Task:
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tasks())
 def test_blocks_are_in_order_on_quarter_hours_and_apart(task: Task) -> None:
     plan = make_plan(task)
@@ -266,7 +290,7 @@ def test_blocks_are_in_order_on_quarter_hours_and_apart(task: Task) -> None:
     assert sum(block.energy_wh for block in plan.blocks) == pytest.approx(plan.energy_wh)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tasks())
 def test_the_energy_meets_the_target_whenever_that_is_possible(task: Task) -> None:
     plan = make_plan(task)
@@ -285,7 +309,7 @@ def test_the_energy_meets_the_target_whenever_that_is_possible(task: Task) -> No
         assert plan.target_reached_at > task.deadline_at - QUARTER
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tasks())
 def test_every_quarter_hour_gets_a_power_that_the_wallbox_can_do(task: Task) -> None:
     for each in make_plan(task).quarters:
@@ -294,7 +318,7 @@ def test_every_quarter_hour_gets_a_power_that_the_wallbox_can_do(task: Task) -> 
         assert fitting[0].min_w - 1.0 <= each.power_w <= fitting[0].max_w + 1.0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tasks(positive=True), st.integers(0, 39), st.floats(0.001, 0.5))
 def test_a_dearer_quarter_hour_never_makes_the_plan_cheaper(task: Task, which: int, rise_eur: float) -> None:
     before = make_plan(task)
