@@ -17,8 +17,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler as AioHandler
 from aiohttp.typedefs import Middleware
 
-from web.models import Problem
-from web.routes import Refused, answer
+from web.problems import refusal
+from web.routes import Refused
 
 _log = logging.getLogger(__name__)
 
@@ -80,12 +80,11 @@ def guard(allowed_hosts: Collection[str]) -> Middleware:
             _check_origin(request)
             return await handler(request)
         except Refused as refused:
-            return answer(Problem(detail=refused.detail), refused.status)
+            return refusal(request, refused)
         except web.HTTPRedirection:
             raise
         except web.HTTPException as error:
-            detail = Problem(detail=error.text or error.reason)
-            response = answer(detail, error.status)
+            response = refusal(request, Refused(error.status, error.text or error.reason))
             if allow := error.headers.get("Allow"):
                 response.headers["Allow"] = allow
             return response

@@ -72,3 +72,11 @@ def test_no_rule_is_told_in_words_that_english_keeps_to_itself() -> None:
     """English reasons are the house's own sentences, so the English file has none."""
     file: dict[str, str] = json.loads((STATIC / "i18n" / "en.json").read_text(encoding="utf-8"))
     assert not [key for key in file if key.startswith("reason.")]
+
+
+def test_every_reason_that_is_translated_belongs_to_a_rule_that_exists() -> None:
+    rules = "\n".join(path.read_text(encoding="utf-8") for path in (STATIC.parent.parent / "rules").glob("*.py"))
+    for language in LANGUAGES:
+        file: dict[str, str] = json.loads((STATIC / "i18n" / f"{language}.json").read_text(encoding="utf-8"))
+        named = {key.split(".")[1] for key in file if key.startswith("reason.")}
+        assert {name for name in named if f'"{name}"' not in rules} == set()

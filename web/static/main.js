@@ -51,7 +51,7 @@ function App() {
     first.current = false;
   }, [view, id]);
   return html`
-    <a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>${t("nav.skip")}</a>
+    <a class="jump" href="#main" onClick=${(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>${t("nav.skip")}</a>
     <header class="top"><a class="brand" href="#/">${state?.site.name ?? "hemsd"}</a>
       ${state?.simulate && html`<span class="chip" title=${state.simulate.day}>${t("simulated")}</span>`}
       <${Nav} at=${at} /></header>

@@ -1,6 +1,6 @@
 // The sentence: what happens, why, and what would change it. The why is the house's own; nothing is judged here.
 
-import { clock, current, duration, has, left, percent, plain, power, t, when } from "./words.js";
+import { clock, current, duration, has, holes, left, percent, plain, power, t, when } from "./words.js";
 import { now } from "./live.js";
 
 /** From where the car's power comes, as a key: the source that gives nearly all of it, or the two that do. */
@@ -16,7 +16,8 @@ function source(mix) {
 // What stands still says so by the rule that holds it.
 const STANDING = {
   waiting: "say.waiting", blocked: "say.blocked", pause: "say.paused", off: "say.off",
-  fuse: "say.fuse", fuse_pause: "say.fuse", finished: "say.finished", observing: "say.watched",
+  fuse: "say.fuse", no_room: "say.fuse", finished: "say.finished", rotation: "say.rotation",
+  not_controllable: "say.uncontrollable",
 };
 
 /** [what happens, why]; either may be empty. */
@@ -40,7 +41,9 @@ export function told(decision) {
   const key = [`reason.${decision.rule}.${decision.kind}`, `reason.${decision.rule}`].find(has);
   if (!key) return unbroken(decision.reason);
   const { inputs, limit_a, phases } = decision;
-  const values = { ...inputs, surplus_w: inputs.share_w ?? inputs.surplus_w, limit_a, phases: phasesOf(phases) };
+  const surplus_w = Math.max(inputs.share_w ?? inputs.surplus_w ?? 0, 0);
+  const values = { ...inputs, surplus_w, limit_a, phases: phasesOf(phases) };
+  if (holes(key).some((name) => values[name] == null)) return unbroken(decision.reason);
   return t(key, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, written(name, value)])));
 }
 

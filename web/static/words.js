@@ -19,6 +19,9 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "–");
 }
 
+/** What has to be filled in under this key. */
+export const holes = (key) => [...texts[key].matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+
 export const has = (key) => key in texts;
 
 const number = (value, digits = 0) =>
