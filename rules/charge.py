@@ -102,15 +102,13 @@ def moved(memory: BoxMemory, state: SteeringState, now_s: float) -> BoxMemory:
 
 def aged(memory: BoxMemory, settings: SteeringSettings, now_s: float, *, draws: bool) -> BoxMemory:
     """What time alone changes: minimum times that are over, a car that takes nothing, starts of yesterday."""
+    starts_s = tuple(at_s for at_s in memory.starts_s if now_s - at_s < DAY_S)
     memory = replace(
         memory,
-        starts_s=tuple(at_s for at_s in memory.starts_s if now_s - at_s < DAY_S),
+        starts_s=starts_s,
         quiet_s=_quiet_since(memory, now_s, draws=draws),
-    )
-    memory = replace(
-        memory,
-        start_needs_wh=start_needs_wh(settings, len(memory.starts_s)),
-        stop_allows_wh=stop_allows_wh(settings, len(memory.starts_s)),
+        start_needs_wh=start_needs_wh(settings, len(starts_s)),
+        stop_allows_wh=stop_allows_wh(settings, len(starts_s)),
     )
     held_s = now_s - memory.since_s
     match memory.state:

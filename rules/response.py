@@ -21,8 +21,8 @@ SETTLED_S = 20.0  # after a command, before currents are taken as the answer to 
 WAKE_S = 60.0  # a car may think so long before it draws after a pause
 FINE_STEP_A = 0.5  # OCPP 1.6 section 7.13 allows 0.1 A, but each change may be a write to the wallbox's flash
 CAP_GAP_A = 1.5  # a draw this far below the offer is the car's own cap, not a shortfall
-LONGEST_DELAY_S = 60.0
-FITS_A = 0.5
+SHORTEST_DELAY_S, LONGEST_DELAY_S = 2.0, 60.0
+FITS_A = 0.3  # the current is what the limit should give
 NOTICEABLE_A = 0.3  # the smallest PWM step is about 0.25 A
 
 
@@ -79,11 +79,15 @@ def learn(response: Response, image: WallboxImage, now_s: float) -> Response:
 
 
 def _timed(response: Response, sent_s: float, after_s: float, limit_a: float, drawn_a: float) -> Response:
-    """The delay, from the first sample whose current fits the newest command."""
+    """The delay, by the first sample whose current fits the newest command.
+
+    Samples are late and never early, so an early one is believed at once and a late one only a little.
+    """
     if sent_s <= response.timed_s or abs(response.draw_a(limit_a) - drawn_a) > FITS_A:
         return response
-    delay_s = response.delay_s + 0.3 * (min(after_s, LONGEST_DELAY_S) - response.delay_s)
-    return replace(response, delay_s=delay_s, timed_s=sent_s)
+    trust = 1.0 if after_s < response.delay_s else 0.05
+    delay_s = response.delay_s + trust * (min(after_s, LONGEST_DELAY_S) - response.delay_s)
+    return replace(response, delay_s=max(SHORTEST_DELAY_S, delay_s), timed_s=sent_s)
 
 
 def _measured(response: Response, drawn_a: float, offered_a: float) -> Response:
