@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from hemsd.model import Alert, Outcome, Role, Snapshot, SteeringSettings, WallboxImage
+from hemsd.model import Alert, Outcome, Role, Snapshot, SteeringSettings, StrangerRefused, WallboxImage
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,16 @@ def of_wallbox(image: WallboxImage, outcomes: tuple[Outcome, ...]) -> Iterable[F
             f"The wallbox {name} does not do what it is told ({newest[-1].replace('_', ' ')}).",
             "Look at the evidence of the last commands; another app or the car may be steering it as well.",
         )
+
+
+def of_stranger(stranger: StrangerRefused) -> Found:
+    """Somebody at the OCPP port whom the configuration does not let in."""
+    name = stranger.identity or "without a name"
+    return (
+        f"stranger:{stranger.identity}",
+        f"A wallbox calling itself {name} tried to connect from {stranger.remote} ({stranger.why}).",
+        f"If it is yours, add it to config.yaml with charge_point: {name}, or correct its password.",
+    )
 
 
 class Alerts:

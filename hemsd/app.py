@@ -36,7 +36,7 @@ from hemsd.dispatch import Dispatcher
 from hemsd.doors import HouseDoors
 from hemsd.house import Home, Obedience
 from hemsd.latest import Latest
-from hemsd.model import Command, MeterReading, Mode, Outcome, Snapshot, WallboxEvent, Wish
+from hemsd.model import Command, MeterReading, Mode, Outcome, Snapshot, StrangerRefused, WallboxEvent, Wish
 from hemsd.password import PagePassword
 from hemsd.store.rows import StoreError
 from hemsd.store.store import Store
@@ -53,6 +53,7 @@ log = logging.getLogger(__name__)
 
 RELEASE_S = 8.0  # to write the failsafe to every wallbox on a clean stop
 KEPT_OUTCOMES = 10
+STRANGER_SHOWN_S = 3600.0
 MODE_FACT = "mode."
 LADDER_FACT = "ladder."
 WITNESS_FACT = "witness."
@@ -139,7 +140,7 @@ class Daemon:
     snapshots: list[Snapshot] | None = None  # a test may keep what each tick saw
     _meters: list[asyncio.Task[None]] = field(default_factory=list)
     _outcomes: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
-    _strangers: dict[str, str] = field(default_factory=dict)
+    _strangers: dict[str, tuple[StrangerRefused, float]] = field(default_factory=dict)
 
     @classmethod
     async def make(
@@ -284,6 +285,8 @@ class Daemon:
 
     def notice(self, event: WallboxEvent) -> None:
         """What happened at a wallbox, or who knocked in vain."""
+        if isinstance(event, StrangerRefused):
+            self._strangers[event.identity] = (event, self.clock.monotonic())
         self.control.notice(event)
         self.house.changes.bump()
 
@@ -309,6 +312,9 @@ class Daemon:
         found = [*alerts.of_meters(snapshot, self.config.steering, self.health.troubles, up_s)]
         for image in snapshot.wallboxes:
             found.extend(alerts.of_wallbox(image, self._outcomes.get(image.name, ())))
+        for stranger, seen_s in self._strangers.values():
+            if snapshot.now_s - seen_s < STRANGER_SHOWN_S:
+                found.append(alerts.of_stranger(stranger))
         if self.store.trouble:
             found.append(("store", self.store.trouble, "Charging goes on; check the memory card."))
         self.alerts.update(found, snapshot.at)

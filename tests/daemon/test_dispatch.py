@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from hemsd.alerts import Alerts, of_meters, of_wallbox
+from hemsd.alerts import Alerts, of_meters, of_stranger, of_wallbox
 from hemsd.clock import ManualClock
 from hemsd.dispatch import Dispatcher
 from hemsd.latest import Latest
@@ -24,6 +24,7 @@ from hemsd.model import (
     Snapshot,
     StatusChanged,
     SteeringSettings,
+    StrangerRefused,
     TransactionEnded,
     TransactionStarted,
     VerificationSettings,
@@ -230,3 +231,10 @@ def test_a_wallbox_is_named_when_it_disobeys_twice_in_a_row() -> None:
     assert list(of_wallbox(image, (ignored, Outcome.APPLIED))) == []
     assert [key for key, _, _ in of_wallbox(image, (Outcome.APPLIED, ignored, ignored))] == ["obedience:garage"]
     assert [key for key, _, _ in of_wallbox(WallboxImage("garage", link_age_s=61), ())] == ["link:garage"]
+
+
+def test_a_stranger_is_named_with_what_to_do() -> None:
+    key, text, remedy = of_stranger(StrangerRefused("WB-9", "192.168.1.77", "unknown charge point"))
+    assert key == "stranger:WB-9"
+    assert "192.168.1.77" in text
+    assert "charge_point: WB-9" in remedy
