@@ -54,6 +54,7 @@ log = logging.getLogger(__name__)
 RELEASE_S = 8.0  # to write the failsafe to every wallbox on a clean stop
 KEPT_OUTCOMES = 10
 STRANGER_SHOWN_S = 3600.0
+MOST_STRANGERS = 20
 MODE_FACT = "mode."
 LADDER_FACT = "ladder."
 WITNESS_FACT = "witness."
@@ -287,6 +288,8 @@ class Daemon:
         """What happened at a wallbox, or who knocked in vain."""
         if isinstance(event, StrangerRefused):
             self._strangers[event.identity] = (event, self.clock.monotonic())
+            while len(self._strangers) > MOST_STRANGERS:
+                del self._strangers[next(iter(self._strangers))]
         self.control.notice(event)
         self.house.changes.bump()
 
