@@ -35,7 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from rules.cheapest import Slot, cheapest, domain, relaxed_cost_eur  # noqa: E402
-from rules.plan import QUARTER, PowerRange, Quarter, Task, make_plan, quarter_of  # noqa: E402
+from rules.plan import PowerRange, Quarter, Task, make_plan  # noqa: E402
+from rules.session import QUARTER, quarter_start  # noqa: E402
 from tests.rules.exact import least_cost_eur  # noqa: E402
 from tests.rules.test_cheapest import small_cases  # noqa: E402
 
@@ -58,7 +59,7 @@ class Year:
     quarters: tuple[Quarter, ...]
 
     def slice(self, start_at: datetime, count: int) -> tuple[Quarter, ...]:
-        first = int((quarter_of(start_at) - self.quarters[0].start_at) / QUARTER)
+        first = int((quarter_start(start_at) - self.quarters[0].start_at) / QUARTER)
         return self.quarters[first : first + count]
 
 
@@ -109,7 +110,7 @@ def visits(year: Year, seed: int) -> list[Task]:
         deadline = tomorrow.replace(hour=10 if tomorrow.weekday() >= 5 else 7)
         start_at = at.astimezone(UTC)
         soc_pct = random_.uniform(20.0, 65.0)
-        count = int((deadline.astimezone(UTC) - quarter_of(start_at)) / QUARTER)
+        count = int((deadline.astimezone(UTC) - quarter_start(start_at)) / QUARTER)
         tasks.append(
             Task(
                 at=start_at.replace(second=0, microsecond=0),
@@ -131,7 +132,7 @@ def visits(year: Year, seed: int) -> list[Task]:
 
 
 def slots_of(task: Task) -> list[Slot]:
-    left_h = 0.25 - (task.at - quarter_of(task.at)) / timedelta(hours=1)
+    left_h = 0.25 - (task.at - quarter_start(task.at)) / timedelta(hours=1)
     return [
         Slot(
             hours=left_h if number == 0 else 0.25,
@@ -270,7 +271,7 @@ def times(year: Year) -> list[str]:
             powers=POWERS,
             quarters=year.slice(start_at, 145),
             target_pct=80.0,
-            deadline_at=quarter_of(start_at) + 144 * QUARTER,
+            deadline_at=quarter_start(start_at) + 144 * QUARTER,
         )
         took_ms.append(min(cold_ms(task) for _ in range(5)))
     took_ms.sort()

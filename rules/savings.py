@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hemsd.model import QuarterHour
-from rules.plan import QUARTER, Plan, Quarter, quarter_of
+from rules.plan import Plan, Quarter
+from rules.session import QUARTER, quarter_start
 
 KILO = 1000.0
 TINY_WH = 1e-6
@@ -116,7 +117,7 @@ def intervals_behind(
     energies = {each.start_at: each for each in charged}
     by_start = {each.start_at: each for each in known}
     stay = []
-    start_at = quarter_of(plugged_in_at)
+    start_at = quarter_start(plugged_in_at)
     while start_at < until_at:
         hours = (min(start_at + QUARTER, until_at) - max(start_at, plugged_in_at)) / timedelta(hours=1)
         energy, quarter = energies.get(start_at), by_start.get(start_at, Quarter(start_at))
@@ -142,7 +143,7 @@ def intervals_ahead(plan: Plan, known: Iterable[Quarter], from_at: datetime) -> 
     by_start = {each.start_at: each for each in known}
     end_at = plan.blocks[-1].end_at if plan.blocks else from_at
     ahead = []
-    start_at = quarter_of(from_at)
+    start_at = quarter_start(from_at)
     while start_at < end_at:
         hours = (start_at + QUARTER - max(start_at, from_at)) / timedelta(hours=1)
         step, quarter = energies.get(start_at), by_start.get(start_at, Quarter(start_at))

@@ -1,11 +1,15 @@
 """The planner's core against an exact solver."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from rules.cheapest import Slot, cheapest, joined
+from rules.cheapest import Slot, cheapest
+from rules.side_by_side import joined
 from tests.rules.exact import least_cost_eur
 
 ONE = ((1380.0, 3680.0),)
@@ -89,3 +93,32 @@ def test_equal_quarter_hours_are_put_side_by_side() -> None:
 def test_a_running_block_goes_on_where_that_costs_nothing() -> None:
     slots = [Slot(0.25, ONE, 0.3)] * 6
     assert joined(slots, (0.0, 0.0, 0.0, 0.0, 920.0, 500.0), before=True) == (920.0, 500.0, 0.0, 0.0, 0.0, 0.0)
+
+
+PRICES = st.sampled_from([0.1, 0.2, 0.3])
+ENERGIES = st.sampled_from([0.0, 0.0, 500.0, 920.0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0.1, 0.2, 0.3]), st.sampled_from([0.0, 0.0, 500.0, 920.0])), min_size=1, max_size=20
+    ),
+    st.booleans(),
+)
+def test_putting_side_by_side_changes_neither_cost_nor_energies_and_makes_no_more_blocks(
+    row: list[tuple[float, float]], before: bool
+) -> None:
+    slots, energies_wh = [Slot(0.25, ONE, price) for price, _ in row], [energy_wh for _, energy_wh in row]
+    after_wh = joined(slots, energies_wh, before=before)
+    for price in (0.1, 0.2, 0.3):
+        here = [number for number, slot in enumerate(slots) if slot.import_eur_per_kwh == price]
+        assert sorted(after_wh[number] for number in here) == sorted(energies_wh[number] for number in here)
+    if len({price for price, _ in row}) == 1:
+        assert blocks(after_wh, before=before) <= max(1, int(before))
+
+
+def blocks(energies_wh: Sequence[float], *, before: bool) -> int:
+    """How often a charge begins or goes on from before."""
+    on = [before, *(energy_wh > 0.0 for energy_wh in energies_wh)]
+    return sum(here and not earlier for earlier, here in pairwise(on)) + int(before and len(on) > 1 and on[1])

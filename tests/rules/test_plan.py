@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.cheapest import domain
-from rules.plan import QUARTER, Block, BlockType, PowerRange, Quarter, Task, make_plan, quarter_of
+from rules.plan import Block, BlockType, PowerRange, Quarter, Task, make_plan
+from rules.session import QUARTER, quarter_start
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ONE = PowerRange(1, 1380.0, 3680.0)
@@ -153,7 +154,7 @@ def test_a_boost_without_prices_or_deadline_charges_at_once() -> None:
 
 def test_one_quarter_hour_decides_between_reachable_and_not() -> None:
     needed_h = 13_333.34 / 11_040
-    enough_at = quarter_of(EVENING + timedelta(hours=needed_h)) + QUARTER
+    enough_at = quarter_start(EVENING + timedelta(hours=needed_h)) + QUARTER
     assert make_plan(replace(TASK, deadline_at=enough_at)).target_reachable
     assert not make_plan(replace(TASK, deadline_at=enough_at - QUARTER)).target_reachable
 
@@ -200,6 +201,37 @@ def test_a_plan_made_again_while_it_runs_goes_on() -> None:
     now_at = EVENING + timedelta(hours=2, seconds=3)
     plan = make_plan(replace(flat, at=now_at, soc_pct=40.0, running=True))
     assert spans(plan.blocks) == [("REGULAR", "19:00", "19:45")]
+
+
+def driven(task: Task, every: timedelta, share: float = 1.0) -> tuple[float, float]:
+    """Level and cost at the deadline when the plan is made anew all the time and the car takes a share of it."""
+    assert task.deadline_at is not None
+    prices = {each.start_at: each.import_eur_per_kwh or 0.0 for each in task.quarters}
+    at, soc_pct, cost_eur, running = task.at, task.soc_pct, 0.0, False
+    while at < task.deadline_at:
+        step = make_plan(replace(task, at=at, soc_pct=soc_pct, running=running)).at(at)
+        running = step is not None
+        if step is not None:
+            energy_wh = step.power_w * share * (every / timedelta(hours=1))
+            soc_pct += energy_wh * task.efficiency / task.capacity_wh * 100
+            cost_eur += energy_wh * prices[quarter_start(at)] / 1000
+        at += every
+    return soc_pct, cost_eur
+
+
+def test_making_the_plan_anew_every_five_minutes_leads_where_the_first_one_said() -> None:
+    prices: list[float | None] = [
+        round(0.25 + 0.1 * math.sin(number / 7) + number * 37 % 11 / 200, 4) for number in range(52)
+    ]
+    task = replace(TASK, quarters=priced(prices))
+    soc_pct, cost_eur = driven(task, timedelta(minutes=5))
+    assert soc_pct == pytest.approx(50.0, abs=0.5)
+    assert cost_eur == pytest.approx(make_plan(task).cost_eur, rel=0.02)
+
+
+def test_a_car_that_takes_less_than_it_may_is_ready_all_the_same() -> None:
+    soc_pct, _ = driven(replace(TASK, quarters=priced(night(cheap_from=40))), timedelta(minutes=5), share=0.8)
+    assert soc_pct >= 49.0
 
 
 def test_hours_of_one_price_are_not_torn_apart() -> None:
@@ -279,8 +311,8 @@ def tasks(draw: st.DrawFn, *, positive: bool = False) -> Task:
 def test_blocks_are_in_order_on_quarter_hours_and_apart(task: Task) -> None:
     plan = make_plan(task)
     for block in plan.blocks:
-        assert block.start_at == quarter_of(block.start_at)
-        assert block.end_at == quarter_of(block.end_at)
+        assert block.start_at == quarter_start(block.start_at)
+        assert block.end_at == quarter_start(block.end_at)
         assert block.start_at < block.end_at
         assert block.end_at > task.at
         assert block.energy_wh > 0.0
@@ -298,13 +330,13 @@ def test_the_energy_meets_the_target_whenever_that_is_possible(task: Task) -> No
     if task.deadline_at is None:
         assert plan.target_reachable
         return
-    hours_left = max(0.0, (quarter_of(task.deadline_at) - task.at) / timedelta(hours=1))
+    hours_left = max(0.0, (quarter_start(task.deadline_at) - task.at) / timedelta(hours=1))
     possible_pct = min(100.0, task.soc_pct + hours_left * most_w * task.efficiency / task.capacity_wh * 100)
     assert plan.target_reachable == (max(task.soc_pct, possible_pct) >= task.target_pct - 0.01)
     assert plan.soc_at_deadline_pct >= min(task.target_pct, max(task.soc_pct, possible_pct)) - 0.02
     if not plan.target_reachable:
         starts = [each.start_at for each in plan.quarters]
-        assert starts == [quarter_of(task.at) + number * QUARTER for number in range(len(starts))], "no pause"
+        assert starts == [quarter_start(task.at) + number * QUARTER for number in range(len(starts))], "no pause"
         assert plan.target_reached_at is not None
         assert plan.target_reached_at > task.deadline_at - QUARTER
 
