@@ -122,6 +122,8 @@ class Control:
             case TransactionStarted() | TransactionEnded():
                 if isinstance(event, TransactionEnded):
                     self.visits.transaction_ended(name, event.meter_stop_wh, self.clock.monotonic())
+                else:
+                    self.visits.transaction_started(name, event.id_tag, self.clock.utc())
                 self.trials.forget_car(name)
                 self.orders[name] = Order(failures=self.orders[name].failures, retry_s=self.orders[name].retry_s)
 
@@ -138,7 +140,7 @@ class Control:
     def tick(self) -> tuple[Decision, ...]:
         snapshot = self._freeze()
         self.trials.judge(snapshot.now_s)
-        wishes, self._wishes = tuple(self._wishes), []
+        wishes, self._wishes = self.visits.wishes(snapshot, tuple(self._wishes)), []
         self.memory, decided = steer(
             self.settings.steering, self.settings.site, self.settings.boxes, self.memory, snapshot, wishes
         )
@@ -233,6 +235,7 @@ class Control:
                 order.limit_a, order.phases, order.since_s = order.before
                 log.warning("%s: %g A: %s (%s)", command.wallbox, command.amps, dispatch.status, dispatch.text)
         self.journal.record_command(command)
+        self.visits.judged(command)
         self.judged(command)
 
     def _judged(self, command: Command) -> None:
@@ -242,4 +245,5 @@ class Control:
         if command.outcome not in (Outcome.APPLIED, Outcome.UNVERIFIED):
             log.warning("%s did not obey %g A: %s", command.wallbox, command.amps, command.outcome)
         self.journal.record_command(command)
+        self.visits.judged(command)
         self.judged(command)

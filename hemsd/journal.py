@@ -26,6 +26,7 @@ class Journal(Protocol):
     def record_minute(self, minute: SiteMinute) -> None: ...
     def record_quarter(self, quarter: QuarterHour) -> None: ...
     def save_visit(self, visit: Visit) -> None: ...
+    def save_course(self, visit_id: str, course: object, *, urgent: bool = True) -> None: ...
 
 
 @dataclass(slots=True)
@@ -75,6 +76,7 @@ class MemoryJournal:
     samples: list[Sample] = field(default_factory=list)
     minutes: list[SiteMinute] = field(default_factory=list)
     quarters: dict[tuple[str, str], QuarterHour] = field(default_factory=dict)
+    courses: dict[str, object] = field(default_factory=dict)
 
     def next_command_id(self) -> int:
         return len(self.commands) + 1
@@ -102,3 +104,6 @@ class MemoryJournal:
 
     def save_visit(self, visit: Visit) -> None:
         self.visits[visit.number] = visit
+
+    def save_course(self, visit_id: str, course: object, *, urgent: bool = True) -> None:
+        self.courses[visit_id] = course

@@ -396,6 +396,8 @@ class Visit:
     plugged_out_at: datetime | None = None
     vehicle: str | None = None
     managed: bool = True
+    policy: str | None = None  # by its name; None: nobody's schedule counts
+    aborted: bool = False  # hemsd lost it: it ended while nobody steered
     transaction_id: int | None = None
     meter_start_wh: float | None = None
     meter_last_wh: float | None = None

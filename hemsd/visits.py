@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from hemsd.courses import Courses
 from hemsd.journal import Journal
-from hemsd.model import Sample, SiteMinute, Snapshot, SteeringState, Visit, WallboxImage
-from rules.session import Running, Sources, adopt, advance, plug_in, plug_out, transaction_ended
+from hemsd.model import Command, QuarterHour, Sample, SiteMinute, Snapshot, SteeringState, Visit, WallboxImage, Wish
+from rules.session import Running, Sources, adopt, advance, disown, plug_in, plug_out, transaction_ended
 from rules.surplus import sources_w
 
 log = logging.getLogger(__name__)
@@ -26,22 +27,34 @@ class Car:
 
     vehicle: str | None = None
     managed: bool = True
+    id_tags: frozenset[str] | None = None  # the household's cards; None: every card is
 
 
 @dataclass(slots=True)
 class Visits:
     journal: Journal
     cars: Mapping[str, Car]
+    courses: Courses | None = None  # None: visits are only metered
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+    closed: Callable[[Visit], None] = lambda _visit: None  # hears of each visit that has ended
     running: dict[str, Running] = field(default_factory=dict)
     sources: dict[str, Sources] = field(default_factory=dict)  # of the newest tick, for the page
     _minute: _Minute | None = None
+    _strangers: set[str] = field(default_factory=set)  # wallboxes where one began to charge
 
-    def adopt(self, visits: tuple[Visit, ...]) -> None:
-        """The visits that were running when the daemon stopped."""
+    def adopt(
+        self,
+        visits: tuple[Visit, ...],
+        courses: Mapping[str, object] | None = None,
+        quarters: Mapping[str, tuple[QuarterHour, ...]] | None = None,
+    ) -> None:
+        """The visits that were running when the daemon stopped, with their courses and quarter-hours by id."""
         for visit in visits:
             if visit.wallbox in self.cars:
-                self.running[visit.wallbox] = adopt(visit)
+                metered = (quarters or {}).get(visit.id, ())
+                self.running[visit.wallbox] = adopt(visit, metered[-1] if metered else None)
+                if self.courses is not None:
+                    self.courses.adopt(visit, (courses or {}).get(visit.id), metered)
                 log.info("%s: goes on with the visit that began %s", visit.wallbox, visit.plugged_in_at)
 
     def visit_id(self, wallbox: str) -> str | None:
@@ -52,6 +65,29 @@ class Visits:
         running = self.running.get(wallbox)
         if running is not None and sample.context != "Transaction.End":
             self.journal.record_sample(running.visit.id, sample)
+
+    def wishes(self, snapshot: Snapshot, wishes: tuple[Wish, ...]) -> tuple[Wish, ...]:
+        """The wishes of a tick as the rules shall see them: with what the plans ask for."""
+        return wishes if self.courses is None else self.courses.wishes(snapshot, wishes)
+
+    def judged(self, command: Command) -> None:
+        if self.courses is not None:
+            self.courses.judged(command)
+
+    def transaction_started(self, wallbox: str, id_tag: str, at: datetime) -> None:
+        """Where cards are named, another one than those is a stranger's."""
+        cards, running = self.cars[wallbox].id_tags, self.running.get(wallbox)
+        if cards is None or id_tag in cards:
+            self._strangers.discard(wallbox)
+            return
+        self._strangers.add(wallbox)
+        log.info("%s: a stranger's card; the visit is only recorded", wallbox)
+        if running is None or not running.visit.managed:
+            return
+        self.running[wallbox] = disown(running)
+        self.journal.save_visit(self.running[wallbox].visit)
+        if self.courses is not None:
+            self.courses.disown(wallbox, at)
 
     def transaction_ended(self, wallbox: str, meter_stop_wh: float | None, now_s: float) -> None:
         running = self.running.get(wallbox)
@@ -75,24 +111,50 @@ class Visits:
         if running is None:
             if not (image.connected and image.plugged):
                 return
-            car = self.cars[image.name]
-            running = plug_in(
-                self.new_id(), self.journal.next_visit_number(), image, snapshot.at, car.vehicle, car.managed
-            )
-            log.info("%s: a car was plugged in", image.name)
+            running = self._open(image, snapshot.at)
         running, finished = advance(running, image, self.sources[image.name], state, snapshot.at, snapshot.now_s)
         self.running[image.name] = running
         self.journal.save_visit(running.visit)
         for quarter in (finished, running.quarter):
             if quarter is not None:
-                self.journal.record_quarter(quarter)
+                self._record(image.name, quarter)
+        if self.courses is not None:
+            self.courses.follow(running.visit, image, snapshot.at)
+
+    def _open(self, image: WallboxImage, at: datetime) -> Running:
+        car, courses = self.cars[image.name], self.courses
+        stranger = image.name in self._strangers
+        policy = courses.policy_at(image.name) if courses is not None and not stranger else None
+        visit_id = courses.next_id(image.name, at) if courses is not None and policy is not None else self.new_id()
+        running = plug_in(
+            visit_id,
+            self.journal.next_visit_number(),
+            image,
+            at,
+            None if stranger else car.vehicle,
+            car.managed and not stranger,
+            policy.name if policy is not None else None,
+        )
+        log.info("%s: a car was plugged in", image.name)
+        if courses is not None:
+            courses.begin(running.visit, image, at)
+        return running
+
+    def _record(self, wallbox: str, quarter: QuarterHour) -> None:
+        self.journal.record_quarter(quarter)
+        if self.courses is not None:
+            self.courses.metered(wallbox, quarter)
 
     def _close(self, running: Running, at: datetime) -> None:
         visit, quarter = plug_out(running, at)
         del self.running[visit.wallbox]
+        self._strangers.discard(visit.wallbox)
         if quarter is not None:
-            self.journal.record_quarter(quarter)
+            self._record(visit.wallbox, quarter)
         self.journal.save_visit(visit)
+        if self.courses is not None:
+            self.courses.settle(visit)
+        self.closed(visit)
         log.info(
             "%s: unplugged after %.2f kWh, %.2f of them from the sun",
             visit.wallbox,

@@ -62,7 +62,13 @@ class Running:
 
 
 def plug_in(
-    visit_id: str, number: int, image: WallboxImage, at: datetime, vehicle: str | None, managed: bool
+    visit_id: str,
+    number: int,
+    image: WallboxImage,
+    at: datetime,
+    vehicle: str | None,
+    managed: bool,
+    policy: str | None = None,
 ) -> Running:
     """The beginning of a visit."""
     register_wh = image.sample.energy_wh if image.sample else None
@@ -73,6 +79,7 @@ def plug_in(
         plugged_in_at=at,
         vehicle=vehicle,
         managed=managed,
+        policy=policy,
         transaction_id=image.transaction_id,
         meter_start_wh=register_wh,
         meter_last_wh=register_wh,
@@ -80,9 +87,17 @@ def plug_in(
     return Running(visit, register_wh=register_wh)
 
 
-def adopt(visit: Visit) -> Running:
-    """A visit that was running when the daemon stopped; its register says what was charged meanwhile."""
-    return Running(visit, register_wh=visit.meter_last_wh)
+def adopt(visit: Visit, quarter: QuarterHour | None = None) -> Running:
+    """A visit that was running when the daemon stopped; its register says what was charged meanwhile.
+
+    ``quarter`` is the last one that was written: it may not be over yet.
+    """
+    return Running(visit, register_wh=visit.meter_last_wh, quarter=quarter)
+
+
+def disown(running: Running) -> Running:
+    """It is a stranger's car: nobody's schedule counts, and the visit is only recorded."""
+    return replace(running, visit=replace(running.visit, managed=False, policy=None, vehicle=None))
 
 
 def advance(
@@ -123,7 +138,9 @@ def transaction_ended(running: Running, meter_stop_wh: float | None, now_s: floa
 def plug_out(running: Running, at: datetime) -> tuple[Visit, QuarterHour | None]:
     """The visit as it ended; it does not change any more."""
     visit = _with_energy(running.visit, running.unsettled if running.register_wh is None else NOTHING, None)
-    return replace(visit, plugged_out_at=max(at, visit.plugged_in_at + timedelta(seconds=1))), running.quarter
+    unseen = running.last_s is None  # adopted, and gone before the first tick
+    left_at = max(at, visit.plugged_in_at + timedelta(seconds=1))
+    return replace(visit, plugged_out_at=left_at, aborted=visit.aborted or unseen), running.quarter
 
 
 def _register_step(

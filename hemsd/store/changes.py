@@ -12,9 +12,9 @@ from datetime import datetime
 from functools import cache
 
 from hemsd.model import Command, Decision, QuarterHour, Sample, SiteMinute, Visit
-from hemsd.store import codec
+from hemsd.store import codec, outbox
+from hemsd.store.outbox import Mark, Statement
 
-Statement = tuple[str, tuple[codec.Value, ...]]
 Key = tuple[int | str, ...]
 
 
@@ -25,6 +25,11 @@ class Change:
     statements: tuple[Statement, ...]
     key: Key | None = None
     urgent: bool = False
+    told: tuple[Mark, ...] = ()  # they outlive the change, where a newer one takes its place before it is written
+
+    @property
+    def all_statements(self) -> tuple[Statement, ...]:
+        return *self.statements, *(outbox.tell(mark) for mark in self.told)
 
 
 MOVE_VISIT = (
@@ -125,6 +130,11 @@ def quarter(quarter: QuarterHour) -> Change:
         (upsert("quarter_hours", ("visit", "start_ms"), columns),),
         key=("quarter", quarter.visit_id, str(columns["start_ms"])),
     )
+
+
+def course(visit_id: str, course: str, *, urgent: bool) -> Change:
+    columns: codec.Columns = {"visit": visit_id, "course": course}
+    return Change((upsert("courses", ("visit",), columns),), key=("course", visit_id), urgent=urgent)
 
 
 def fact(key: str, value: str | None) -> Change:

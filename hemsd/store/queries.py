@@ -6,7 +6,8 @@ costs what page 1 costs. The order lives in the two ORDER BYs and in ``_Where``,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from sqlite3 import Connection, Row
@@ -67,6 +68,10 @@ def _where(wanted: VisitFilter) -> _Where:
         where = where.and_("wallbox = ?", wanted.wallbox)
     if wanted.vehicle is not None:
         where = where.and_("vehicle = ?", wanted.vehicle)
+    if wanted.policy is not None:
+        where = where.and_("policy = ?", wanted.policy)
+    if wanted.lasted_s is not None:
+        where = where.and_("plugged_out_ms - plugged_in_ms >= ?", wanted.lasted_s * 1000.0)
     if wanted.managed is not None:
         where = where.and_("managed = ?", wanted.managed)
     if wanted.ended is not None:
@@ -151,6 +156,15 @@ def readings(db: Connection, visit_id: str) -> tuple[Reading, ...]:
 
 def quarters(db: Connection, visit_id: str) -> tuple[QuarterHour, ...]:
     return tuple(codec.quarter_of(row) for row in _of_visit(db, "quarter_hours", visit_id, "start_ms"))
+
+
+def courses(db: Connection, visit_ids: Sequence[str]) -> dict[str, object]:
+    places = ", ".join("?" * len(visit_ids))
+    sql = (
+        "SELECT visits.id AS visit_id, course FROM courses JOIN visits ON visits.number = courses.visit"
+        f" WHERE visits.id IN ({places})"
+    )
+    return {row["visit_id"]: json.loads(row["course"]) for row in db.execute(sql, tuple(visit_ids))}
 
 
 def decisions_between(db: Connection, from_at: datetime, to_at: datetime) -> tuple[Decision, ...]:

@@ -23,7 +23,9 @@ class VisitFilter:
 
     wallbox: str | None = None
     vehicle: str | None = None
+    policy: str | None = None
     managed: bool | None = None
+    lasted_s: float | None = None  # at least so long; leaves out those that run
     ended: bool | None = None
     plugged_in_from_at: datetime | None = None
     plugged_in_to_at: datetime | None = None

@@ -187,6 +187,99 @@ def m004_bookkeeping(db: Database) -> None:
     )
 
 
+@migrations()
+def m005_courses(db: Database) -> None:
+    _run(
+        db,
+        "ALTER TABLE visits ADD COLUMN policy TEXT",
+        "ALTER TABLE visits ADD COLUMN aborted INTEGER NOT NULL DEFAULT 0",
+        # What a visit was for and how far it came, as JSON: rules.course knows its form.
+        "CREATE TABLE courses (visit INTEGER PRIMARY KEY, course TEXT NOT NULL) STRICT",
+    )
+
+
+@migrations()
+def m006_clients(db: Database) -> None:
+    _run(
+        db,
+        # Programs that may ask for tokens. Only a digest of the secret is kept.
+        """
+        CREATE TABLE clients (
+            id      TEXT PRIMARY KEY,
+            name    TEXT NOT NULL UNIQUE,
+            secret  TEXT NOT NULL,
+            scopes  TEXT NOT NULL,
+            made_ms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+    )
+
+
+@migrations()
+def m007_outbox(db: Database) -> None:
+    _run(
+        db,
+        # Who is still to be told what; hemsd.store.outbox says how its columns are meant.
+        """
+        CREATE TABLE outbox (
+            id        INTEGER PRIMARY KEY,
+            lane      TEXT NOT NULL,
+            kind      TEXT NOT NULL,
+            subject   TEXT NOT NULL,
+            told      INTEGER NOT NULL,
+            done      INTEGER NOT NULL,
+            told_ms   INTEGER NOT NULL,
+            due_ms    INTEGER NOT NULL,
+            body      TEXT,
+            delivery  TEXT,
+            plan      TEXT,
+            progress  TEXT,
+            UNIQUE (lane, kind, subject)
+        ) STRICT
+        """,
+        # Refused for good, with the answer; a person may send them again.
+        """
+        CREATE TABLE dead_letters (
+            id        INTEGER PRIMARY KEY,
+            lane      TEXT NOT NULL,
+            kind      TEXT NOT NULL,
+            subject   TEXT NOT NULL,
+            body      TEXT,
+            progress  TEXT,
+            told_ms   INTEGER NOT NULL,
+            died_ms   INTEGER NOT NULL,
+            status    INTEGER,
+            answer    TEXT NOT NULL,
+            UNIQUE (lane, kind, subject)
+        ) STRICT
+        """,
+        """
+        CREATE TABLE lanes (
+            lane              TEXT PRIMARY KEY,
+            failing_since_ms  INTEGER,
+            answered_ms       INTEGER,
+            answer            TEXT NOT NULL,
+            closed_ms         INTEGER
+        ) STRICT, WITHOUT ROWID
+        """,
+        # What the cloud thinks of a visit, beside what hemsd thinks.
+        """
+        CREATE TABLE cloud_verdicts (
+            visit               INTEGER PRIMARY KEY,
+            received_ms         INTEGER NOT NULL,
+            status              TEXT NOT NULL,
+            is_anomaly          INTEGER,
+            anomaly_score       REAL,
+            anomaly_confidence  REAL,
+            is_incident         INTEGER,
+            is_recurring        INTEGER,
+            anomalies           TEXT NOT NULL,
+            analyzed_ms         INTEGER
+        ) STRICT
+        """,
+    )
+
+
 def _run(db: Database, *statements: str) -> None:
     for sql in statements:
         db.execute(sql)

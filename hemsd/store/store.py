@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -21,8 +22,10 @@ from sqlite_utils import Database
 from hemsd.clock import Clock
 from hemsd.model import Command, Decision, QuarterHour, Sample, SiteMinute, Visit
 from hemsd.store import changes, queries
+from hemsd.store.changes import Change
 from hemsd.store.codec import to_json
 from hemsd.store.opening import open_database
+from hemsd.store.outbox import Announcer, Mark, Nobody, Statement
 from hemsd.store.rows import Identities
 from hemsd.store.transactions import Start, Transactions
 from hemsd.store.views import Views
@@ -45,6 +48,7 @@ class Store:
         self._transactions = Transactions(
             self._writer, self._ended_transaction, beginning.transactions, beginning.last_transaction_id
         )
+        self.announcer: Announcer = Nobody()
         self.views = Views(path, cursor_key=UUID(self._identity("org")).bytes)
 
     @classmethod
@@ -105,7 +109,8 @@ class Store:
 
     def save_visit(self, visit: Visit) -> None:
         """At once when its state changed, with the next group when only counters moved. Comes before its rows."""
-        self._writer.put(changes.visit(visit, self._visits.get(visit.id)))
+        before = self._visits.get(visit.id)
+        self._put(changes.visit(visit, before), self.announcer.of_visit(visit, before))
         self._visits[visit.id] = visit
         if visit.plugged_out_at is not None:
             del self._visits[visit.id]
@@ -115,11 +120,11 @@ class Store:
         self._writer.put(changes.decision(row_id, decision, visit_id))
 
     def record_command(self, command: Command) -> None:
-        self._writer.put(changes.command(command))
+        self._put(changes.command(command), self.announcer.of_command(command))
 
     def record_verdict(self, command: Command) -> None:
         """The same command, with what became of it."""
-        self._writer.put(changes.command(command))
+        self.record_command(command)
 
     def record_sample(self, visit_id: str, sample: Sample) -> None:
         """One a minute is kept, the newest."""
@@ -130,7 +135,19 @@ class Store:
 
     def record_quarter(self, quarter: QuarterHour) -> None:
         """May be called as it grows."""
-        self._writer.put(changes.quarter(quarter))
+        self._put(changes.quarter(quarter), self.announcer.of_quarter(quarter))
+
+    def carry_out(self, *statements: Statement, told: Iterable[Mark] = ()) -> None:
+        """A change of tables that another part keeps here, at once; whom it must be told goes in with it."""
+        self._writer.put(Change(statements, urgent=True, told=tuple(told)))
+
+    def _put(self, change: Change, told: Iterable[Mark]) -> None:
+        marks = tuple(told)
+        self._writer.put(replace(change, told=marks) if marks else change)
+
+    def save_course(self, visit_id: str, course: object, *, urgent: bool = True) -> None:
+        """What a visit was for and how far it came, as JSON can hold it. Comes after the visit itself."""
+        self._writer.put(changes.course(visit_id, to_json(course), urgent=urgent))
 
     # -- what stays true over a restart -------------------------------------------------------------------------------
 
@@ -161,6 +178,11 @@ class Store:
             vehicles={name: self._identity("vehicle", name) for name in vehicles},
             policies={name: self._identity("policy", name) for name in policies},
         )
+
+    def name_of(self, kind: str, uuid: str) -> str | None:
+        """What was given this uuid as a "wallbox", "vehicle" or "policy"; also what is no longer configured."""
+        found = (name for (of_kind, name), known in self._identities.items() if (of_kind, known) == (kind, uuid))
+        return next(found, None)
 
     def _identity(self, kind: str, name: str = "") -> str:
         known = self._identities.get((kind, name))

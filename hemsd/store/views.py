@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -87,6 +87,10 @@ class Views:
 
     async def quarters(self, visit_id: str) -> tuple[QuarterHour, ...]:
         return await self.ask(lambda db: queries.quarters(db, visit_id))
+
+    async def courses(self, visit_ids: Sequence[str]) -> Mapping[str, object]:
+        """By visit; one that has none is left out."""
+        return await self.ask(lambda db: queries.courses(db, visit_ids))
 
     async def history(self, from_at: datetime, to_at: datetime, step_s: int) -> tuple[HistoryPoint, ...]:
         return await self.ask(lambda db: queries.history(db, from_at, to_at, step_s))

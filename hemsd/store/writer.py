@@ -200,10 +200,10 @@ class Writer:
         for change in wanted:
             try:
                 with self._db.atomic():  # a savepoint: one change that can't be written takes no other with it
-                    for sql, values in change.statements:
+                    for sql, values in change.all_statements:
                         self._db.execute(sql, values)
             except UNWRITABLE as error:
-                log.error("The store leaves out a change of %s: %s", change.key or change.statements[0][0], error)
+                log.error("The store leaves out a change of %s: %s", change.key or change.all_statements[0][0], error)
 
     def _put_back(self, batch: Batch) -> None:
         """In front of what came meanwhile; where that is about the same row, the newer one stays."""
@@ -215,7 +215,8 @@ class Writer:
             self._forget_one()
 
     def _forget_one(self) -> None:
-        victim = next((key for key, change in self._waiting.items() if not change.urgent), next(iter(self._waiting)))
+        spare = (key for key, change in self._waiting.items() if not change.urgent and not change.told)
+        victim = next(spare, next(iter(self._waiting)))
         del self._waiting[victim]
         self.forgotten += 1
 
@@ -250,7 +251,14 @@ class Writer:
 
 
 def _merged(change: Change, replaced: Change | None) -> Change:
-    """Urgency is inherited: a counter that moves must not make a change of state that still waits forgettable."""
-    if replaced is None or change.urgent or not replaced.urgent:
+    """Urgency is inherited: a counter that moves must not make a change of state that still waits forgettable.
+
+    So is what others must be told: a debt stays a debt, however new the figures are.
+    """
+    if replaced is None:
         return change
-    return replace(change, urgent=True)
+    told = {mark.place: mark for mark in change.told}
+    for mark in replaced.told:
+        newer = told.get(mark.place, mark)
+        told[mark.place] = replace(mark, due_at=min(mark.due_at, newer.due_at))
+    return replace(change, urgent=change.urgent or replaced.urgent, told=tuple(told.values()))

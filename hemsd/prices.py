@@ -1,0 +1,59 @@
+"""What is known of the quarter-hours to come and of those that lie behind: prices, and the sun that was left over.
+
+Plans look ahead, bills look back: so what a tariff told is kept for as long as a visit may last. Nobody has to know
+prices: without any, every plan and every answer is made all the same, and what would need a price stays unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from drivers.tariffs.prices import Direction
+from drivers.tariffs.prices import Prices as Told
+from rules.plan_values import Quarter
+from rules.session import QUARTER, quarter_start
+
+KEPT = timedelta(days=14)
+
+
+class PriceBook(Protocol):
+    def known(self, from_at: datetime, to_at: datetime) -> Sequence[Quarter]:
+        """The UTC quarter-hours of [from_at, to_at) of which anything is known, oldest first. Costs no waiting."""
+        ...
+
+
+class NoPrices:
+    """Where no tariff tells."""
+
+    def known(self, from_at: datetime, to_at: datetime) -> Sequence[Quarter]:
+        return ()
+
+
+@dataclass(slots=True)
+class ToldPrices:
+    """What the tariffs told, newest word first. ``take`` is their sink."""
+
+    _import: dict[datetime, float] = field(default_factory=dict)
+    _export: dict[datetime, float] = field(default_factory=dict)
+
+    def take(self, told: Told) -> None:
+        prices = self._import if told.direction is Direction.IMPORT else self._export
+        pairs = zip(told.starts_at, told.eur_per_kwh, strict=True)
+        prices.update((start_at, eur_per_kwh) for start_at, eur_per_kwh in pairs if eur_per_kwh is not None)
+        if told.starts_at:
+            oldest_at = told.starts_at[-1] - KEPT
+            for start_at in [each for each in prices if each < oldest_at]:
+                del prices[start_at]
+
+    def known(self, from_at: datetime, to_at: datetime) -> Sequence[Quarter]:
+        found = []
+        start_at = quarter_start(from_at)
+        while start_at < to_at:
+            buy, sell = self._import.get(start_at), self._export.get(start_at)
+            if buy is not None or sell is not None:
+                found.append(Quarter(start_at, buy, sell))
+            start_at += QUARTER
+        return tuple(found)
