@@ -22,6 +22,7 @@ from drivers.ocpp16.configuration import Configuration
 from drivers.ocpp16.inbound import Boot
 from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.saying import Speaker
+from drivers.ocpp16.vigil import Observed
 from drivers.ocpp16.waiting import happens_within
 from hemsd.clock import Clock
 from hemsd.model import ConnectorStatus
@@ -42,6 +43,9 @@ class Present(Protocol):
 
     @property
     def status(self) -> ConnectorStatus | None: ...
+
+    @property
+    def observed(self) -> Observed: ...
 
     @property
     def transaction_id(self) -> int | None: ...
@@ -107,9 +111,9 @@ class Preparation:
             self._awaiting_boot = False
 
     async def _ask_for_the_present(self) -> None:
-        """After a restart of ours a charge may be running; its samples tell which."""
+        """After an outage or a restart of ours anything may have happened; a box that boots tells by itself."""
         connector = self._present.connector
-        if self._present.status is None:
+        if not self._booted.is_set() and not self._present.observed.status_fresh:
             await self._trigger(MessageTrigger.status_notification, connector)
         if self._present.transaction_id is None and self._present.status is not ConnectorStatus.AVAILABLE:
             await self._trigger(MessageTrigger.meter_values, connector)

@@ -130,6 +130,7 @@ class Reception:
         before, self.status = self.status, status
         now_s = self._clock.monotonic()
         self.observed.status_due_s = None
+        self.observed.status_told_s = now_s
         if status is not before:
             self.observed.status_s = now_s
         if status is ConnectorStatus.CHARGING and before in SUSPENDED:

@@ -238,8 +238,12 @@ class Speaker:
         return setpoint.limit_a == 0 and self.installed is not None and self.installed.way == way
 
     async def _make_room(self, way: Way) -> bool:
-        """A full store may refuse even a replacement: removes ours, once. ``Unknown`` is as good as cleared."""
-        if self._made_room or self.installed is None or self.installed.way != way:
+        """A full store may refuse even a replacement: removes ours, once. ``Unknown`` is as good as cleared.
+
+        Only where the box says that its store has an end: between the two frames it has no limit.
+        """
+        bounded = self._station.configuration.number("MaxChargingProfilesInstalled") is not None
+        if not bounded or self._made_room or self.installed is None or self.installed.way != way:
             return False
         self._made_room = True
         await self._station.call(ClearChargingProfile(id=PROFILE_IDS[way.purpose]))

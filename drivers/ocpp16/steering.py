@@ -174,7 +174,7 @@ class Steering:
 
     def reconnected(self, linked_s: float) -> None:
         """The box is set up on a new link; it may have lost the limit meanwhile, unless it was said since."""
-        if self.installed is None or self.installed.at_s < linked_s:
+        if self.installed is None or self.installed.at_s <= linked_s:
             self.mark_stale()
 
     def resumed(self) -> None:

@@ -39,11 +39,17 @@ class Observed:
 
     linked_s: float = 0.0
     sample_s: float | None = None
-    status_s: float = 0.0
+    status_s: float = 0.0  # since when it is what it is
+    status_told_s: float | None = None
     status_due_s: float | None = None  # something happened that a StatusNotification must follow
     free_s: float | None = None  # the connector says Available though a transaction is open
     unwelcome_s: float | None = None  # a card that may not charge has started
     transaction_s: float = 0.0
+
+    @property
+    def status_fresh(self) -> bool:
+        """Told on this link; what happened while there was none is not known otherwise."""
+        return self.status_told_s is not None and self.status_told_s >= self.linked_s
 
 
 class Watched(Protocol):
@@ -136,9 +142,9 @@ class Vigil:
             self._samples.told(now_s, box.sample_interval_s, accepted=accepted)
 
     async def _ask_for_status(self, now_s: float) -> None:
-        """When it was never told, or when a stop or a pause should have changed it."""
+        """When it was not told on this link, or when a stop or a pause should have changed it."""
         seen = self._box.observed
-        if self._box.status is None:
+        if not seen.status_fresh:
             if now_s - seen.linked_s >= _status_due_s(self._status_asked):
                 self._status_asked += 1
                 await self._trigger(MessageTrigger.status_notification)

@@ -93,6 +93,7 @@ async def test_a_box_that_refuses_a_pause_keeps_the_way_and_the_6_a_that_it_took
 
 async def test_a_store_that_stays_full_gets_back_what_was_cleared():
     async with home() as at, charging_box(at) as (station, _):
+        await a_small_store(at, station)
         await at.garage.send_limit(9, None, failsafe_a=6)
         station.answers["SetChargingProfile"] = lambda payload: {"status": "Rejected"}
         assert (await at.garage.send_limit(10, None, failsafe_a=6)).status is DispatchStatus.REJECTED
@@ -169,8 +170,23 @@ async def test_a_profile_for_a_transaction_needs_one():
         assert station.profiles == []
 
 
+async def a_small_store(at: Home, station: Box) -> None:
+    station.configuration["MaxChargingProfilesInstalled"] = "1"
+    await station.boot()
+    await until(lambda: at.garage.configuration.number("MaxChargingProfilesInstalled") == 1)
+
+
+async def test_wb_41_a_store_without_an_end_is_never_emptied():
+    async with home() as at, charging_box(at) as (station, _):
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        station.answers["SetChargingProfile"] = lambda payload: {"status": "Rejected"}
+        await at.garage.send_limit(10, None, failsafe_a=6)
+        assert station.got("ClearChargingProfile") == []
+
+
 async def test_wb_41_a_full_store_is_emptied_of_ours_once():
     async with home() as at, charging_box(at) as (station, _):
+        await a_small_store(at, station)
         await at.garage.send_limit(9, None, failsafe_a=6)
         station.answers["SetChargingProfile"] = lambda payload: {
             "status": "Accepted" if station.got("ClearChargingProfile") else "Rejected"
@@ -393,3 +409,31 @@ async def test_after_500_writes_a_day_a_limit_is_no_longer_renewed(writes, renew
         await settle()
         await settle()
         assert (station.limits == [9.0, 9.0]) is renewed
+
+
+async def test_wb_53_a_box_that_comes_back_without_a_boot_gets_its_limit_again():
+    async with home() as at:
+        async with charging_box(at):
+            await at.garage.send_limit(9, None, failsafe_a=6)
+        await settle()
+        async with box(at.url()) as station:
+            await at.leap_until(lambda: station.limits, most_s=20)
+            assert station.limits == [9.0]
+
+
+async def test_a_limit_that_could_not_be_renewed_is_tried_again_ever_more_rarely():
+    async with home() as at, charging_box(at) as (station, _):
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        await settle()
+        station.answers["SetChargingProfile"] = lambda payload: [4, "InternalError", "busy", {}]
+        at.clock.leap(450)
+        await settle()
+        tries = []
+        for _ in range(3):
+            before = len(station.profiles)
+            tries.append(await at.leap_until(lambda n=before: len(station.profiles) > n, step_s=5))
+        assert tries == [30, 60, 120]
+        del station.answers["SetChargingProfile"]
+        before_s = at.garage.steering.installed.at_s
+        await at.leap_until(lambda: at.garage.steering.installed.at_s > before_s, step_s=10)
+        assert station.limits[-1] == 9.0

@@ -140,10 +140,25 @@ async def test_a_status_that_was_never_told_is_asked_for_ever_more_rarely():
     async with home() as at, box(at.url()) as station:
         await station.boot()
         await pass_time(at, 70)
-        assert triggers(station, "StatusNotification") == 4  # once in the preparation, then at 5, 15 and 60 s
+        assert triggers(station, "StatusNotification") == 3  # at 5, 15 and 60 s
         at.clock.leap(840)
         await pass_time(at, 4)
-        assert triggers(station, "StatusNotification") == 5
+        assert triggers(station, "StatusNotification") == 4
+
+
+async def test_a_box_that_comes_back_without_a_boot_is_asked_what_happened():
+    async with home() as at:
+        async with charging_box(at):
+            pass
+        await settle()
+        at.clock.leap(600)
+        async with box(at.url()) as station:
+            await pass_time(at, 16)
+            assert triggers(station, "StatusNotification") >= 1
+            await station.report("Charging")
+            asked = triggers(station, "StatusNotification")
+            await pass_time(at, 20)
+            assert triggers(station, "StatusNotification") == asked
 
 
 async def test_a_box_that_repeats_that_it_is_free_is_not_written_to_each_time():
