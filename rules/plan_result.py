@@ -1,4 +1,4 @@
-"""From the energy of each quarter-hour to the plan: powers, blocks, costs, the levels that it leads to, and the reason."""
+"""From the energy of each quarter-hour to the plan: powers, blocks, costs, the levels that follow, and the reason."""
 
 from __future__ import annotations
 
@@ -144,9 +144,8 @@ def _regular_h(task: Task, quarters: Sequence[PlannedQuarter]) -> float:
 
 def _soc_at(task: Task, quarters: Sequence[PlannedQuarter], moment: datetime | None) -> float:
     """The level that the plan leads to; by a moment, counting what is charged before it."""
-    energies: Mapping[datetime, float] = {each.start_at: each.energy_wh for each in quarters}
     energy_wh = sum(
-        wh for start_at, wh in energies.items() if moment is None or start_at + QUARTER <= max(moment, task.at)
+        each.energy_wh for each in quarters if moment is None or each.start_at + QUARTER <= max(moment, task.at)
     )
     return min(
         task.limit_pct, max(task.soc_pct, estimated_soc_pct(task.soc_pct, energy_wh, task.capacity_wh, task.efficiency))
