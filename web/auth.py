@@ -2,7 +2,7 @@
 
 The cookie is ``expiry.signature``; the key of the signature is derived from the password's hash. So nothing is kept
 for a session, a restart logs nobody out, and a new password logs everybody out. It is HttpOnly and SameSite=Strict.
-Guesses are slowed down for each address and in total, because hashing itself costs a Pi a tenth of a second.
+Guesses are slowed down for each address, and hashed one at a time, because one costs a Pi a tenth of a second.
 """
 
 from __future__ import annotations

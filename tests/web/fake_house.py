@@ -404,8 +404,8 @@ class FakeHouse:
             session_solar_kwh=round(visit.solar_wh / 1000, 3) if visit else None,
             session_battery_kwh=round(visit.battery_wh / 1000, 3) if visit else None,
             session_grid_kwh=round(visit.grid_wh / 1000, 3) if visit else None,
-            session_cost=round(visit.grid_wh / 1000 * 0.32 + visit.solar_wh / 1000 * 0.08, 2) if visit else None,
-            session_saved=round(visit.solar_wh / 1000 * 0.24, 2) if visit else None,
+            session_cost=_money(visit)[0] if visit else None,
+            session_saved=_money(visit)[1] if visit else None,
             session_id=VISIT_ID if visit else None,
             plugged_in_at=visit.plugged_in_at if visit else None,
             decision=decision_page(plant.decisions[-1]) if visit and plant.decisions else None,
@@ -444,7 +444,7 @@ class FakeHouse:
     ) -> Sequence[VisitStory]:
         stories = [] if self.scene == "empty" else _old_visits()
         if self.plant.visit:
-            stories.insert(0, VisitStory(self.plant.visit, 0.61, 1.94))
+            stories.insert(0, VisitStory(self.plant.visit, *_money(self.plant.visit)))
         if after is not None:
             ids = [story.visit.id for story in stories]
             stories = stories[ids.index(after) + 1 :] if after in ids else []
@@ -538,6 +538,12 @@ def _carport(at: datetime) -> WallboxPage:
     )
 
 
+def _money(visit: Visit) -> tuple[float, float]:
+    """(cost, saved): what the sun gave would have earned 8 cents; from the grid it would have cost 32."""
+    solar_kwh, grid_kwh = visit.solar_wh / 1000, visit.grid_wh / 1000
+    return round(grid_kwh * 0.32 + solar_kwh * 0.08, 2), round(solar_kwh * 0.24, 2)
+
+
 def _old_visits() -> list[VisitStory]:
     shares = ((0.94, 0.03), (0.31, 0.0), (0.71, 0.12), (1.0, 0.0), (0.0, 0.0), (0.55, 0.05), (0.86, 0.1))
     stories = []
@@ -559,10 +565,8 @@ def _old_visits() -> list[VisitStory]:
             grid_wh=energy_wh * (1 - solar - battery),
             final_state=SteeringState.FINISHED,
         )
-        kwh = energy_wh / 1000
         findings = ("The car took less than the wallbox offered for 40 min.",) if number == 3 else ()
-        cost = round(kwh * (0.08 * solar + 0.32 * (1 - solar - battery)), 2)
-        stories.append(VisitStory(visit, cost, round(kwh * 0.24 * solar, 2), findings))
+        stories.append(VisitStory(visit, *_money(visit), findings))
     return stories
 
 

@@ -129,6 +129,17 @@ async def test_every_command_shows_its_evidence(browser: Browser) -> None:
         await expect(entry).to_contain_text("TxProfile Absolute")
 
 
+async def test_a_new_decision_joins_the_story_without_a_reload(browser: Browser) -> None:
+    house = FakeHouse()
+    async with serving(house) as url, opened(browser, url) as page:
+        entries = page.locator(".timeline .entry")
+        await expect(entries.first).to_be_visible()
+        house.wish(Wish("garage", mode=Mode.FAST))
+        house.advance(60)
+        newest = house.plant.decisions[-1]
+        await expect(entries.first).to_contain_text(words(newest.reason))
+
+
 async def test_visits_lead_to_the_story_of_one(browser: Browser) -> None:
     house = FakeHouse()
     async with serving(house) as url, opened(browser, url) as page:

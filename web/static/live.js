@@ -1,5 +1,7 @@
 // The present: one object, kept fresh by the event stream, and whether the line to the house still holds.
 
+import { t } from "./words.js";
+
 const STALLED_MS = 25_000; // the house speaks at least every 10 s
 const listeners = new Set();
 let source = null;
@@ -24,7 +26,9 @@ export function connect() {
   source?.close();
   source = new EventSource("api/events");
   source.onmessage = (event) => {
-    live.state = JSON.parse(event.data);
+    const state = JSON.parse(event.data);
+    if (live.state && live.state.version !== state.version) location.reload(); // hemsd was updated, and so was this page
+    live.state = state;
     live.receivedAt = Date.now();
     live.lostAt = null;
     tell();
@@ -38,6 +42,8 @@ export async function call(method, path, body) {
     method,
     headers: body ? { "Content-Type": "application/json" } : {},
     body: body ? JSON.stringify(body) : undefined,
+  }).catch(() => {
+    throw new Error(t("asked.unreachable"));
   });
   if (response.status === 401) location.assign("login");
   const answer = await response.json().catch(() => ({}));

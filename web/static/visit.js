@@ -101,10 +101,31 @@ export function Visits() {
   return html`<main class="page" id="main" tabindex="-1">
     <header class="title"><h1>${t("nav.visits")}</h1>${pages?.length ? html`<a class="pill" href="api/sessions.csv" download>${t("visits.csv")}</a>` : ""}</header>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+    <${Lately} />
     ${pages?.length === 0 && html`<p class="quiet">${t("visits.empty")}</p>`}
     <ul class="visits">${(pages ?? []).map((one) => html`<${VisitRow} key=${one.id} visit=${one} most=${most} />`)}</ul>
     ${next && html`<div class="buttons"><button class="pill" onClick=${() => more(next)}>${t("visits.more")}</button></div>`}
   </main>`;
+}
+
+/** The last 30 days in three numbers. */
+function Lately() {
+  const [visits, setVisits] = useState([]);
+  useEffect(() => {
+    const from = new Date(now() - 30 * 86_400_000).toISOString();
+    call("GET", `api/sessions?from=${from}&limit=500`).then((page) => setVisits(page.sessions), () => {});
+  }, []);
+  if (visits.length < 2) return null;
+  const sum = (value) => visits.reduce((total, visit) => total + (value(visit) ?? 0), 0);
+  const kwh = sum((visit) => visit.kwh);
+  const share = kwh > 0 ? (sum((visit) => visit.solar_kwh) / kwh) * 100 : 0;
+  const saved = visits.some((visit) => visit.saved != null) ? sum((visit) => visit.saved) : null;
+  return html`<section class="lately"><h2 class="eyebrow">${t("visits.month")}</h2>
+    <div class="facts">
+      <p><b class="big">${energy(kwh)}</b><span class="quiet">${t("visit.energy")}</span></p>
+      <p><b class="big">${percent(share)}</b><span class="quiet">${t("source.solar")}</span></p>
+      ${saved != null && html`<p><b class="big">${money(saved)}</b><span class="quiet">${t("visits.saved")}</span></p>`}
+    </div></section>`;
 }
 
 const kwhOf = (visit) => ({ solar: visit.solar_kwh, battery: visit.battery_kwh, grid: visit.grid_kwh });
