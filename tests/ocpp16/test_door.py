@@ -90,9 +90,27 @@ async def test_wb_05_the_newest_socket_wins_and_pending_calls_fail_at_once():
             dispatch = await asyncio.wait_for(pending, 0.5)
             assert dispatch.status == "unreachable"
             await until(lambda: older.closed)
+            await settle()
             assert (await newer.boot())["status"] == "Accepted"
+            await until(lambda: newer.got("GetConfiguration"))  # what cares for the older link does not end with it
             assert at.garage.linked
             assert at.of(LinkDown) == []  # the end of the older socket is no loss of the wallbox
+
+
+async def test_wb_05_an_older_socket_that_is_half_open_holds_nothing_up():
+    async with home() as at, charging_box(at) as (older, _):
+        older.answers["SetChargingProfile"] = lambda payload: None
+        pending = asyncio.create_task(at.garage.send_limit(9, None, failsafe_a=6))
+        await until(lambda: older.profiles)
+        older.socket.transport.pause_reading()
+        async with box(at.url()) as newer:
+            assert (await asyncio.wait_for(pending, 0.5)).status == "unreachable"
+            await newer.boot()
+            await until(lambda: newer.got("ChangeConfiguration") or newer.limits)
+            for _ in range(5):
+                await settle()
+            assert newer.got("GetConfiguration").count({}) == 1
+        older.socket.transport.resume_reading()
 
 
 async def test_wb_06_two_missed_pongs_are_forgiven_and_the_third_ends_the_link():
