@@ -24,7 +24,7 @@ from drivers.forecast.settings import (
 from drivers.mqtt_payload import Json, path
 from drivers.series import reading
 from drivers.series.http import Question, ask, secret
-from drivers.series.quarters import QUARTER, Entry, lasting, on_quarters
+from drivers.series.quarters import QUARTER, Entry, around, lasting, on_quarters
 
 RATED_W_PER_M2 = 1000.0  # IEC 60904: the irradiance that a panel's rated power is given for
 W_PER_KW = 1000.0
@@ -47,7 +47,7 @@ async def entries(settings: Settings, now: datetime) -> list[Entry]:
             parts = [await _custom(settings)]
         case _:
             assert_never(settings)
-    found = added(parts)
+    found = added(around(part, now) for part in parts)
     if any(entry.value is not None and entry.value > MOST_W for entry in found):
         raise DeviceError("a forecast of more than 2 MW: the unit must be another one")
     return found
@@ -81,10 +81,14 @@ def forecast_solar(answer: Json) -> list[Entry]:
         for text, found in reading.pairs(reading.at(answer, "result", "watt_hours_period")).items()
     }
     return [
-        Entry(start_at, end_at, None if (wh := energies[end_at]) is None else wh / ((end_at - start_at) / HOUR))
+        Entry(start_at, end_at, _mean_w(energies[end_at], end_at - start_at))
         for start_at, end_at in pairwise(sorted(energies))
         if end_at - start_at <= LONGEST_NIGHT
     ]
+
+
+def _mean_w(energy_wh: float | None, duration: timedelta) -> float | None:
+    return None if energy_wh is None else max(0.0, energy_wh) / (duration / HOUR)
 
 
 async def _open_meteo(settings: OpenMeteoSettings, plane: Plane) -> list[Entry]:

@@ -17,13 +17,10 @@ from typing import Protocol
 
 from drivers.base import DeviceError
 from drivers.series import cache
-from drivers.series.quarters import Entry, Series, merged, on_quarters
+from drivers.series.quarters import KEEP_DAYS, Entry, Series, around, merged, on_quarters
 from hemsd.clock import Clock
 
 SLICE_S = 900.0
-KEEP_DAYS = 10  # behind now: a visit that long still finds its prices
-MOST_ENTRIES = 5000
-LONGEST_ENTRY = timedelta(hours=25)
 FIRST_PAUSE_S = 60.0
 LONGEST_PAUSE_S = 3600.0
 
@@ -88,7 +85,7 @@ class Poller:
     async def ask_once(self) -> None:
         """One question; delivers and keeps what is new. Raises DeviceError."""
         now = self.clock.utc()
-        fresh = on_quarters(_sane(await self.source.entries(now), now))
+        fresh = on_quarters(around(await self.source.entries(now), now))
         if all(value is None for value in fresh.values()):
             raise DeviceError("the answer holds no value")
         known = merged(self.known, fresh, self.source.label, now).from_(cache.earliest_kept(now, KEEP_DAYS))
@@ -101,17 +98,6 @@ class Poller:
     async def _until(self, moment: datetime) -> None:
         while (left_s := (moment - self.clock.utc()).total_seconds()) > 0.0:
             await self.clock.sleep(min(left_s, SLICE_S))
-
-
-def _sane(entries: Iterable[Entry], now: datetime) -> list[Entry]:
-    """What lies around now; a stranger must not fill memory with other centuries. Raises DeviceError."""
-    around = timedelta(days=KEEP_DAYS)
-    kept = [each for each in entries if now - around <= each.start_at < each.end_at <= now + around]
-    if len(kept) > MOST_ENTRIES:
-        raise DeviceError(f"the answer has more than {MOST_ENTRIES} entries")
-    if any(each.end_at - each.start_at > LONGEST_ENTRY for each in kept):
-        raise DeviceError("the answer has an entry of more than a day")
-    return kept
 
 
 def pause_s(failures: int, luck: float) -> float:

@@ -13,8 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+from drivers.base import DeviceError
+
 QUARTER = timedelta(minutes=15)
 ROUNDING = timedelta(milliseconds=10)
+KEEP_DAYS = 10  # behind now: a visit that long still finds its prices
+MOST_ENTRIES = 5000
+LONGEST_ENTRY = timedelta(hours=25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,17 @@ def quarter_of(moment: datetime) -> datetime:
     """The beginning of the UTC quarter-hour that holds a moment."""
     utc = moment.astimezone(UTC)
     return utc.replace(minute=utc.minute - utc.minute % 15, second=0, microsecond=0)
+
+
+def around(entries: Iterable[Entry], now: datetime) -> list[Entry]:
+    """What lies around now: a stranger must not fill memory with other centuries. Raises DeviceError."""
+    reach = timedelta(days=KEEP_DAYS)
+    kept = [each for each in entries if now - reach <= each.start_at < each.end_at <= now + reach]
+    if len(kept) > MOST_ENTRIES:
+        raise DeviceError(f"the answer has more than {MOST_ENTRIES} entries")
+    if any(each.end_at - each.start_at > LONGEST_ENTRY for each in kept):
+        raise DeviceError("the answer has an entry of more than a day")
+    return kept
 
 
 def lasting(starts: Mapping[datetime, float | None]) -> list[Entry]:

@@ -58,15 +58,7 @@ def number(found: Json) -> float | None:
 
 def moment(found: Json) -> datetime:
     """ISO 8601 with a zone, or seconds or milliseconds since 1970."""
-    if isinstance(found, str) and not found.strip().lstrip("-").replace(".", "", 1).isdigit():
-        try:
-            parsed = datetime.fromisoformat(found.strip())
-        except ValueError:
-            raise DeviceError("the answer has a time that is not ISO 8601") from None
-        if parsed.tzinfo is None:
-            raise DeviceError("the answer has a time without a zone")
-        return parsed.astimezone(UTC)
-    seconds = number(found)
+    seconds = _iso_s(found) if isinstance(found, str) and not _is_number(found) else number(found)
     if seconds is None:
         raise DeviceError("the answer has an entry without a time")
     if abs(seconds) >= MILLISECONDS_FROM:
@@ -74,3 +66,17 @@ def moment(found: Json) -> datetime:
     if not EARLIEST_S <= seconds <= LATEST_S:
         raise DeviceError("the answer has a time that is no moment of today")
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def _is_number(text: str) -> bool:
+    return text.strip().lstrip("-").replace(".", "", 1).isdecimal()
+
+
+def _iso_s(text: str) -> float:
+    try:
+        parsed = datetime.fromisoformat(text.strip())
+        if parsed.tzinfo is None:
+            raise DeviceError("the answer has a time without a zone")
+        return parsed.timestamp()
+    except (ValueError, OverflowError):
+        raise DeviceError("the answer has a time that is not ISO 8601") from None
