@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 HARD_WRITES = 2000  # a day; profiles are persistent by OCPP 1.6 errata 3.37, so each may wear the box's flash
 FLASH_WRITES = 100  # a day where only ChargePointMaxProfile works, which many boxes write to flash at once
 WHOLE_A = 1.0
+REPEATS = 1  # of the same words, before another way is tried
+REPEATS_PROVEN = 3
 SILENCES = 2  # in the same way, before another is tried
 
 
@@ -118,7 +120,7 @@ class Speaker:
         self._step_a = self.memory.step_a
         self._silences = 0
         self._unanswered: Installed | None = None  # what is installed if the box acted without answering
-        self._repeated = False  # the same words were said twice before another way is tried
+        self._repeats = 0  # how often the same words were said again for want of effect
         self._made_room = False  # a full store was emptied of ours once
 
     @property
@@ -271,16 +273,20 @@ class Speaker:
             self.installed, self._unanswered = self._unanswered, None
         if self.installed is None:
             return
-        self._repeated, self._silences = False, 0
+        self._repeats = self._silences = 0
         zero_proven = self.memory.zero_proven or self.installed.setpoint.limit_a == 0
         self.learn(replace(self.memory, way=self.installed.way, step_a=self._step_a, zero_proven=zero_proven))
 
     def _choose_other_words(self, setpoint: Setpoint) -> None:
-        """First whole amperes where there was a fraction, then once the same, then the next way."""
+        """First whole amperes where there was a fraction, then the same again, then the next way.
+
+        A way that worked before gets more chances: a car that is slow once is no reason to give up a good way.
+        """
+        patience = REPEATS_PROVEN if self.memory.way == self.ladder.way else REPEATS
         if self._step_a < WHOLE_A and setpoint.limit_a % WHOLE_A > 0:
             self._step_a = WHOLE_A
-        elif not self._repeated:
-            self._repeated = True
+        elif self._repeats < patience:
+            self._repeats += 1
         else:
             self._climb(Setback.INEFFECTIVE)
 
@@ -289,7 +295,7 @@ class Speaker:
         in_transaction = self._station.transaction_id is not None
         was_exhausted = self.ladder.exhausted
         self.ladder = climb(self.ladder, why, offer, self.memory, in_transaction=in_transaction)
-        self._silences, self._repeated = 0, False
+        self._silences = self._repeats = 0
         if not self.ladder.exhausted:
             log.info("%s: %s was %s, next is %s", self._name, left, why, self.ladder.way)
         elif not was_exhausted:
@@ -319,4 +325,5 @@ class Speaker:
     def start_over(self) -> None:
         """A new session: what failed may work now."""
         self.ladder = foot(self._station.configuration.offer, self.memory)
-        self._silences, self._repeated, self._made_room = 0, False, False
+        self._silences = self._repeats = 0
+        self._made_room = False

@@ -113,6 +113,21 @@ async def test_a_box_that_acts_without_answering_is_believed_when_the_meter_prov
         assert at.garage.steering.installed.setpoint.limit_a == 9.0
 
 
+async def test_a_way_that_worked_before_is_not_given_up_for_one_slow_car():
+    async with home() as at, charging_box(at) as (station, _):
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        at.garage.verdict(Outcome.APPLIED)
+        kinds = []
+        for _ in range(4):
+            before = len(station.profiles)
+            at.garage.verdict(Outcome.ACCEPTED_INEFFECTIVE)
+            await until(lambda n=before: len(station.profiles) > n)
+            await settle()
+            kinds.append(station.profiles[-1]["chargingProfileKind"])
+        assert kinds == ["Absolute", "Absolute", "Absolute", "Relative"]
+        assert str(at.garage.steering.memory.way) == "TxDefaultProfile Absolute stack 0 A"
+
+
 async def test_a_transaction_profile_that_is_replaced_by_another_purpose_is_cleared_by_its_id():
     async with home() as at, charging_box(at) as (station, _):
         await at.garage.send_limit(9, None, failsafe_a=6)
