@@ -6,7 +6,8 @@ takes it off again at its worth; when that is more than ``stop_budget_wh`` it pa
 minutes and a lot takes seconds, a passing cloud changes nothing, and an afternoon of too little does.
 
 Contactors wear, so starts have a price that rises through the day: the first pause comes after a third of
-``stop_budget_wh``, after eight starts it takes all of it; each start so far adds a quarter to the next one's budget.
+``stop_budget_wh``, from the ninth on it takes all of it; each start so far adds a quarter to the next one's budget.
+Commands have one too: a wallbox may write each of them to its flash memory, so 500 a day are meant to be enough.
 
     IDLE ──start──> COMMITMENT ──min_run_s──> MODULATING ──budget used up──> COOLDOWN ──min_pause_s──> IDLE
                                                   └──the car takes nothing──> FINISHED ──it draws again──> MODULATING
@@ -27,6 +28,7 @@ from rules.response import NEW, Response
 HOUR_S = 3600.0
 DAY_S = 86_400.0
 FINISHED_AFTER_S = 300.0  # a car that takes nothing for so long is full, or has stopped by itself
+COMMANDS_A_DAY = 500.0  # a wallbox that keeps its limit in flash memory bears so many for years
 DRAWS_W = 100.0  # less is the car's electronics, not a charge
 LONGEST_TICK_S = 60.0  # a longer gap (a suspended machine) counts as this much
 
@@ -78,6 +80,7 @@ class BoxMemory:
     stopped: bool = False  # the last thing sent was a stop
     sent_s: float | None = None
     tries: int = 0  # how often the same was sent again
+    told: float = 0.0  # commands, less what COMMANDS_A_DAY allows for the time since
 
     response: Response = NEW
     phase: PhaseMemory = field(default_factory=PhaseMemory)
@@ -103,9 +106,11 @@ def moved(memory: BoxMemory, state: SteeringState, now_s: float) -> BoxMemory:
 def aged(memory: BoxMemory, settings: SteeringSettings, now_s: float, *, draws: bool) -> BoxMemory:
     """What time alone changes: minimum times that are over, a car that takes nothing, starts of yesterday."""
     starts_s = tuple(at_s for at_s in memory.starts_s if now_s - at_s < DAY_S)
+    elapsed_s = 0.0 if memory.last_s is None else now_s - memory.last_s
     memory = replace(
         memory,
         starts_s=starts_s,
+        told=max(0.0, memory.told - elapsed_s * COMMANDS_A_DAY / DAY_S),
         quiet_s=_quiet_since(memory, now_s, draws=draws),
         start_needs_wh=start_needs_wh(settings, len(starts_s)),
         stop_allows_wh=stop_allows_wh(settings, len(starts_s)),
@@ -175,8 +180,13 @@ def start_needs_wh(settings: SteeringSettings, starts: int) -> float:
 
 
 def stop_allows_wh(settings: SteeringSettings, starts: int) -> float:
-    """What may be bought before a pause: a third of the budget at first, all of it after eight starts."""
-    return settings.stop_budget_wh * min(1.0, (4.0 + starts) / 12.0)
+    """What may be bought before a pause: a third of the budget after the first start, all of it after the ninth."""
+    return settings.stop_budget_wh * min(1.0, (3.0 + starts) / 12.0)
+
+
+def step_needs_wh(settings: SteeringSettings, told: float) -> float:
+    """What the present current must have lost before another one is worth a command: twice as much from 100 on."""
+    return settings.step_budget_wh * (1.0 + told / 100.0)
 
 
 def giving(memory: BoxMemory, worth_w: float, import_weight: float, dt_s: float) -> BoxMemory:

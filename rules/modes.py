@@ -175,7 +175,7 @@ def _follow(memory: BoxMemory, settings: SteeringSettings, now: Situation, best:
     fits = now.outlet.minimum_a <= now_a <= now.outlet.ceiling_a[best.phases]
     too_soon = memory.sent_s is not None and now.now_s - memory.sent_s < settings.step_every_s
     surplus = f"{kilowatts(now.surplus_w)} of surplus"
-    if fits and (too_soon or step_wh < settings.step_budget_wh or best.limit_a == now_a):
+    if fits and (too_soon or step_wh < charge.step_needs_wh(settings, memory.told) or best.limit_a == now_a):
         memory = replace(memory, step_wh=step_wh)
         if best.worth_w < 0.0:
             text = f"{surplus} for {kilowatts(best.power_w)}: {_bought(memory)} before a pause."

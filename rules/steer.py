@@ -234,6 +234,7 @@ def _sent(
             stopped=kind is DecisionKind.STOP,
             sent_s=now.now_s,
             tries=memory.tries + 1 if repeated else 0,
+            told=memory.told + 1.0,
         )
     return memory, Decision(
         wallbox=party.box.name,
