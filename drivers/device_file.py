@@ -12,13 +12,14 @@ discharge and generation are positive.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from drivers.base import DeviceError, Strict
 from drivers.modbus_blocks import MAX_GAP, MAX_WORDS, Space
+from drivers.modbus_line import Parity
 from drivers.modbus_words import Kind, WordOrder
 from hemsd.model import Role
 
@@ -150,6 +151,12 @@ class Transport(Strict):
 
     port: Annotated[int, Field(ge=1, le=65535)] = 502
     """Its usual TCP port."""
+    baud: Annotated[int, Field(ge=300, le=1_000_000)] = 9600
+    """Its usual speed on a serial line."""
+    parity: Parity = "N"
+    """Its usual parity there: N, E or O."""
+    stopbits: Literal[1, 2] = 1
+    """Its usual stop bits there."""
     unit: Unit = 1
     """Its usual unit id."""
     space: Space = Space.HOLDING

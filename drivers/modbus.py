@@ -1,8 +1,9 @@
-"""Meters, inverters and batteries over Modbus TCP.
+"""Meters, inverters and batteries over Modbus: TCP, RTU over TCP, and RTU on a serial port.
 
 A meter's life: get on the link of its address, find out what answers there and how the role is read from it, then
 read that at every beat until the device is lost. Each file has one part of it:
 
+    modbus_line     what carries the requests, and how RTU differs from TCP
     modbus_link     the connection and its turns, time-outs and exceptions
     modbus_blocks   which registers are asked for together
     modbus_words    what words mean
@@ -19,14 +20,15 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from drivers.base import Driver, MeterSink, Strict
 from drivers.device_file import BUILT_IN, DeviceFile, RoleMap, load
 from drivers.device_meter import DeviceMeter
 from drivers.modbus_blocks import BlockReader, Image, Read, Span
+from drivers.modbus_line import Framer, Line, Parity, SerialLine, TcpLine
 from drivers.modbus_link import Busy, Connection, Failed, ModbusLink
 from drivers.modbus_probe import find_sunspec
 from drivers.plausible import plausible
@@ -43,18 +45,48 @@ PATIENCE_S = (1.0, 2.0, 4.0, 8.0)  # between the first attempts at a busy device
 LONGEST_PATIENCE_S = 30.0  # later on
 
 
+def _port(value: Any) -> int | str:
+    """A TCP port, or the path of a serial one."""
+    if isinstance(value, str) and value.startswith("/"):
+        return value
+    try:
+        number = int(value)
+    except (ValueError, TypeError):
+        raise ValueError("is no port; write a number, or the path of a serial port like /dev/ttyUSB0") from None
+    if isinstance(value, bool | float) or not 1 <= number <= 65535:
+        raise ValueError("is no port; write a number from 1 to 65535, or the path of a serial port like /dev/ttyUSB0")
+    return number
+
+
+Port = Annotated[
+    int | str,
+    PlainValidator(_port),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 65535}, {"type": "string", "pattern": "^/"}]}
+    ),
+]
+
+
 class ModbusSettings(Strict):
-    """A meter, inverter or battery that answers Modbus TCP."""
+    """A meter, inverter or battery that answers Modbus."""
 
     driver: Literal["modbus"]
     device: str = "sunspec"
     """What it is: a device file's name, or sunspec, which finds its way in any device that follows that standard."""
     points: RoleMap | None = None
     """Where the values stand, for device: custom."""
-    host: str
-    """Its address in the house network."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 502
-    """Its TCP port; left out, the device's usual one."""
+    host: str = ""
+    """Its address in the house network; left out for a device on a serial port."""
+    port: Port = 502
+    """Its TCP port, or the serial port it hangs on, like /dev/ttyUSB0; left out, the device's usual TCP port."""
+    framer: Framer = Framer.TCP
+    """rtu for a gateway that hands the frames of RS-485 on as they are."""
+    baud: Annotated[int, Field(ge=300, le=1_000_000)] = 9600
+    """The speed of the serial line; left out, the device's usual one."""
+    parity: Parity = "N"
+    """The parity of the serial line: N, E or O; left out, the device's usual one."""
+    stopbits: Literal[1, 2] = 1
+    """The stop bits of the serial line; left out, the device's usual ones."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     """The unit id; left out, the device's usual one. With sunspec: SolarEdge and Fronius 1, a Fronius meter 200 or 240,
     SMA 126, Kostal 71."""
@@ -74,6 +106,32 @@ class ModbusSettings(Strict):
         if (self.device == CUSTOM) != (self.points is not None):
             raise ValueError("device: custom needs points, and only that has them")
         return self
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.is_serial:
+            if self.host or (self.framer is Framer.TCP and "framer" in self.model_fields_set):
+                raise ValueError("host and framer: tcp do not go with a serial port; take them out")
+        elif not self.host:
+            raise ValueError("names no place; add host, or the path of a serial port as port")
+        elif {"baud", "parity", "stopbits"} & self.model_fields_set:
+            raise ValueError("baud, parity and stopbits belong to a serial port; take them out")
+        return self
+
+    @property
+    def is_serial(self) -> bool:
+        return isinstance(self.port, str)
+
+    def line(self, device: DeviceFile) -> Line:
+        """What carries the requests: as the configuration says, or else as the device likes it."""
+        usual = device.transport
+
+        def given(name: str) -> Any:
+            return getattr(self if name in self.model_fields_set else usual, name)
+
+        if isinstance(self.port, str):
+            return SerialLine(self.port, given("baud"), given("parity"), given("stopbits"))
+        return TcpLine(self.host, given("port"), self.framer)
 
 
 class Layout(Protocol):
@@ -197,20 +255,29 @@ def build(
 ) -> list[Driver]:
     """The drivers of all Modbus meters; those behind the same address share its one connection.
 
-    ``folder`` holds the installer's own device files. Raises ValueError for a device file that is not sound.
+    ``folder`` holds the installer's own device files. Raises ValueError for a device file that is not sound, and for
+    meters that can't share a line.
     """
-    links: dict[tuple[str, int], ModbusLink] = {}
+    links: dict[str, ModbusLink] = {}
     drivers: list[Driver] = []
     for name, (role, settings) in meters.items():
-        device = _device(role, settings, folder)
-        address = (settings.host, int(_given(settings, "port", device.transport.port)))
-        link = links.setdefault(address, ModbusLink(*address))
+        device = device_of(role, settings, folder)
+        line = settings.line(device)
+        link = links.setdefault(line.place, ModbusLink(line))
+        if link.line != line:
+            raise ValueError(f"{name} wants {described(line)} where another meter has {described(link.line)}")
         link.be_gentle(pause_s=device.transport.pause_s, connect_delay_s=device.transport.connect_delay_s)
         drivers.append(ModbusMeter(name, role, settings, device, link, clock, sink))
     return drivers
 
 
-def _device(role: Role, settings: ModbusSettings, folder: Path | None) -> DeviceFile:
+def described(line: Line) -> str:
+    """The line with everything that meters on it must agree on."""
+    return str(line) if isinstance(line, SerialLine) else f"{line} with framer {line.framer}"
+
+
+def device_of(role: Role, settings: ModbusSettings, folder: Path | None) -> DeviceFile:
+    """What is read, as data. Raises ValueError with a text for people."""
     if settings.points is None:
         return load(settings.device, folder)
     points = settings.points
@@ -223,7 +290,7 @@ def _device(role: Role, settings: ModbusSettings, folder: Path | None) -> Device
             return DeviceFile(name="custom device", battery=points)
 
 
-def _given(settings: ModbusSettings, name: Literal["port", "unit", "timeout_s"], otherwise: float) -> float:
+def _given(settings: ModbusSettings, name: Literal["unit", "timeout_s"], otherwise: float) -> float:
     """What the configuration says, or else what the device is known to like."""
     value: float = getattr(settings, name)
     return value if name in settings.model_fields_set else otherwise

@@ -1,12 +1,12 @@
-"""One Modbus TCP connection for everything behind one address; the only file that knows pymodbus.
+"""One connection for everything behind one address or serial port; the only file that knows pymodbus.
 
 Many devices take one client at a time (SolarEdge, Huawei), and a gateway has several units behind one address. So all
-meters with the same host and port share a *link*, and requests take turns on its *connection*, in the order in which
-they came.
+meters on the same line share a *link*, and requests take turns on its *connection*, in the order in which they came.
 
 A connection is a lifetime: it opens when the first meter asks for it, and closes when the last one lets go. When it
 breaks, everyone on it gets a DeviceError and starts again, because a device that restarted may have moved its
-registers. A unit that is silent costs the others nothing but their turn, as long as they are answered themselves.
+registers. A unit that is silent costs the others nothing but their turn, as long as they are answered themselves; on
+RTU the line is opened anew after each silence, without anybody noticing (``drivers.modbus_line`` says why).
 
 What the pieces of the standard's exceptions mean here (Modbus Application Protocol V1.1b3, section 7):
 
@@ -20,20 +20,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import termios
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Never
 
-from pymodbus.client import AsyncModbusTcpClient
+from pymodbus import FramerType
+from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
 from drivers.base import DeviceError
 from drivers.modbus_blocks import Read, Refused, Space, Span
+from drivers.modbus_line import Asked, Framer, Line, SerialLine, TcpLine, garbled, rtu_answer
 
 # Whatever pymodbus has to say reaches us as an exception or a time-out, and is then said once instead of each time.
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 TRIES = 2  # the first request after a connect is the one that gets lost
+SETTLE_S = 0.1  # before an RTU line is opened anew: what is late arrives while nobody listens
+NEVER_S = 3600.0  # time-outs are ours: pymodbus waits its own out even when the connection is gone
 SILENCES = 2  # so many unanswered reads in a row, from whichever unit: the connection is dead
 
 
@@ -45,36 +50,88 @@ class Failed(DeviceError):
     """The device had a fault inside (exception 4)."""
 
 
-class Connection:
-    """One open TCP connection. Made by ModbusLink."""
+_Client = AsyncModbusTcpClient | AsyncModbusSerialClient
 
-    def __init__(self, host: str, port: int, pause_s: float) -> None:
+
+class Connection:
+    """One open connection. Made by ModbusLink."""
+
+    def __init__(self, line: Line, pause_s: float) -> None:
         self.users = 0
         self.lost: str | None = None
         """Why it can't be used any more."""
-        self._where = f"{host}:{port}"
-        self._pause_s = pause_s
+        self._line = line
+        self._pause_s = max(pause_s, line.gap_s)
         self._turn = asyncio.Lock()
         self._deadline: asyncio.Timeout | None = None
+        self._asked: Asked | None = None
+        self._unanswered = False  # whoever asked last had no patience left
         self._silences = 0
-        self._client = AsyncModbusTcpClient(
-            host,
-            port=port,
-            reconnect_delay=0,  # a new lifetime is the driver's business
-            retries=0,
-            timeout=3600,  # time-outs are ours: pymodbus waits its own out even when the connection is gone
-            trace_connect=self._connected,
-            trace_packet=self._packet,
-        )
+        self._client = self._dialled()
+
+    def _dialled(self) -> _Client:
+        """A client that has not connected yet; what an earlier one of ours still has to say no longer matters."""
+
+        def connected(up: bool) -> None:
+            if client is self._client and not up:
+                self._lose(f"{self._line.place} closed the connection")
+
+        def packet(sending: bool, data: bytes) -> bytes:
+            return data if sending else self._heard(data) if client is self._client else b""
+
+        client: _Client
+        match self._line:
+            case TcpLine(host, port, framer):
+                client = AsyncModbusTcpClient(
+                    host,
+                    port=port,
+                    framer=FramerType.RTU if framer is Framer.RTU else FramerType.SOCKET,
+                    reconnect_delay=0,  # a new lifetime is the driver's business
+                    retries=0,
+                    timeout=NEVER_S,
+                    trace_connect=connected,
+                    trace_packet=packet,
+                )
+            case SerialLine(device, baud, parity, stopbits):
+                client = AsyncModbusSerialClient(
+                    device,
+                    baudrate=baud,
+                    parity=parity,
+                    stopbits=stopbits,
+                    reconnect_delay=0,
+                    retries=0,
+                    timeout=NEVER_S,
+                    trace_connect=connected,
+                    trace_packet=packet,
+                )
+        return client
 
     async def open(self, timeout_s: float) -> None:
         try:
             async with asyncio.timeout(timeout_s):
                 connected = await self._client.connect()
         except TimeoutError:
-            raise DeviceError(f"{self._where} does not answer") from None
+            raise DeviceError(f"{self._line.place} does not answer") from None
+        except termios.error as error:  # no OSError, and so not caught by pymodbus
+            raise DeviceError(f"{self._line} can't be set up: {error.args[-1]}") from error
         if not connected:  # pymodbus keeps the reason for itself
-            raise DeviceError(f"{self._where} can't be reached, or refuses the connection")
+            if isinstance(self._line, SerialLine):
+                raise DeviceError(f"{self._line.place} can't be opened: is it plugged in, and may hemsd use it?")
+            raise DeviceError(f"{self._line.place} can't be reached, or refuses the connection")
+
+    async def _reopen(self, timeout_s: float) -> None:
+        """Loses what may still be on its way. Raises DeviceError when the line can't be opened again."""
+        old, self._client = self._client, self._dialled()
+        self._unanswered = False
+        old.close()
+        await asyncio.sleep(SETTLE_S)
+        if self.lost:
+            raise DeviceError(self.lost)
+        try:
+            await self.open(timeout_s)
+        except DeviceError as error:
+            self._lose(str(error))
+            raise
 
     def close(self) -> None:
         self.lost = self.lost or "the connection was closed"
@@ -86,6 +143,8 @@ class Connection:
             for _ in range(TRIES):
                 if self.lost:
                     raise DeviceError(self.lost)
+                if self._unanswered and self._line.is_rtu:
+                    await self._reopen(timeout_s)
                 if self._pause_s:
                     await asyncio.sleep(self._pause_s)  # the device's own time, whatever clock the house lives by
                 words = await self._ask(unit, span, timeout_s)
@@ -94,9 +153,9 @@ class Connection:
                     return words
             self._silences += 1
             if self._silences >= SILENCES:
-                self._lose(f"{self._where} does not answer any more")
+                self._lose(f"{self._line.place} does not answer any more")
                 self.close()
-            raise DeviceError(f"{self._where} unit {unit} does not answer within {timeout_s:g} s")
+            raise DeviceError(f"{self._line.place} unit {unit} does not answer within {timeout_s:g} s")
 
     def reader(self, unit: int, timeout_s: float) -> Read:
         """``read`` for one unit."""
@@ -109,6 +168,8 @@ class Connection:
     async def _ask(self, unit: int, span: Span, timeout_s: float) -> list[int] | None:
         """One request; None is silence."""
         client = self._client
+        self._unanswered = True
+        self._asked = Asked(unit, 3 if span.space is Space.HOLDING else 4, span.count)
         request = client.read_holding_registers if span.space is Space.HOLDING else client.read_input_registers
         try:
             async with asyncio.timeout(timeout_s) as self._deadline:
@@ -118,27 +179,28 @@ class Connection:
                 raise DeviceError(self.lost) from None
             return None
         except ModbusException as error:
-            raise DeviceError(f"{self._where} unit {unit}: {error}") from error
+            if self.lost:  # during the pause before this request
+                raise DeviceError(self.lost) from None
+            raise DeviceError(f"{self._line.place} unit {unit}: {error}") from error
         finally:
-            self._deadline = None
+            self._deadline = self._asked = None
+        self._unanswered = False
         if answer.isError():
             self._silences = 0
             _raise(answer.exception_code, unit, span)
         if len(answer.registers) != span.count:
             raise DeviceError(
-                f"{self._where} unit {unit} answers with {len(answer.registers)} registers instead of {span.count}"
+                f"{self._line.place} unit {unit} answers with {len(answer.registers)} registers instead of {span.count}"
             )
         return list(answer.registers)
 
-    def _connected(self, connected: bool) -> None:
-        if not connected:
-            self._lose(f"{self._where} closed the connection")
-
-    def _packet(self, sending: bool, data: bytes) -> bytes:
+    def _heard(self, data: bytes) -> bytes:
         """Sees all bytes. Nonsense ends here: inside pymodbus it would raise in the event loop's own callback."""
-        if sending or not garbled(data):
+        if self._line.is_rtu:
+            return rtu_answer(data, self._asked) if self._asked else b""
+        if not garbled(data):
             return data
-        self._lose(f"{self._where} answers with something that is not Modbus TCP")
+        self._lose(f"{self._line.place} answers with something that is not Modbus TCP")
         self._client.close()
         return b""
 
@@ -146,24 +208,6 @@ class Connection:
         self.lost = self.lost or why
         if self._deadline and not self._deadline.expired():
             self._deadline.reschedule(0)  # whoever waits for an answer need not wait any longer
-
-
-def garbled(data: bytes) -> bool:
-    """Whether a complete frame in ``data`` can't be an answer to a reading of registers.
-
-    Frame: transaction (2 bytes), protocol 0 (2), length of the rest (2), unit (1), function (1), then the number of
-    bytes and the bytes, or an exception code (Modbus Messaging on TCP/IP V1.0b, section 3.1).
-    """
-    while len(data) >= 8:
-        length = int.from_bytes(data[4:6], "big")
-        if data[2:4] != b"\0\0" or not 2 <= length <= 254 or data[7] & 0x7F not in (3, 4):
-            return True
-        frame, data = data[: 6 + length], data[6 + length :]
-        if len(frame) < 6 + length:
-            return False  # the rest may still come
-        if not frame[7] & 0x80 and (length < 3 or frame[8] != length - 3):
-            return True
-    return False
 
 
 def _raise(code: int, unit: int, span: Span) -> Never:
@@ -181,11 +225,10 @@ def _raise(code: int, unit: int, span: Span) -> Never:
 
 
 class ModbusLink:
-    """All that one host and port have behind them."""
+    """All that one line has behind it."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.host = host
-        self.port = port
+    def __init__(self, line: Line) -> None:
+        self.line = line
         self._pause_s = 0.0
         self._connect_delay_s = 0.0
         self._opening = asyncio.Lock()
@@ -212,7 +255,7 @@ class ModbusLink:
                 connection.close()
 
     async def _open(self, timeout_s: float) -> Connection:
-        connection = Connection(self.host, self.port, self._pause_s)
+        connection = Connection(self.line, self._pause_s)
         try:
             await connection.open(timeout_s)
             await asyncio.sleep(self._connect_delay_s)

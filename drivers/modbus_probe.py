@@ -11,6 +11,7 @@ from drivers.device_file import SUNSPEC, DeviceFile
 from drivers.device_meter import DeviceMeter
 from drivers.device_recognition import by_chain, by_signs
 from drivers.modbus_blocks import BlockReader, Image, Read, Refused
+from drivers.modbus_line import Line
 from drivers.modbus_link import Failed, ModbusLink
 from drivers.plausible import plausible
 from drivers.sunspec import NoSunSpec, SunSpecDevice, walk
@@ -83,13 +84,13 @@ async def examine(link: ModbusLink, unit: int, timeout_s: float, files: Mapping[
 
 
 async def scan(
-    host: str, port: int, timeout_s: float, files: Mapping[str, DeviceFile], units: Sequence[int] = UNITS
+    line: Line, timeout_s: float, files: Mapping[str, DeviceFile], units: Sequence[int] = UNITS
 ) -> AsyncIterator[Found]:
-    """Who answers under which unit id. Raises DeviceError when the address itself does not answer.
+    """Who answers under which unit id. Raises DeviceError when the line itself can't be opened.
 
     A device that answers under any unit id is given once, under the first.
     """
-    link = ModbusLink(host, port)
+    link = ModbusLink(line)
     async with link.connection(timeout_s):
         pass
     seen: set[tuple[object, ...]] = set()

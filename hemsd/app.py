@@ -21,8 +21,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
-from drivers import modbus, mqtt
-from drivers.base import DeviceError, Driver, MeterSink
+from drivers.base import DeviceError, Driver
 from drivers.ocpp16.memory import Memory as LadderMemory
 from drivers.ocpp16.server import CentralSystem
 from drivers.ocpp16.steering import Failsafe
@@ -36,6 +35,7 @@ from hemsd.dispatch import Dispatcher
 from hemsd.doors import HouseDoors
 from hemsd.house import Home, Obedience
 from hemsd.latest import Latest
+from hemsd.meters import meter_drivers
 from hemsd.model import Command, MeterReading, Mode, Outcome, Snapshot, StrangerRefused, WallboxEvent, Wish
 from hemsd.password import PagePassword
 from hemsd.store.rows import StoreError
@@ -389,29 +389,6 @@ class _Sinks:
 
 def _differs(before: Config, after: Config, section: str) -> bool:
     return bool(getattr(before, section) != getattr(after, section))
-
-
-def meter_drivers(
-    config: Config, clock: Clock, sink: MeterSink, soc_sink: mqtt.SocSink, devices: Path | None
-) -> list[Driver]:
-    """The drivers of every meter, and of what cars say of themselves. Raises DeviceError for an unsound device file."""
-    over_modbus = {}
-    over_mqtt = {}
-    for meter in named_meters(config):
-        match meter.settings:
-            case modbus.ModbusSettings() as settings:
-                over_modbus[meter.name] = (meter.role, settings)
-            case mqtt.MqttSettings() as settings:
-                over_mqtt[meter.name] = (meter.role, settings)
-    socs = {name: car.soc for name, car in config.vehicles.items() if car.soc is not None}
-    broker = config.mqtt or mqtt.MqttBrokerSettings()
-    try:
-        return [
-            *modbus.build(over_modbus, clock, sink, devices),
-            *mqtt.build(broker, over_mqtt, socs, clock, sink, soc_sink),
-        ]
-    except ValueError as error:  # `hemsd check` reads the device files too, so the file has changed since
-        raise DeviceError(str(error)) from error
 
 
 def _cars(config: Config) -> dict[str, Car]:

@@ -104,7 +104,11 @@ def _probe(options: argparse.Namespace) -> int:
                 _print_problems(options.config, error)
                 return REFUSED
         case ["modbus", target]:
-            return probe.modbus(target, options.config.absolute().parent / "devices")
+            try:
+                return probe.modbus(target, options.config.absolute().parent / "devices")
+            except ValueError:
+                print(f"hemsd: {target} is neither HOST[:PORT] nor /dev/NAME[:BAUD]", file=sys.stderr)
+                return REFUSED
         case _:
             print("hemsd: write `hemsd probe`, or `hemsd probe modbus HOST[:PORT]`", file=sys.stderr)
             return REFUSED

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +17,12 @@ from drivers.base import DeviceError, Driver
 from drivers.device_file import available
 from drivers.modbus import ModbusMeter
 from drivers.modbus import ModbusSettings as OverModbus
+from drivers.modbus_line import Line, SerialLine, TcpLine
 from drivers.modbus_probe import Found, scan
 from drivers.mqtt import MqttReader
-from hemsd.app import meter_drivers
 from hemsd.clock import SystemClock
 from hemsd.config import Config, NamedMeter, load, named_meters
+from hemsd.meters import meter_drivers
 from hemsd.model import MeterReading, Role
 
 WAIT_S = 20.0  # the slowest meters that can steer anything speak every 10 s
@@ -120,7 +121,7 @@ def _source(meter: NamedMeter) -> str:
 def _where(meter: NamedMeter) -> str:
     settings = meter.settings
     if isinstance(settings, OverModbus):
-        return f"{settings.device} at {settings.host}"
+        return f"{settings.device} at {settings.host or settings.port}"
     return f"topic {settings.topic}"
 
 
@@ -214,41 +215,41 @@ def doubts_of_all(readings: Mapping[Role, MeterReading]) -> Iterable[str]:
 
 
 def modbus(target: str, devices: Path | None = None, timeout_s: float = TIMEOUT_S) -> int:
-    """Prints who answers Modbus at HOST[:PORT]. Status 1 when nobody that is known does."""
-    host, _, port = target.rpartition(":") if _has_port(target) else (target, "", "")
-    return asyncio.run(_modbus(host.strip("[]"), (int(port),) if port else PORTS, devices, timeout_s))
+    """Prints who answers Modbus at HOST[:PORT], or at a serial port /dev/NAME[:BAUD].
+
+    Status 1 when nobody that is known does. Raises ValueError when the target is no place.
+    """
+    return asyncio.run(_modbus(target, places(target), devices, timeout_s))
 
 
-def _has_port(target: str) -> bool:
-    _, colon, port = target.rpartition(":")
-    return bool(colon) and port.isdigit() and (target.count(":") == 1 or "]:" in target)
+def places(target: str) -> list[Line]:
+    """Where a target may lead to. Raises ValueError."""
+    if target.startswith("/"):
+        port, _, baud = target.partition(":")
+        return [SerialLine(port, int(baud or 9600))]
+    host, colon, port = target.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")):  # no port, or an IPv6 address without brackets
+        return [TcpLine(target.strip("[]"), port) for port in PORTS]
+    return [TcpLine(host.strip("[]"), int(port))]
 
 
-async def _modbus(host: str, ports: Iterable[int], devices: Path | None, timeout_s: float) -> int:
-    known: list[tuple[int, Found]] = []
-    for port in ports:
+async def _modbus(target: str, lines: Iterable[Line], devices: Path | None, timeout_s: float) -> int:
+    known: list[tuple[Line, Found]] = []
+    for line in lines:
+        print(f"Asking {line}; unit ids that don't exist take their time.")
         try:
-            async for found in _scan(host, port, timeout_s, devices):
-                for line in chain_lines(found):
-                    print(line)
+            async for found in scan(line, timeout_s, available(devices)):
+                print("\n".join(chain_lines(found)))
                 if found.is_known:
-                    known.append((port, found))
-        except DeviceError as error:
+                    known.append((line, found))
+        except (DeviceError, ValueError) as error:
             print(error)
     if not known:
-        print(f"No device that hemsd knows answers at {host}.")
+        print(f"No device that hemsd knows answers at {target}.")
         return SILENT
     print("\n# for config.yaml:")
-    print("\n".join(config_lines(host, known)))
+    print("\n".join(config_lines(known)))
     return 0
-
-
-def _scan(host: str, port: int, timeout_s: float, devices: Path | None) -> AsyncIterator[Found]:
-    print(f"Asking {host}:{port}; unit ids that don't exist take their time.")
-    try:
-        return scan(host, port, timeout_s, available(devices))
-    except ValueError as error:
-        raise DeviceError(str(error)) from error
 
 
 def chain_lines(found: Found) -> list[str]:
@@ -268,15 +269,18 @@ def _reading_lines(found: Found) -> list[str]:
     return [f"  as {role}: {', '.join(lines(role, reading, 0.0))}" for role, reading in found.readings.items()]
 
 
-def config_lines(host: str, known: Iterable[tuple[int, Found]]) -> list[str]:
+def config_lines(known: Iterable[tuple[Line, Found]]) -> list[str]:
     """The block for config.yaml: each role once, except for several inverters; what is too much is a comment."""
     by_role: dict[Role, list[str]] = {}
-    for port, found in known:
+    for line, found in known:
+        where = (
+            f"host: {line.host}, port: {line.port}"
+            if isinstance(line, TcpLine)
+            else f"port: {line.port}, baud: {line.baud}"
+        )
         for role in found.readings:
-            device = found.device or "sunspec"
-            by_role.setdefault(role, []).append(
-                f"{{driver: modbus, device: {device}, host: {host}, port: {port}, unit: {found.unit}}}"
-            )
+            entry = f"{{driver: modbus, device: {found.device or 'sunspec'}, {where}, unit: {found.unit}}}"
+            by_role.setdefault(role, []).append(entry)
     block = ["meters:"]
     for role, entries in by_role.items():
         if role is Role.PV and len(entries) > 1:

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from drivers import device_file as device_files
+from drivers.modbus import ModbusSettings
+from drivers.modbus_line import SerialLine, TcpLine
 from drivers.simulated.home import SimulatedHome
 from drivers.simulated.settings import SimulateSettings
 from hemsd.cli import main
 from hemsd.clock import SystemClock
 from hemsd.config import load
 from hemsd.model import MeterReading, Role
-from hemsd.probe import doubts_of_all, lines
+from hemsd.probe import doubts_of_all, lines, places
 from tests.drivers_modbus.device import serving
+from tests.drivers_modbus.rtu import Line, serial_line
 
 Capture = pytest.CaptureFixture[str]
 
@@ -117,6 +121,37 @@ async def test_a_device_that_nobody_knows_is_no_success(capsys: Capture) -> None
     async with serving({1: dict.fromkeys(range(100), 7)}) as device:
         assert await hemsd("probe", "modbus", f"127.0.0.1:{device.port}") == 1
     assert "is nothing that hemsd knows" in capsys.readouterr().out
+
+
+async def test_a_serial_port_is_searched_too(tmp_path: Path, capsys: Capture) -> None:
+    async with serial_line(Line({1: {0xFC02: 0x70} | dict.fromkeys(range(80), 0)})) as port:
+        assert await hemsd("probe", "modbus", f"{port.path}:19200") == 0
+    said = capsys.readouterr().out
+    assert "unit 1: Eastron SDM630 (device: eastron-sdm630)" in said
+    file = tmp_path / "config.yaml"
+    file.write_text(said.partition("# for config.yaml:\n")[2])
+    grid = load(file).meters["grid"]
+    assert isinstance(grid, ModbusSettings)
+    assert grid.line(device_files.load("eastron-sdm630")) == SerialLine(port.path, 19200)
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        ("inverter.local", [TcpLine("inverter.local", 502), TcpLine("inverter.local", 1502)]),
+        ("192.168.1.20:1502", [TcpLine("192.168.1.20", 1502)]),
+        ("[fe80::1]:502", [TcpLine("fe80::1", 502)]),
+        ("fe80::1", [TcpLine("fe80::1", 502), TcpLine("fe80::1", 1502)]),
+        ("/dev/ttyUSB0", [SerialLine("/dev/ttyUSB0", 9600)]),
+    ],
+)
+def test_a_target_leads_to_a_place(target: str, found: list[object]) -> None:
+    assert places(target) == found
+
+
+async def test_a_target_that_is_no_place_is_answered_with_2(capsys: Capture) -> None:
+    assert await hemsd("probe", "modbus", "host:many") == 2
+    assert "neither HOST[:PORT] nor" in capsys.readouterr().err
 
 
 def said_of(role: Role, reading: MeterReading) -> str:

@@ -12,6 +12,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from drivers.base import DeviceError
 from drivers.modbus_blocks import Refused, Space, Span
+from drivers.modbus_line import TcpLine
 from drivers.modbus_link import Busy, Failed, ModbusLink
 from tests.drivers_modbus.device import Device, Request, serving, until
 
@@ -20,7 +21,7 @@ TIMEOUT_S = 0.1
 
 
 async def read(device: Device) -> list[int]:
-    async with ModbusLink("127.0.0.1", device.port).connection(1.0) as connection:
+    async with ModbusLink(TcpLine("127.0.0.1", device.port)).connection(1.0) as connection:
         return await connection.read(1, Span(10, 3), TIMEOUT_S)
 
 
@@ -38,7 +39,7 @@ async def test_registers_of_an_independent_server_arrive() -> None:
     await server.serve_forever(background=True)
     port = server.transport.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
     try:
-        async with ModbusLink("127.0.0.1", port).connection(1.0) as connection:
+        async with ModbusLink(TcpLine("127.0.0.1", port)).connection(1.0) as connection:
             assert await connection.read(7, Span(100, 3), 1.0) == [1, 2, 0xFFFF]
             assert await connection.read(7, Span(101, 2, Space.INPUT), 1.0) == [5, 6]
             with pytest.raises(Refused, match="holding registers 102 to 103"):
@@ -50,7 +51,7 @@ async def test_registers_of_an_independent_server_arrive() -> None:
 async def test_nobody_listens() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, and not listening: nobody else gets it, and it refuses
-        link = ModbusLink("127.0.0.1", taken.getsockname()[1])
+        link = ModbusLink(TcpLine("127.0.0.1", taken.getsockname()[1]))
         with pytest.raises(DeviceError, match="refuses the connection"):
             async with link.connection(1.0):
                 pass
@@ -83,7 +84,7 @@ async def test_registers_that_are_not_there_are_refused(code: int) -> None:
 async def test_a_trouble_is_told_from_the_others_and_keeps_the_connection(code: int, error: type[DeviceError]) -> None:
     async with serving(UNIT) as device:
         device.trick = lambda request: request.exception(code) if len(device.requests) == 1 else None
-        async with ModbusLink("127.0.0.1", device.port).connection(1.0) as connection:
+        async with ModbusLink(TcpLine("127.0.0.1", device.port)).connection(1.0) as connection:
             with pytest.raises(error) as caught:
                 await connection.read(1, Span(10, 3), TIMEOUT_S)
             assert caught.type is error
@@ -112,7 +113,10 @@ async def test_an_answer_that_comes_in_pieces_is_whole() -> None:
             return whole[0][:5]
 
         device.trick = drip
-        async with ModbusLink("127.0.0.1", device.port).connection(1.0) as connection, asyncio.TaskGroup() as group:
+        async with (
+            ModbusLink(TcpLine("127.0.0.1", device.port)).connection(1.0) as connection,
+            asyncio.TaskGroup() as group,
+        ):
             answer = group.create_task(connection.read(1, Span(10, 3), 1.0))
             await until(lambda: whole)
             device.say(whole[0][5:])
@@ -171,7 +175,7 @@ async def test_a_device_that_hangs_up_is_noticed_long_before_the_timeout() -> No
             return b""
 
         device.trick = hang_up
-        async with ModbusLink("127.0.0.1", device.port).connection(1.0) as connection:
+        async with ModbusLink(TcpLine("127.0.0.1", device.port)).connection(1.0) as connection:
             async with asyncio.timeout(1.0):
                 with pytest.raises(DeviceError, match="closed the connection"):
                     await connection.read(1, Span(10, 3), 30.0)
@@ -179,7 +183,7 @@ async def test_a_device_that_hangs_up_is_noticed_long_before_the_timeout() -> No
 
 async def test_a_lost_connection_stays_lost_and_the_next_one_is_new() -> None:
     async with serving(UNIT) as device:
-        link = ModbusLink("127.0.0.1", device.port)
+        link = ModbusLink(TcpLine("127.0.0.1", device.port))
         async with link.connection(1.0) as old:
             await old.read(1, Span(10, 3), TIMEOUT_S)
             device.hang_up()
@@ -194,7 +198,7 @@ async def test_a_lost_connection_stays_lost_and_the_next_one_is_new() -> None:
 async def test_several_units_take_turns_on_one_connection() -> None:
     units = {unit: {address: 100 * unit + address for address in range(20)} for unit in range(1, 6)}
     async with serving(units) as device:
-        link = ModbusLink("127.0.0.1", device.port)
+        link = ModbusLink(TcpLine("127.0.0.1", device.port))
 
         async def of(unit: int) -> list[int]:
             async with link.connection(1.0) as connection:
@@ -210,7 +214,7 @@ async def test_several_units_take_turns_on_one_connection() -> None:
 async def test_a_unit_that_is_silent_does_not_take_the_connection_from_one_that_answers() -> None:
     async with (
         serving({1: UNIT[1], 2: {}}, lambda request: b"" if request.unit == 2 else None) as device,
-        ModbusLink("127.0.0.1", device.port).connection(1.0) as connection,
+        ModbusLink(TcpLine("127.0.0.1", device.port)).connection(1.0) as connection,
     ):
         for _ in range(3):
             with pytest.raises(DeviceError, match="unit 2 does not answer"):
@@ -221,7 +225,7 @@ async def test_a_unit_that_is_silent_does_not_take_the_connection_from_one_that_
 async def test_a_connection_on_which_nobody_answers_any_more_is_given_up_for_all() -> None:
     async with (
         serving(UNIT, lambda request: b"") as device,
-        ModbusLink("127.0.0.1", device.port).connection(1.0) as connection,
+        ModbusLink(TcpLine("127.0.0.1", device.port)).connection(1.0) as connection,
     ):
         for unit in (1, 2):
             with pytest.raises(DeviceError, match="does not answer within"):
@@ -233,7 +237,7 @@ async def test_a_connection_on_which_nobody_answers_any_more_is_given_up_for_all
 async def test_a_reader_that_is_cancelled_leaves_the_connection_usable() -> None:
     async with (
         serving(UNIT, lambda request: b"" if request.start == 50 else None) as device,
-        ModbusLink("127.0.0.1", device.port).connection(1.0) as connection,
+        ModbusLink(TcpLine("127.0.0.1", device.port)).connection(1.0) as connection,
     ):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02):
@@ -243,7 +247,7 @@ async def test_a_reader_that_is_cancelled_leaves_the_connection_usable() -> None
 
 async def test_the_connection_closes_when_the_last_one_lets_go() -> None:
     async with serving(UNIT) as device:
-        link = ModbusLink("127.0.0.1", device.port)
+        link = ModbusLink(TcpLine("127.0.0.1", device.port))
         async with link.connection(1.0) as first:
             async with link.connection(1.0) as second:
                 assert first is second

@@ -6,6 +6,7 @@ import pytest
 
 from drivers.base import DeviceError
 from drivers.device_file import DeviceFile, available
+from drivers.modbus_line import TcpLine
 from drivers.modbus_link import ModbusLink
 from drivers.modbus_probe import Found, examine, scan
 from hemsd.model import Role
@@ -16,11 +17,11 @@ FILES = available()
 
 
 async def one(device: Device, unit: int = 1, files: dict[str, DeviceFile] = FILES) -> Found:
-    return await examine(ModbusLink("127.0.0.1", device.port), unit, 0.2, files)
+    return await examine(ModbusLink(TcpLine("127.0.0.1", device.port)), unit, 0.2, files)
 
 
 async def scanned(device: Device) -> list[Found]:
-    return [found async for found in scan("127.0.0.1", device.port, 0.05, FILES)]
+    return [found async for found in scan(TcpLine("127.0.0.1", device.port), 0.05, FILES)]
 
 
 def text(value: str, count: int, *, swapped: bool = False) -> dict[int, int]:

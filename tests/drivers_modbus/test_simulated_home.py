@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from drivers.modbus import ModbusSettings, build
+from drivers.modbus_line import TcpLine
 from drivers.modbus_probe import scan
 from drivers.simulated import day
 from drivers.simulated.meters import BATTERY_UNIT, GRID_UNIT, INVERTER_UNIT, MeterServer
@@ -56,7 +57,7 @@ async def test_the_house_adds_up_over_one_connection(port: int) -> None:
 
 
 async def test_a_scan_finds_the_three_of_them_and_what_they_are_good_for(port: int) -> None:
-    found = [each async for each in scan("127.0.0.1", port, 0.5, {})]
+    found = [each async for each in scan(TcpLine("127.0.0.1", port), 0.5, {})]
     assert [(each.unit, each.chain and each.chain.model, set(each.readings)) for each in found] == [
         (INVERTER_UNIT, "Simulated inverter", {Role.PV}),
         (BATTERY_UNIT, "Simulated battery", {Role.BATTERY}),

@@ -1,0 +1,36 @@
+"""The drivers of everything that measures, out of config.yaml: for the daemon, and for `hemsd probe`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from drivers import modbus, mqtt
+from drivers.base import DeviceError, Driver, MeterSink
+from hemsd.clock import Clock
+from hemsd.config import Config, named_meters
+
+
+def meter_drivers(
+    config: Config, clock: Clock, sink: MeterSink, soc_sink: mqtt.SocSink, devices: Path | None
+) -> list[Driver]:
+    """The drivers of every meter, and of what cars say of themselves; ``devices`` holds the installer's device files.
+
+    Raises DeviceError for a device file that is not sound.
+    """
+    over_modbus = {}
+    over_mqtt = {}
+    for meter in named_meters(config):
+        match meter.settings:
+            case modbus.ModbusSettings() as settings:
+                over_modbus[meter.name] = (meter.role, settings)
+            case mqtt.MqttSettings() as settings:
+                over_mqtt[meter.name] = (meter.role, settings)
+    socs = {name: car.soc for name, car in config.vehicles.items() if car.soc is not None}
+    broker = config.mqtt or mqtt.MqttBrokerSettings()
+    try:
+        return [
+            *modbus.build(over_modbus, clock, sink, devices),
+            *mqtt.build(broker, over_mqtt, socs, clock, sink, soc_sink),
+        ]
+    except ValueError as error:  # `hemsd check` reads the device files too, so one has changed since
+        raise DeviceError(str(error)) from error
