@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from drivers.base import DeviceError, Driver
 from drivers.ocpp16.memory import Memory as LadderMemory
+from drivers.ocpp16.reception import HEMSD_ID_TAG
 from drivers.ocpp16.server import CentralSystem
 from drivers.ocpp16.steering import Failsafe
 from drivers.simulated.settings import SimulateSettings
@@ -31,6 +32,7 @@ from hemsd.archive import StoreArchive
 from hemsd.clock import Clock, FastClock, SystemClock
 from hemsd.config import Config, ConfigError, load, named_meters, wallbox_settings
 from hemsd.control import Control, ControlSettings
+from hemsd.dialects.public import public_routes
 from hemsd.dispatch import Dispatcher
 from hemsd.doors import HouseDoors
 from hemsd.house import Home, Obedience
@@ -38,9 +40,12 @@ from hemsd.latest import Latest
 from hemsd.meters import meter_drivers
 from hemsd.model import Command, MeterReading, Mode, Outcome, Snapshot, StrangerRefused, WallboxEvent, Wish
 from hemsd.password import PagePassword
+from hemsd.planning import courses_of
+from hemsd.prices import ToldPrices
 from hemsd.store.rows import StoreError
 from hemsd.store.store import Store
 from hemsd.supervise import Health, Systemd, keep
+from hemsd.tokens import Tokens
 from hemsd.visits import Car, Visits
 from rules.verify import Witness
 from web.models import SimulationPage
@@ -67,7 +72,8 @@ def run(config_path: Path) -> int:
     """Runs the daemon until a signal ends it. Raises ConfigError; gives the exit status."""
     config = load(config_path)
     try:
-        asyncio.run(_run(config_path.absolute(), config))
+        with only_one(config.storage.path):
+            asyncio.run(_run(config_path.absolute(), config))
     except (StoreError, DeviceError) as error:
         log.error("%s", error)
         return 1
@@ -79,6 +85,18 @@ def run(config_path: Path) -> int:
             log.error("%s", each)
         return 1
     return 0
+
+
+@contextmanager
+def only_one(database: Path) -> Iterator[None]:
+    """Two daemons would steer one wallbox against each other. Raises StoreError when another has the database."""
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with database.with_name(database.name + ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreError(f"another hemsd is running with {database}") from error
+        yield
 
 
 async def _run(config_path: Path, config: Config) -> None:
@@ -165,8 +183,10 @@ class Daemon:
             remember=lambda memory: store.save_fact(LADDER_FACT + memory.key, _LADDER.dump_python(memory, mode="json")),
         )
         dispatchers = {name: Dispatcher(wallbox, clock) for name, wallbox in central.wallboxes.items()}
-        visits = Visits(store, _cars(config))
-        visits.adopt(await store.views.running_visits())
+        prices = ToldPrices()
+        courses = courses_of(config, store, prices)
+        visits = Visits(store, _cars(config), courses)
+        await _adopt(visits, store)
         control = Control(
             clock=clock, latest=latest, couriers=dispatchers, settings=settings, journal=store, visits=visits
         )
@@ -182,8 +202,16 @@ class Daemon:
             chose_mode=lambda wallbox, mode: store.save_fact(MODE_FACT + wallbox, mode.value),
         )
         archive = StoreArchive(store, names, tuple(config.vehicles), tuple(config.policies))
-        doors = HouseDoors(PagePassword(config.web, config.storage.password_hash_file))
-        server = WebServer(config.web, application(house, archive, doors, allowed_hosts=config.web.allowed_hosts))
+        password = PagePassword(config.web, config.storage.password_hash_file)
+        tokens = Tokens(store, password)
+        app = application(
+            house,
+            archive,
+            HouseDoors(password, tokens),
+            dialects=public_routes(store, clock, visits, courses, tokens),
+            allowed_hosts=config.web.allowed_hosts,
+        )
+        server = WebServer(config.web, app)
         daemon = cls(
             config=config,
             clock=clock,
@@ -393,7 +421,20 @@ def _differs(before: Config, after: Config, section: str) -> bool:
 
 def _cars(config: Config) -> dict[str, Car]:
     vehicle_of = {car.wallbox: name for name, car in config.vehicles.items()}
-    return {name: Car(vehicle_of.get(name), managed=box.steer) for name, box in config.wallboxes.items()}
+    return {name: Car(vehicle_of.get(name), box.steer, _cards(box.id_tags)) for name, box in config.wallboxes.items()}
+
+
+def _cards(id_tags: list[str] | None) -> frozenset[str] | None:
+    """The household's cards; hemsd's own counts as one."""
+    return None if id_tags is None else frozenset(tag.lower() for tag in (*id_tags, HEMSD_ID_TAG))
+
+
+async def _adopt(visits: Visits, store: Store) -> None:
+    """The visits that were running when the daemon stopped go on."""
+    running = await store.views.running_visits()
+    courses = await store.views.courses([visit.id for visit in running])
+    quarters = {visit.id: await store.views.quarters(visit.id) for visit in running}
+    visits.adopt(running, courses, quarters)
 
 
 def _ladders(store: Store) -> dict[str, LadderMemory]:

@@ -312,7 +312,9 @@ class Courses:
         if following is None or following.course.policy is None or policy is None:
             return
         course = following.course
-        self._await(policy.name, fold.upcoming(self.new_id(), policy.name, self.due(policy, at), policy.battery_reserve_pct))
+        self._await(
+            policy.name, fold.upcoming(self.new_id(), policy.name, self.due(policy, at), policy.battery_reserve_pct)
+        )
         following.course = Course(
             course.id, plugged_in_at=course.plugged_in_at, level=course.level, from_pct=course.from_pct, seen_at=at
         )

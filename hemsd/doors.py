@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hemsd.password import PagePassword
+from hemsd.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,10 +13,10 @@ class HouseDoors:
     """Satisfies ``web.auth.Doors``."""
 
     password: PagePassword
+    tokens: Tokens
 
     async def password_hash(self) -> str | None:
         return await self.password.password_hash()
 
-    async def token_scopes(self, _token: str) -> frozenset[str]:
-        """No API credentials are given out yet, so no token is good for anything."""
-        return frozenset()
+    async def token_scopes(self, token: str) -> frozenset[str]:
+        return await self.tokens.scopes(token)

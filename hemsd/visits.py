@@ -77,7 +77,7 @@ class Visits:
     def transaction_started(self, wallbox: str, id_tag: str, at: datetime) -> None:
         """Where cards are named, another one than those is a stranger's."""
         cards, running = self.cars[wallbox].id_tags, self.running.get(wallbox)
-        if cards is None or id_tag in cards:
+        if cards is None or id_tag.lower() in cards:
             self._strangers.discard(wallbox)
             return
         self._strangers.add(wallbox)

@@ -336,7 +336,9 @@ def _closed(course: Course, seen: Seen) -> Course:
     running = course.running
     assert running is not None
     planned_at = running.planned_end_at
-    on_time = planned_at is not None and timedelta(0) <= seen.at - planned_at <= SNAP and planned_at > running.started_at
+    on_time = (
+        planned_at is not None and timedelta(0) <= seen.at - planned_at <= SNAP and planned_at > running.started_at
+    )
     ended_at = planned_at if on_time and planned_at is not None else seen.at
     if ended_at <= running.started_at:  # nothing happened in it
         return replace(course, begun=course.begun[:-1])

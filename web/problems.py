@@ -79,7 +79,12 @@ class ProblemPage(BaseModel):
         use_attribute_docstrings=True,
         json_schema_extra={
             "examples": [
-                {"type": "/problems/not-found", "title": "Not Found", "status": 404, "detail": "There is no such policy."}
+                {
+                    "type": "/problems/not-found",
+                    "title": "Not Found",
+                    "status": 404,
+                    "detail": "There is no such policy.",
+                }
             ]
         },
     )

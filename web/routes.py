@@ -35,6 +35,7 @@ class Query:
     name: str
     about: str
     schema: Mapping[str, str | int] = field(default_factory=lambda: {"type": "string"})
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,15 @@ from types import MappingProxyType
 
 from aiohttp import web
 
+import hemsd
 from web.auth import Doors, Login, doorkeeper, is_at_home
 from web.events import EventStreams
 from web.guard import MAX_BODY_BYTES, add_headers, guard
 from web.house import Archive, House
 from web.local import LocalApi
+from web.openapi import document
 from web.past import PastApi
-from web.routes import ROUTE, Route
+from web.routes import ROUTE, Route, Scope
 from web.settings import WebSettings
 
 _log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ def application(
     app = web.Application(middlewares=[guard(allowed_hosts), doorkeeper(doors)], client_max_size=MAX_BODY_BYTES)
     app.on_response_prepare.append(add_headers)
     routes = (*LocalApi(house, streams).routes(), *PastApi(house, archive).routes(), *dialects)
+    routes = (*routes, described(routes))
     app[ROUTE] = {(route.method, route.path): route for route in routes}
     for route in routes:
         app.router.add_route(route.method, route.path, route.handler)
@@ -54,6 +57,15 @@ def application(
 
     app.on_shutdown.append(end_streams)
     return app
+
+
+def described(routes: Sequence[Route]) -> Route:
+    """The route of the document that describes all the others."""
+
+    async def get(_request: web.Request) -> web.Response:
+        return web.json_response(document(routes, hemsd.__version__))
+
+    return Route("GET", "/openapi.json", get, "This description", {200: None}, scope=Scope.OPEN)
 
 
 def _add_page(app: web.Application, doors: Doors) -> None:

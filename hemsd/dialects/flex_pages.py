@@ -162,9 +162,7 @@ def outcome_page(course: Course) -> FlexOutcome:
 
 def _outcome(prospect: Prospect) -> FlexRegularOutcome | FlexImmediateOutcome:
     if prospect.type is TargetType.IMMEDIATE_START:
-        return FlexImmediateOutcome(
-            target_id=prospect.target_id, minimum_charge_target_reached_at=prospect.reached_at
-        )
+        return FlexImmediateOutcome(target_id=prospect.target_id, minimum_charge_target_reached_at=prospect.reached_at)
     at_ready_by_pct = prospect.level_at_ready_by_pct
     return FlexRegularOutcome(
         target_id=prospect.target_id,
@@ -184,5 +182,3 @@ def _kwh(energy_wh: float) -> float:
 
 def _whole_pct(pct: float) -> int:
     return round(min(100.0, max(0.0, pct)))
-
-

@@ -1,0 +1,228 @@
+"""Tokens for programs (OAuth 2, RFC 6749): client credentials, and the page's password for the partner dialect.
+
+There are three addresses, because the dialects' clients expect them. ``/oauth2/token`` is everybody's. The partner
+dialect has one below its own base and one with a slash at the end; both take a form or JSON and answer as its clients
+expect: ten hours, and "read write" where we would name our scopes. Nobody gets a refresh token: asking again is as easy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NoReturn, Protocol
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field
+
+from hemsd.clock import SystemClock
+from web.auth import Throttle
+from web.routes import Route, Scope, answer
+
+TOKEN = "/oauth2/token"
+PARTNER_TOKENS = ("/api/partners/v2.0/auth/token", "/oauth2/token/")
+LASTS_S = 3600
+PARTNER_LASTS_S = 36_000
+PARTNER_SCOPE = "read write"
+_clock = SystemClock()  # tokens and guesses live in real time
+
+
+class TokenOffice(Protocol):
+    """Who is known, and who gets which token."""
+
+    async def client(self, client_id: str, secret: str) -> frozenset[str] | None: ...
+
+    async def person(self, user: str, password: str) -> frozenset[str] | None: ...
+
+    def issue_to_client(self, client_id: str, scopes: frozenset[str], lasts_s: int) -> str: ...
+
+    async def issue_to_person(self, scopes: frozenset[str], lasts_s: int) -> str: ...
+
+
+class TokenPage(BaseModel):
+    """RFC 6749 section 5.1."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"access_token": "Y2xpZW50...", "token_type": "Bearer", "expires_in": 3600, "scope": "flex"}]
+        },
+    )
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"
+    expires_in: int = Field(ge=1)
+    scope: str
+
+
+class TokenErrorPage(BaseModel):
+    """RFC 6749 section 5.2."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    error: Literal[
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "invalid_scope",
+    ]
+    error_description: str
+
+
+class TokenBody(BaseModel):
+    """What a client sends, as a form or as JSON; its id and secret may also come with HTTP Basic."""
+
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+    grant_type: Literal["client_credentials", "password"]
+    client_id: str | None = None
+    client_secret: str | None = None
+    username: str | None = None
+    """For the password grant: home"""
+    password: str | None = None
+    scope: str | None = None
+    """Some of flex, analysis, partner and local; left out: everything that the client may have"""
+
+
+class NoToken(Exception):
+    """Why none is given."""
+
+    def __init__(self, error: str, description: str, status: int = 400) -> None:
+        super().__init__(description)
+        self.error, self.description, self.status = error, description, status
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    fields: Mapping[str, str]
+    client: tuple[str, str] | None  # id and secret
+
+    def get(self, name: str) -> str:
+        value = self.fields.get(name, "")
+        if not value:
+            raise NoToken("invalid_request", f"{name} is missing")
+        return value
+
+
+class OAuthApi:
+    """The handlers, and the table that names them."""
+
+    def __init__(self, office: TokenOffice) -> None:
+        self.office = office
+        self.throttle = Throttle()
+        self._one_at_a_time = asyncio.Lock()  # a password hash takes 32 MB
+
+    def routes(self) -> tuple[Route, ...]:
+        about = "A token for a program"
+        answers: Mapping[int, type[BaseModel] | None] = {200: TokenPage, 400: TokenErrorPage, 401: TokenErrorPage}
+        return tuple(
+            Route("POST", path, handler, about, answers, body=TokenBody, scope=Scope.OPEN)
+            for path, handler in ((TOKEN, self.post), *((path, self.post_partner) for path in PARTNER_TOKENS))
+        )
+
+    async def post(self, request: web.Request) -> web.Response:
+        return await self._answer(request, LASTS_S, None)
+
+    async def post_partner(self, request: web.Request) -> web.Response:
+        return await self._answer(request, PARTNER_LASTS_S, PARTNER_SCOPE)
+
+    async def _answer(self, request: web.Request, lasts_s: int, shown_scope: str | None) -> web.Response:
+        try:
+            page = await self._token(request, lasts_s, shown_scope)
+        except NoToken as no:
+            response = web.json_response({"error": no.error, "error_description": no.description}, status=no.status)
+            if no.status == 401:
+                response.headers["WWW-Authenticate"] = 'Basic realm="hemsd"'
+        else:
+            response = answer(page)
+        response.headers["Cache-Control"] = "no-store"  # RFC 6749 section 5.1
+        response.headers["Pragma"] = "no-cache"
+        return response
+
+    async def _token(self, request: web.Request, lasts_s: int, shown_scope: str | None) -> TokenPage:
+        asked = await _read(request)
+        match asked.get("grant_type"):
+            case "client_credentials":
+                client_id, allowed = await self._client(asked)
+                scopes = _scopes(asked, allowed, shown_scope)
+                token = self.office.issue_to_client(client_id, scopes, lasts_s)
+            case "password":
+                if asked.client is not None:
+                    await self._client(asked)
+                scopes = _scopes(asked, await self._person(asked, request.remote or ""), shown_scope)
+                token = await self.office.issue_to_person(scopes, lasts_s)
+            case other:
+                raise NoToken("unsupported_grant_type", f"no {other!r} here: client_credentials or password")
+        return TokenPage(access_token=token, expires_in=lasts_s, scope=shown_scope or " ".join(sorted(scopes)))
+
+    async def _client(self, asked: _Asked) -> tuple[str, frozenset[str]]:
+        client_id, secret = asked.client or ("", "")
+        allowed = await self.office.client(client_id, secret) if client_id else None
+        if allowed is None:
+            raise NoToken("invalid_client", "no such client, or not its secret", 401)
+        return client_id, allowed
+
+    async def _person(self, asked: _Asked, address: str) -> frozenset[str]:
+        if self.throttle.wait_s(address, _clock.monotonic()):
+            raise NoToken("invalid_grant", "too many wrong passwords; wait a little")
+        async with self._one_at_a_time:
+            allowed = await self.office.person(asked.get("username"), asked.get("password"))
+        if allowed is None:
+            self.throttle.wrong(address, _clock.monotonic())
+            raise NoToken("invalid_grant", "not this user, or not their password")
+        self.throttle.right(address)
+        return allowed
+
+
+def _scopes(asked: _Asked, allowed: frozenset[str], shown_scope: str | None) -> frozenset[str]:
+    """What is asked for, if it may be had; without a wish everything."""
+    wanted = frozenset(asked.fields.get("scope", "").split())
+    if shown_scope is not None:
+        wanted -= frozenset(shown_scope.split())
+    if wanted - allowed:
+        raise NoToken("invalid_scope", f"not for this client: {' '.join(sorted(wanted - allowed))}")
+    return wanted or allowed
+
+
+async def _read(request: web.Request) -> _Asked:
+    """RFC 6749 2.3.1: credentials come with HTTP Basic or in the body, never both."""
+    fields = await _fields(request)
+    basic = _basic(request.headers.get("Authorization", ""))
+    if basic is not None:
+        return _Asked(fields, basic)
+    if "client_id" in fields:
+        return _Asked(fields, (fields["client_id"], fields.get("client_secret", "")))
+    return _Asked(fields, None)
+
+
+async def _fields(request: web.Request) -> dict[str, str]:
+    if request.content_type == "application/json":
+        try:
+            found = json.loads(await request.text() or "{}")
+        except ValueError:
+            _not_understood()
+        if not isinstance(found, dict):
+            _not_understood()
+        return {str(name): value for name, value in found.items() if isinstance(value, str)}
+    form = await request.post()
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+def _not_understood() -> NoReturn:
+    raise NoToken("invalid_request", "send a form, or a JSON object")
+
+
+def _basic(header: str) -> tuple[str, str] | None:
+    kind, _, encoded = header.partition(" ")
+    if kind.lower() != "basic":
+        return None
+    try:
+        name, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return ("", "")
+    return name, secret
