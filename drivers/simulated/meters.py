@@ -85,10 +85,14 @@ class MeterServer:
         return [meter for meter in (self.inverter, self.battery, self.grid) if meter]
 
     async def start(self) -> int:
-        """Listens; returns the port."""
+        """Listens; returns the port. Raises OSError when somebody else does."""
         devices = [_NOBODY, *(meter.device() for meter in self.meters)]
         self._server = ModbusTcpServer(devices, address=self._address)
-        await self._server.serve_forever(background=True)
+        try:
+            await self._server.serve_forever(background=True)
+        except RuntimeError as error:  # pymodbus hides what the system said
+            self._server = None
+            raise OSError(f"can't listen on {self._address[0]}:{self._address[1]}: the address is in use") from error
         assert isinstance(self._server.transport, asyncio.Server)
         port: int = self._server.transport.sockets[0].getsockname()[1]
         return port

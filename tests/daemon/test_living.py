@@ -121,19 +121,27 @@ def test_it_refuses_a_broken_file_in_the_words_of_check(tmp_path: Path) -> None:
         assert line in run.stderr + run.stdout
 
 
-def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+def refused(folder: Path) -> str:
+    """What a daemon says that can't start."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hemsd", "run", "-c", str(folder / "config.yaml")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_second_daemon_and_a_port_that_is_taken_are_refused_by_name(tmp_path: Path) -> None:
     _, _, web = write_config(tmp_path)
     with daemon(tmp_path, web) as first:
         first.until(lambda: bool(first.get("/healthz")))
-        done = subprocess.run(
-            [sys.executable, "-m", "hemsd", "run", "-c", str(tmp_path / "config.yaml")],
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
-        assert done.returncode == 1
-        assert "Traceback" not in done.stderr
-        assert "address" in done.stderr.lower()
+        assert "another hemsd is running" in refused(tmp_path)
+        config = tmp_path / "config.yaml"
+        config.write_text(config.read_text().replace("home.db", "other.db"))
+        assert "in use" in refused(tmp_path)
         assert first.end() == 0
 
 
