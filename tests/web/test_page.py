@@ -91,6 +91,34 @@ async def test_ready_by_asks_for_a_level_at_a_time_of_the_house(browser: Browser
         assert asked.ready_by_at.isoformat() == "2026-06-22T04:30:00+00:00"  # 06:30 in Berlin
 
 
+async def test_a_press_into_a_dead_line_says_that_nothing_was_changed(browser: Browser) -> None:
+    house = FakeHouse()
+    async with serving(house) as url, opened(browser, url) as page:
+        await page.route("**/mode", lambda route: route.abort())
+        await page.get_by_role("button", name="Off").click()
+        await expect(page.locator(".obedience")).to_have_text("The house can't be reached. Nothing was changed.")
+        await expect(page.get_by_role("button", name="Solar", exact=True)).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize(
+    ("moment", "midnight"),
+    [
+        ("2026-06-21T12:00:00Z", "2026-06-20T22:00:00.000Z"),
+        ("2026-03-29T12:00:00Z", "2026-03-28T23:00:00.000Z"),  # the clocks went forward in the night
+        ("2026-10-25T12:00:00Z", "2026-10-24T22:00:00.000Z"),  # and back
+        ("2026-10-25T23:30:00Z", "2026-10-25T23:00:00.000Z"),
+    ],
+)
+async def test_the_day_begins_at_the_midnight_of_the_house(browser: Browser, moment: str, midnight: str) -> None:
+    async with serving(FakeHouse()) as url, opened(browser, url) as page:
+        await expect(page.locator(".say")).to_be_visible()  # the time zone has come with the state
+        found = await page.evaluate(
+            "async (moment) => new Date((await import('/static/words.js')).midnight(Date.parse(moment))).toISOString()",
+            moment,
+        )
+        assert found == midnight
+
+
 async def test_a_lost_line_dims_the_numbers_says_since_when_and_mends_itself(browser: Browser) -> None:
     house = FakeHouse()
     async with AsyncExitStack() as stack:

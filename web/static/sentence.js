@@ -15,7 +15,7 @@ function source(mix) {
 
 // What stands still says so by the rule that holds it.
 const STANDING = {
-  waiting: "say.waiting", blocked: "say.blocked", pause: "say.paused", off: "say.off",
+  waiting: "say.waiting", blocked: "say.blocked", pause: "say.paused",
   fuse: "say.fuse", no_room: "say.fuse", finished: "say.finished", rotation: "say.rotation",
   not_controllable: "say.uncontrollable",
 };
@@ -31,6 +31,7 @@ export function sentence(box) {
   if (!box.steer) return [t("say.watched"), t("say.watched_why")];
   if (box.state === "FINISHED") return [t("say.finished"), reason];
   if (rule.startsWith("phases")) return [t("say.phases"), reason];
+  if (rule === "off") return [t("say.off"), t("say.off_why")];
   if (rule in STANDING) return [t(STANDING[rule]), reason];
   if (box.limit_a > 0) return [t("say.offered"), reason];
   return [t(box.state === "COOLDOWN" ? "say.paused" : "say.ready"), reason];

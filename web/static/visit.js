@@ -123,7 +123,7 @@ function Lately() {
   return html`<section class="lately"><h2 class="eyebrow">${t("visits.month")}</h2>
     <div class="facts">
       <p><b class="big">${energy(kwh)}</b><span class="quiet">${t("visit.energy")}</span></p>
-      <p><b class="big">${percent(share)}</b><span class="quiet">${t("source.solar")}</span></p>
+      <p><b class="big">${percent(share)}</b><span class="quiet">${t("visits.from_sun")}</span></p>
       ${saved != null && html`<p><b class="big">${money(saved)}</b><span class="quiet">${t("visits.saved")}</span></p>`}
     </div></section>`;
 }
@@ -138,10 +138,10 @@ function lengthOf(visit) {
 function VisitRow({ visit, most }) {
   const share = visit.kwh > 0 ? Math.round((visit.solar_kwh / visit.kwh) * 100) : null;
   return html`<li><a href=${`#/visits/${visit.id}`}>
-    <span class="who"><b>${day(visit.plugged_in_at)}</b> <span class="quiet">${clock(visit.plugged_in_at)} · ${visit.plugged_out_at ? lengthOf(visit) : t("visits.now")}</span></span>
+    <span class="who"><b>${day(visit.plugged_in_at)}</b> <span class="quiet">${clock(visit.plugged_in_at)}</span></span>
     <span class="amount"><b>${energy(visit.kwh)}</b> <span class="quiet">${share == null ? "" : t("visits.solar", { share: percent(share) })}</span></span>
     <${SourceBar} kwh=${kwhOf(visit)} most=${most} slim />
-    <span class="note quiet">${[visit.vehicle, visit.wallbox].filter(Boolean).join(" · ")}${visit.managed ? "" : ` · ${t("visits.unmanaged")}`}
+    <span class="note quiet">${[visit.plugged_out_at ? lengthOf(visit) : t("visits.now"), visit.vehicle, visit.wallbox].filter(Boolean).join(" · ")}${visit.managed ? "" : ` · ${t("visits.unmanaged")}`}
       ${visit.findings.map((text) => html`<em key=${text}><${Icon} name="alarm" size="16" />${text}</em>`)}</span>
   </a></li>`;
 }
