@@ -55,7 +55,7 @@ def compare(count: int, seed: int) -> list[float]:
 def test_forty_random_cases_cost_what_the_exact_solver_says() -> None:
     excesses = compare(40, seed=11)
     assert len(excesses) >= 35
-    assert max(excesses) <= 0.01
+    assert max(excesses) <= 0.001
     assert min(excesses) >= -1e-6, "cheaper than the optimum: one of the two has the question wrong"
 
 
@@ -63,13 +63,19 @@ def test_forty_random_cases_cost_what_the_exact_solver_says() -> None:
 def test_two_hundred_random_cases_cost_what_the_exact_solver_says() -> None:
     excesses = compare(200, seed=2026)
     assert len(excesses) >= 180
-    assert max(excesses) <= 0.01
+    assert max(excesses) <= 0.001
     assert min(excesses) >= -1e-6
 
 
 def test_a_rest_below_the_minimum_power_is_made_room_for_in_another_quarter_hour() -> None:
     slots = [Slot(0.25, THREE, 0.10), Slot(0.25, THREE, 0.20), Slot(0.25, THREE, 0.30)]
     assert cheapest(slots, 3000.0, 1e9) == pytest.approx((1965.0, 1035.0, 0.0))
+
+
+def test_where_a_partner_alone_does_not_help_the_other_side_of_the_gap_is_searched() -> None:
+    """By the hulls, the middle one comes second; with its gap it is the dearest, and the first gives the rest."""
+    slots = [Slot(0.1, THREE, 0.3526), Slot(0.25, THREE, 0.4892, 0.08, sun_w=1455.0), Slot(0.25, THREE, 0.1758)]
+    assert cheapest(slots, 3024.0, 1e9) == pytest.approx((414.0, 0.0, 2610.0))
 
 
 def test_the_sun_comes_first_as_long_as_it_is_worth_less_than_the_grid_costs() -> None:

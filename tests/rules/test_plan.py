@@ -143,6 +143,7 @@ def test_a_target_out_of_reach_is_charged_for_without_a_pause_and_the_plan_says_
 def test_a_boost_that_lasts_past_the_deadline_does_not_make_its_target_unreachable() -> None:
     plan = make_plan(replace(TASK, boost_pct=95.0, deadline_at=EVENING + timedelta(hours=2)))
     assert plan.target_reachable
+    assert spans(plan.blocks) == [("IMMEDIATE_START", "17:00", "21:00")], "on to 95 %, past the deadline"
     assert plan.reason == "At once to 95 %, 0.35 EUR/kWh on average"
 
 
@@ -201,6 +202,26 @@ def test_a_plan_made_again_while_it_runs_goes_on() -> None:
     now_at = EVENING + timedelta(hours=2, seconds=3)
     plan = make_plan(replace(flat, at=now_at, soc_pct=40.0, running=True))
     assert spans(plan.blocks) == [("REGULAR", "19:00", "19:45")]
+
+
+def test_of_equal_quarter_hours_the_running_one_goes_on_and_otherwise_the_one_beside_a_block() -> None:
+    prices: list[float | None] = [0.30, 0.30, 0.30, 0.30, 0.10, 0.40, 0.40, 0.40]
+    task = replace(TASK, quarters=priced(prices), target_pct=38.0, deadline_at=EVENING + 8 * QUARTER)
+    assert spans(make_plan(task).blocks) == [("REGULAR", "17:45", "18:15")]
+    running = make_plan(replace(task, running=True))
+    assert spans(running.blocks) == [("REGULAR", "17:00", "17:15"), ("REGULAR", "18:00", "18:15")]
+    assert running.cost_eur == make_plan(task).cost_eur
+
+
+def test_phases_change_only_where_the_power_asks_for_it() -> None:
+    """A wallbox of 32 A gives 5 kW on one phase as well as on three."""
+    powers = (PowerRange(1, 1380.0, 7360.0), PowerRange(3, 4140.0, 22_080.0))
+    sun_w = [2000.0, 5000.0, 9000.0, 5000.0]
+    quarters = tuple(replace(each, surplus_w=sun_w[number]) for number, each in enumerate(priced([0.30] * 4)))
+    wanted_wh = sum(sun_w) / 4
+    task = replace(TASK, powers=powers, quarters=quarters, deadline_at=EVENING + 4 * QUARTER)
+    plan = make_plan(replace(task, target_pct=30.0 + wanted_wh * 0.9 / 600 - 0.01))
+    assert [each.phases for each in plan.quarters] == [1, 1, 3, 3]
 
 
 def driven(task: Task, every: timedelta, share: float = 1.0) -> tuple[float, float]:
