@@ -45,6 +45,8 @@ class Announcer(Protocol):
     def of_visit(self, visit: Visit, before: Visit | None) -> Iterable[Mark]: ...
     def of_quarter(self, quarter: QuarterHour) -> Iterable[Mark]: ...
     def of_command(self, command: Command) -> Iterable[Mark]: ...
+    def of_course(self, visit_id: str) -> Iterable[Mark]: ...
+    def of_transaction_end(self, visit: Visit) -> Iterable[Mark]: ...
 
 
 class Nobody:
@@ -57,6 +59,12 @@ class Nobody:
         return ()
 
     def of_command(self, command: Command) -> Iterable[Mark]:
+        return ()
+
+    def of_course(self, visit_id: str) -> Iterable[Mark]:
+        return ()
+
+    def of_transaction_end(self, visit: Visit) -> Iterable[Mark]:
         return ()
 
 

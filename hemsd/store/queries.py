@@ -15,7 +15,7 @@ from sqlite3 import Connection, Row
 from hemsd.model import Command, Decision, QuarterHour, Visit
 from hemsd.store import codec, cursor
 from hemsd.store.codec import ms, utc
-from hemsd.store.rows import HistoryPoint, Reading, VisitFilter, WrittenDay
+from hemsd.store.rows import HistoryPoint, Reading, Transaction, VisitFilter, WrittenDay
 from hemsd.store.transactions import Start
 
 NEWEST_FIRST = "ORDER BY plugged_in_ms DESC, id"
@@ -243,6 +243,26 @@ def ended_transaction(db: Connection, start: Start) -> int | None:
         (start.wallbox, start.connector_id, start.started_ms, start.meter_start_wh),
     ).fetchone()
     return None if row is None else int(row["id"])
+
+
+def transactions_of(db: Connection, visit_id: str) -> tuple[Transaction, ...]:
+    """Every transaction of a visit, oldest first."""
+    rows = db.execute(
+        "SELECT * FROM transactions WHERE id IN (SELECT transaction_id FROM visits WHERE id = ?"
+        " UNION SELECT transaction_id FROM meter_values JOIN visits ON number = visit WHERE visits.id = ?)"
+        " ORDER BY started_ms",
+        (visit_id, visit_id),
+    )
+    return tuple(
+        Transaction(
+            row["id"],
+            utc(row["started_ms"]),
+            row["meter_start_wh"],
+            codec.utc_or_none(row["ended_ms"]),
+            row["meter_stop_wh"],
+        )
+        for row in rows
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------

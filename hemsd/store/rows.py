@@ -61,6 +61,17 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Transaction:
+    """What a wallbox said of the beginning and the end of a charge."""
+
+    id: int
+    started_at: datetime
+    meter_start_wh: float | None
+    ended_at: datetime | None
+    meter_stop_wh: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryPoint:
     """The mean of one step of the history; ``at`` is where the step begins."""
 

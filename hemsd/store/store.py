@@ -46,7 +46,11 @@ class Store:
         self._decision_id = beginning.last_decision_id
         self._writer = Writer(db, clock, WalCount(path))
         self._transactions = Transactions(
-            self._writer, self._ended_transaction, beginning.transactions, beginning.last_transaction_id
+            self._writer,
+            self._ended_transaction,
+            beginning.transactions,
+            beginning.last_transaction_id,
+            told_of_end=self._told_of_end,
         )
         self.announcer: Announcer = Nobody()
         self.views = Views(path, cursor_key=UUID(self._identity("org")).bytes)
@@ -147,7 +151,7 @@ class Store:
 
     def save_course(self, visit_id: str, course: object, *, urgent: bool = True) -> None:
         """What a visit was for and how far it came, as JSON can hold it. Comes after the visit itself."""
-        self._writer.put(changes.course(visit_id, to_json(course), urgent=urgent))
+        self._put(changes.course(visit_id, to_json(course), urgent=urgent), self.announcer.of_course(visit_id))
 
     # -- what stays true over a restart -------------------------------------------------------------------------------
 
@@ -209,6 +213,10 @@ class Store:
 
     async def open_one(self, wallbox: str, connector_id: int) -> int | None:
         return await self._transactions.open_one(wallbox, connector_id)
+
+    def _told_of_end(self, transaction_id: int) -> tuple[Mark, ...]:
+        visits = (visit for visit in self._visits.values() if visit.transaction_id == transaction_id)
+        return tuple(mark for visit in visits for mark in self.announcer.of_transaction_end(visit))
 
     async def _ended_transaction(self, start: Start) -> int | None:
         return await self.views.ask(lambda db: queries.ended_transaction(db, start))

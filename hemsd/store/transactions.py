@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hemsd.store import changes
 from hemsd.store.codec import ms
+from hemsd.store.outbox import Mark
 from hemsd.store.writer import Writer
 
 DURABLE_WITHIN_S = 5.0
@@ -33,12 +34,22 @@ class Start:
 
 
 FindEnded = Callable[[Start], Awaitable[int | None]]
+ToldOfEnd = Callable[[int], tuple[Mark, ...]]
+"""Whom the end of this transaction must be told."""
 
 
 class Transactions:
     """The open transactions in memory, all of them on the card."""
 
-    def __init__(self, writer: Writer, find_ended: FindEnded, running: Iterable[tuple[int, Start]], last: int) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        find_ended: FindEnded,
+        running: Iterable[tuple[int, Start]],
+        last: int,
+        told_of_end: ToldOfEnd = lambda _: (),
+    ) -> None:
+        self._told_of_end = told_of_end
         self._writer = writer
         self._find_ended = find_ended
         self._open = dict(running)
@@ -69,7 +80,8 @@ class Transactions:
         if start is None or start.wallbox != wallbox:
             return False
         del self._open[transaction_id]
-        self._writer.put(changes.end(transaction_id, ended_at, meter_stop_wh, reason))
+        ending = changes.end(transaction_id, ended_at, meter_stop_wh, reason)
+        self._writer.put(replace(ending, told=self._told_of_end(transaction_id)))
         await self._durable()
         return True
 

@@ -15,8 +15,9 @@ from sqlite3 import Connection, Row
 from typing import TypeVar
 
 from hemsd.model import Command, Decision, QuarterHour, Visit
-from hemsd.store import cursor, queries
-from hemsd.store.rows import ALL_VISITS, HistoryPoint, Reading, VisitFilter, VisitPage, WrittenDay
+from hemsd.store import cursor, queries, verdicts
+from hemsd.store.rows import ALL_VISITS, HistoryPoint, Reading, Transaction, VisitFilter, VisitPage, WrittenDay
+from hemsd.store.verdicts import CloudVerdict
 
 T = TypeVar("T")
 
@@ -78,6 +79,12 @@ class Views:
 
     async def readings(self, visit_id: str) -> tuple[Reading, ...]:
         return await self.ask(lambda db: queries.readings(db, visit_id))
+
+    async def transactions(self, visit_id: str) -> tuple[Transaction, ...]:
+        return await self.ask(lambda db: queries.transactions_of(db, visit_id))
+
+    async def cloud_verdict(self, visit_id: str) -> CloudVerdict | None:
+        return await self.ask(lambda db: verdicts.of_visit(db, visit_id))
 
     async def decisions_between(self, from_at: datetime, to_at: datetime) -> tuple[Decision, ...]:
         return await self.ask(lambda db: queries.decisions_between(db, from_at, to_at))
