@@ -61,3 +61,13 @@ def house_a(grid: Metered | None, house_w: float, cars_a: PerPhase, site: SiteSe
         return one, two, three
     worst_a = worst_phase_a(house_w, site)
     return worst_a, worst_a, worst_a
+
+
+def overloaded(grid: Metered | None, site: SiteSettings) -> bool:
+    """Whether a fresh reading shows more than the fuse bears, whoever takes it."""
+    if grid is None or grid.age_s > FUSE_STALE_S:
+        return False
+    known = [current_a for current_a in grid.reading.currents_a if current_a is not None]
+    if len(known) < 3:
+        known = [worst_phase_a(grid.power_w or 0.0, site)]
+    return max(known) > site.main_fuse_a

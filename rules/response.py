@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
-from hemsd.model import ACTIVE_PHASE_A, WallboxImage
+from hemsd.model import ACTIVE_PHASE_A, Sample, WallboxImage
 
 FIRST_DELAY_S = 5.0  # IEC 61851-1: a car follows a new duty cycle within 5 s
 SETTLED_S = 20.0  # after a command, before currents are taken as the answer to it
@@ -24,6 +25,13 @@ CAP_GAP_A = 1.5  # a draw this far below the offer is the car's own cap, not a s
 SHORTEST_DELAY_S, LONGEST_DELAY_S = 2.0, 60.0
 FITS_A = 0.3  # the current is what the limit should give
 NOTICEABLE_A = 0.3  # the smallest PWM step is about 0.25 A
+
+
+SAME_TIME_S = 1.5  # a sample so little older than the grid reading is of the same moment
+ASLEEP_W = 100.0
+
+Currents = tuple[float, float, float]
+NO_CURRENT: Currents = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,34 +123,67 @@ def floor_a(response: Response, current_a: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A car's power at the moment of the grid reading; not ``certain`` while a command is acting."""
+    """What a car drew when the grid was read; not ``certain`` while a command is taking effect unseen."""
 
-    power_w: float
+    power_w: float = 0.0
+    currents_a: Currents = NO_CURRENT  # on the wallbox's own phases
+    most_w: float = 0.0  # what it may have risen to since
+    most_a: Currents = NO_CURRENT
     certain: bool = True
 
 
 def drawn(response: Response, image: WallboxImage, grid_age_s: float, voltage_v: float) -> Drawn:
-    """What the car drew when the grid was read."""
-    if image.sample is None or image.sample_age_s is None:
-        return _expected(response, image, voltage_v)
-    power_w = image.sample.power_w
-    if power_w is None:
-        currents = [a for a in image.sample.currents_a if a is not None]
-        power_w = sum(currents) * voltage_v if currents else None
-    if power_w is None:
-        return _expected(response, image, voltage_v)
-    lag_s = image.sample_age_s - grid_age_s  # how much older the sample is than the grid reading
-    if lag_s <= 1.5 or image.limit_age_s is None:
-        return Drawn(power_w)
-    effect_age_s = image.limit_age_s - response.delay_s  # how long ago the newest command took hold
-    if effect_age_s > image.sample_age_s or image.limit_age_s < grid_age_s:
-        return Drawn(power_w)  # the sample shows it already, or the meter can't have seen it yet
-    return Drawn(power_w, certain=False)
-
-
-def _expected(response: Response, image: WallboxImage, voltage_v: float) -> Drawn:
-    """Without a sample only the limit speaks, and it speaks for a car that takes all of it."""
-    if image.transaction_id is None or not image.limit_a:
-        return Drawn(0.0)
+    """What the car drew when the grid was read, by its newest sample, or by its limit where there is none."""
     phases = response.phases_of(image.limit_phases or 1)
-    return Drawn(response.draw_a(image.limit_a) * phases * voltage_v, certain=False)
+    expected_a = response.draw_a(image.limit_a or 0.0) if image.transaction_id is not None else 0.0
+    expected_w = expected_a * phases * voltage_v
+    as_expected_a = _on_phases(expected_a, phases)
+    sample = image.sample
+    power_w = _power_w(sample, voltage_v) if sample is not None else None
+    if sample is None or power_w is None:
+        return Drawn(expected_w, as_expected_a, expected_w, as_expected_a, certain=expected_a == 0.0)
+    match _effect(response, image, grid_age_s, asleep=bool(image.limit_a) and power_w < ASLEEP_W):
+        case Effect.SURE:
+            return Drawn(expected_w, as_expected_a, expected_w, as_expected_a)
+        case effect:
+            active = sample.active_phases or phases
+            even_a = _on_phases(power_w / active / voltage_v, active)
+            now_a = _currents(*(even if a is None else a for a, even in zip(sample.currents_a, even_a, strict=True)))
+            most_a = _currents(*(max(pair) for pair in zip(now_a, as_expected_a, strict=True)))
+            return Drawn(power_w, now_a, max(power_w, expected_w), most_a, certain=effect is Effect.NONE)
+
+
+class Effect(StrEnum):
+    """Whether the meter sees the effect of the newest command, where the newest sample does not show it."""
+
+    NONE = "none"  # the sample is as new as the command's effect, or the meter was read before it
+    MAYBE = "maybe"
+    SURE = "sure"
+
+
+def _effect(response: Response, image: WallboxImage, grid_age_s: float, *, asleep: bool) -> Effect:
+    if image.limit_age_s is None or image.sample_age_s is None or image.sample_age_s - grid_age_s <= SAME_TIME_S:
+        return Effect.NONE
+    if image.limit_age_s < grid_age_s:
+        return Effect.NONE
+    if asleep:  # it may begin to draw at any moment, but a car that has slept on is full
+        return Effect.MAYBE if image.limit_age_s < 2 * WAKE_S else Effect.NONE
+    if image.limit_age_s - response.delay_s > image.sample_age_s:
+        return Effect.NONE
+    return Effect.SURE if image.limit_age_s - grid_age_s > response.delay_s + SETTLED_S else Effect.MAYBE
+
+
+def _power_w(sample: Sample, voltage_v: float) -> float | None:
+    if sample.power_w is not None:
+        return sample.power_w
+    known = [current_a for current_a in sample.currents_a if current_a is not None]
+    return sum(known) * voltage_v if known else None
+
+
+def _on_phases(current_a: float, phases: int) -> Currents:
+    return _currents(*(current_a if phase < phases else 0.0 for phase in range(3)))
+
+
+def _currents(*three: float) -> Currents:
+    one, two, last = three
+    return one, two, last

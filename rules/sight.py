@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from hemsd.model import Mode, SiteSettings, Snapshot, SteeringSettings, WallboxImage, WallboxSettings
 from rules import limits, response, surplus
 from rules.charge import BoxMemory
-from rules.response import Drawn
+from rules.response import Currents, Drawn
 from rules.surplus import BatteryMemory, BatteryRules
 
-CARRY_S = 30.0  # how long the last certain surplus stands in while a command is taking effect
+CARRY_S = 60.0  # how long the last certain surplus stands in while a command is taking effect
 THROTTLE_MARGIN_W = 100.0  # an export this close below its limit is taken for a throttled inverter
 PROBE_W = 500.0  # then so much more sun is supposed; what is really there shows within seconds
 
@@ -56,7 +56,8 @@ class SiteMemory:
 
     battery: BatteryMemory = field(default_factory=BatteryMemory)
     surplus_w: float | None = None  # the last that was certain
-    surplus_s: float = 0.0
+    house_a: Currents | None = None  # likewise
+    certain_s: float = 0.0
     quarter: int | None = None  # the quarter-hour whose import is being counted
     quarter_wh: float = 0.0
     last_s: float | None = None
@@ -77,61 +78,98 @@ class Sight:
 
 
 def look(
-    steering: SteeringSettings,
-    site: SiteSettings,
-    parties: tuple[Party, ...],
-    memory: SiteMemory,
-    snapshot: Snapshot,
+    steering: SteeringSettings, site: SiteSettings, parties: tuple[Party, ...], memory: SiteMemory, snapshot: Snapshot
 ) -> tuple[SiteMemory, Sight]:
     """The house at this tick, and what to remember of it."""
     grid, battery = snapshot.grid, snapshot.battery
     grid_w = grid.power_w if grid is not None else None
     battery_w = battery.power_w if battery is not None else None
     soc_pct = battery.reading.soc_pct if battery is not None else None
-    pv_w = (snapshot.pv.power_w if snapshot.pv is not None else None) or 0.0
     age_s = needed_age_s(steering, snapshot)
     fresh = freshness(steering, age_s)
     grid_age_s = grid.age_s if grid is not None else 0.0
     drawn = {p.box.name: response.drawn(p.memory.response, p.image, grid_age_s, site.voltage_v) for p in parties}
     cars_w = sum(each.power_w for each in drawn.values())
+    known = Known(parties, drawn, snapshot, certain=all(each.certain for each in drawn.values()))
 
     rules = BatteryRules(
         steering.battery_first_below_pct, steering.battery_to_car_w, steering.battery_floor_pct, site.battery_max_w
     )
     order = surplus.battery_order(memory.battery, rules, battery_w, soc_pct)
-    surplus_w, surplus_s = memory.surplus_w, memory.surplus_s
-    certain = all(each.certain for each in drawn.values()) or snapshot.now_s - surplus_s > CARRY_S
-    if fresh is Freshness.FRESH and grid_w is not None and (certain or surplus_w is None):
-        surplus_w, surplus_s = surplus.surplus_w(grid_w, battery_w or 0.0, cars_w), snapshot.now_s
-    usable_w = surplus.for_cars_w(surplus_w or 0.0, order, rules, soc_pct)
+    memory = replace(memory, battery=order)
+    if fresh is Freshness.FRESH and (known.certain or snapshot.now_s - memory.certain_s > CARRY_S):
+        memory = replace(
+            memory,
+            surplus_w=surplus.surplus_w(grid_w or 0.0, battery_w or 0.0, cars_w),
+            house_a=known.house_a(site),
+            certain_s=snapshot.now_s,
+        )
+    usable_w = surplus.for_cars_w(memory.surplus_w or 0.0, order, rules, soc_pct)
     if site.export_limit_w is not None and grid_w is not None and -grid_w >= site.export_limit_w - THROTTLE_MARGIN_W:
         usable_w += PROBE_W
 
-    house_w = (grid_w or 0.0) + pv_w + (battery_w or 0.0) - cars_w
-    house_a = limits.house_a(grid, house_w, _cars_a(parties), site)
+    one_a, two_a, three_a = _careful_house_a(site, memory, known)
     quarter, quarter_wh = _quarter(memory, snapshot, grid_w)
     free_w, free_because = _free_w(site, snapshot, quarter_wh, (grid_w or 0.0) - cars_w)
-    return (
-        SiteMemory(order, surplus_w, surplus_s, quarter, quarter_wh, snapshot.now_s),
-        Sight(
-            freshness=fresh,
-            age_s=age_s,
-            surplus_w=usable_w,
-            drawn=drawn,
-            free_a=(site.main_fuse_a - house_a[0], site.main_fuse_a - house_a[1], site.main_fuse_a - house_a[2]),
-            free_w=free_w,
-            free_because=free_because,
-            inputs={
-                "grid_w": grid_w,
-                "grid_age_s": round(grid_age_s, 1) if grid is not None else None,
-                "pv_w": snapshot.pv.power_w if snapshot.pv is not None else None,
-                "battery_w": battery_w,
-                "battery_soc_pct": soc_pct,
-                "cars_w": round(cars_w, 1),
-                "surplus_w": round(surplus_w, 1) if surplus_w is not None else None,
-            },
-        ),
+    sight = Sight(
+        freshness=fresh,
+        age_s=age_s,
+        surplus_w=usable_w,
+        drawn=drawn,
+        free_a=(site.main_fuse_a - one_a, site.main_fuse_a - two_a, site.main_fuse_a - three_a),
+        free_w=free_w,
+        free_because=free_because,
+        inputs={
+            "grid_w": grid_w,
+            "grid_age_s": round(grid_age_s, 1) if grid is not None else None,
+            "pv_w": snapshot.pv.power_w if snapshot.pv is not None else None,
+            "battery_w": battery_w,
+            "battery_soc_pct": soc_pct,
+            "cars_w": round(cars_w, 1),
+            "surplus_w": None if memory.surplus_w is None else round(memory.surplus_w, 1),
+        },
     )
+    return replace(memory, quarter=quarter, quarter_wh=quarter_wh, last_s=snapshot.now_s), sight
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Cars and meters of one moment; not ``certain`` while a command is taking effect unseen."""
+
+    parties: tuple[Party, ...]
+    drawn: Mapping[str, Drawn]
+    snapshot: Snapshot
+    certain: bool
+
+    def house_a(self, site: SiteSettings, *, risen: bool = False) -> Currents:
+        """The house's own currents; ``risen``: as if the cars had all followed their newest command up."""
+        total_a = [0.0, 0.0, 0.0]
+        for party in self.parties:
+            drawn = self.drawn[party.box.name]
+            for phase, current_a in zip(party.box.rotation, drawn.most_a if risen else drawn.currents_a, strict=True):
+                total_a[phase - 1] += current_a
+        cars_w = sum(drawn.most_w if risen else drawn.power_w for drawn in self.drawn.values())
+        metered = (self.snapshot.grid, self.snapshot.pv, self.snapshot.battery)
+        house_w = sum((meter.power_w or 0.0) for meter in metered if meter is not None) - cars_w
+        return limits.house_a(self.snapshot.grid, house_w, (total_a[0], total_a[1], total_a[2]), site)
+
+
+def _careful_house_a(site: SiteSettings, memory: SiteMemory, known: Known) -> Currents:
+    """The house's own currents for the fuse.
+
+    While a car is following a command, the meter shows its new current and the sample its old one, and the difference
+    would look like a load of the house. Then the currents of before count, or more where the meter shows more than
+    house and cars together could be; and a phase that is above the fuse is above it, whoever it is.
+    """
+    grid = known.snapshot.grid
+    seen_a = known.house_a(site)
+    if known.certain or memory.house_a is None or known.snapshot.now_s - memory.certain_s > CARRY_S:
+        return seen_a
+    if limits.overloaded(grid, site):
+        return seen_a
+    least_a = known.house_a(site, risen=True)
+    one, two, three = (max(pair) for pair in zip(memory.house_a, least_a, strict=True))
+    return one, two, three
 
 
 def needed_age_s(steering: SteeringSettings, snapshot: Snapshot) -> float:
@@ -152,17 +190,6 @@ def freshness(steering: SteeringSettings, age_s: float) -> Freshness:
     if age_s <= steering.stale_stop_s:
         return Freshness.STEP
     return Freshness.STOP
-
-
-def _cars_a(parties: tuple[Party, ...]) -> tuple[float, float, float]:
-    """What the cars draw on each phase of the house."""
-    total = [0.0, 0.0, 0.0]
-    for party in parties:
-        sample = party.image.sample
-        if sample is not None:
-            for phase, current_a in zip(party.box.rotation, sample.currents_a, strict=True):
-                total[phase - 1] += current_a or 0.0
-    return total[0], total[1], total[2]
 
 
 def _quarter(memory: SiteMemory, snapshot: Snapshot, grid_w: float | None) -> tuple[int, float]:

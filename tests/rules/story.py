@@ -81,6 +81,8 @@ class Home:
     now_s: float = 1000.0
     memory: Memory = field(default_factory=Memory)
     said: list[Decision] = field(default_factory=list)
+    sample_every_s: float = 0.0  # how seldom the wallboxes tell their currents
+    samples: dict[str, Sample] = field(default_factory=dict)
     cars: dict[str, Box] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -120,15 +122,18 @@ class Home:
         car = self.cars[name]
         if not car.plugged:
             return WallboxImage(name, connected=True, status=ConnectorStatus.AVAILABLE)
-        charging = ConnectorStatus.CHARGING if car.power_w else ConnectorStatus.SUSPENDED_EVSE
+        told = self.samples.get(name)
+        if told is None or self.now_s - 1.0 - told.received_s >= self.sample_every_s:
+            told = Sample(self.now_s - 1.0, at, offered_a=car.limit_a, currents_a=car.currents_a, power_w=car.power_w)
+            self.samples[name] = told
         return WallboxImage(
             name,
             connected=True,
-            status=charging,
+            status=ConnectorStatus.CHARGING if car.power_w else ConnectorStatus.SUSPENDED_EVSE,
             transaction_id=17,
-            sample=Sample(self.now_s - 1.0, at, offered_a=car.limit_a, currents_a=car.currents_a, power_w=car.power_w),
-            sample_age_s=1.0,
-            sample_interval_s=1.0,
+            sample=told,
+            sample_age_s=self.now_s - told.received_s,
+            sample_interval_s=max(1.0, self.sample_every_s),
             limit_a=car.limit_a,
             limit_phases=car.phases,
             limit_age_s=None if car.limit_a is None else self.now_s - car.changed_s,

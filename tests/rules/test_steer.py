@@ -226,6 +226,45 @@ def test_a_car_that_has_finished_leaves_the_sun_to_the_other() -> None:
     assert sum(car.power_w for car in home.cars.values()) == pytest.approx(2000.0, abs=120.0)
 
 
+# --- a wallbox that tells its currents seldom
+
+
+def test_a_command_that_acts_unseen_is_not_taken_for_a_load_of_the_house() -> None:
+    home = Home(boxes=(FAST,), site=SiteSettings(main_fuse_a=25.0), house_a=(5.0, 5.0, 5.0), sample_every_s=10.0)
+    home.play(120.0)
+    assert {decision.limit_a for decision in home.said} == {16.0}
+
+
+def test_a_real_overload_is_cut_at_once_even_then() -> None:
+    home = Home(boxes=(FAST,), site=SiteSettings(main_fuse_a=25.0), house_a=(5.0, 5.0, 5.0), sample_every_s=10.0)
+    home.tick()
+    home.house_a = (12.0, 5.0, 5.0)
+    assert home.tick().rule == "fuse"
+
+
+def test_the_same_error_is_not_corrected_twice() -> None:
+    home = charging(sun_w=2000.0, sample_every_s=10.0)
+    before = len(home.sent)
+    home.play(120.0, sun_w=3000.0)
+    home.play(120.0, sun_w=1800.0)
+    assert [decision.limit_a for decision in home.sent[before:]] == [13.0, 7.5]
+
+
+def test_a_sleeping_car_does_not_blind_the_other() -> None:
+    home = Home(boxes=TWO, sun_w=2000.0, sample_every_s=10.0)
+    home.play(400.0)
+    next(car for car in home.cars.values() if car.limit_a).hungry = False
+    home.play(900.0)
+    home.play(20.0, sun_w=3000.0)
+    assert sum(car.power_w for car in home.cars.values()) == pytest.approx(3000.0, abs=120.0)
+
+
+def test_the_wait_for_a_sample_ends() -> None:
+    home = charging(sun_w=2000.0, sample_every_s=50.0)
+    home.play(200.0, sun_w=3000.0)
+    assert home.car.power_w == pytest.approx(3000.0, abs=120.0)
+
+
 # --- what is sent
 
 
