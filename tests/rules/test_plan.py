@@ -276,8 +276,8 @@ def test_a_day_of_23_hours_and_one_of_25_are_planned_to_their_deadline() -> None
         assert plan.reason.startswith("Cheapest 1 h 15 min before 07:00")
 
 
-def test_thirty_six_hours_of_different_prices_and_sun_are_planned_in_a_few_milliseconds() -> None:
-    """A Raspberry Pi's core is four to five times slower than the machines that run this; it has 50 ms."""
+def long_task(target_pct: float, *powers: PowerRange) -> Task:
+    """36 hours, each quarter-hour with another price, and the sun of a day with clouds."""
     quarters = tuple(
         Quarter(
             EVENING + number * QUARTER,
@@ -287,7 +287,13 @@ def test_thirty_six_hours_of_different_prices_and_sun_are_planned_in_a_few_milli
         )
         for number in range(144)
     )
-    task = replace(TASK, quarters=quarters, target_pct=80.0, deadline_at=EVENING + 144 * QUARTER)
+    deadline_at = EVENING + 144 * QUARTER
+    return replace(TASK, quarters=quarters, target_pct=target_pct, deadline_at=deadline_at, powers=powers)
+
+
+def test_thirty_six_hours_of_different_prices_and_sun_are_planned_in_a_few_milliseconds() -> None:
+    """A Raspberry Pi's core is four to five times slower than the machines that run this; it has 50 ms."""
+    task = long_task(80.0, ONE, THREE)
     took_s = []
     for _ in range(5):
         domain.cache_clear()
@@ -295,6 +301,13 @@ def test_thirty_six_hours_of_different_prices_and_sun_are_planned_in_a_few_milli
         make_plan(task)
         took_s.append(time.process_time() - began_s)
     assert min(took_s) < 0.025
+
+
+@pytest.mark.parametrize("target_pct", [31.0, 37.5, 44.2, 52.1, 60.3, 71.7, 84.9, 88.1, 93.03, 99.0])
+def test_long_plans_keep_to_the_steps_of_the_power_too(target_pct: float) -> None:
+    plan = make_plan(long_task(target_pct, THREE))
+    assert all(THREE.min_w - 1.0 <= each.power_w <= THREE.max_w + 1.0 for each in plan.quarters)
+    assert plan.soc_at_deadline_pct == pytest.approx(target_pct, abs=1.0)
 
 
 # --- laws
