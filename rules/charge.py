@@ -77,7 +77,7 @@ class BoxMemory:
     limit_a: float = 0.0  # what was last decided
     phases: int | None = None
     imposed: bool = False  # something was sent in this visit
-    stopped: bool = False  # the last thing sent was a stop
+    stopped: bool = False  # at the tick before, nothing was offered
     sent_s: float | None = None
     tries: int = 0  # how often the same was sent again
     told: float = 0.0  # commands, less what COMMANDS_A_DAY allows for the time since

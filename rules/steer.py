@@ -226,12 +226,11 @@ def _sent(
     """Compares what shall be in force with what is, and says what kind of decision that makes."""
     kind = _kind(memory, party.image, choice, now.now_s)
     repeated = (memory.limit_a, memory.phases) == (choice.limit_a, choice.phases)
-    memory = replace(memory, limit_a=choice.limit_a, phases=choice.phases)
+    memory = replace(memory, limit_a=choice.limit_a, phases=choice.phases, stopped=not memory.offering)
     if kind is not DecisionKind.HOLD:
         memory = replace(
             memory,
             imposed=True,
-            stopped=kind is DecisionKind.STOP,
             sent_s=now.now_s,
             tries=memory.tries + 1 if repeated else 0,
             told=memory.told + 1.0,
@@ -251,20 +250,18 @@ def _sent(
 
 
 def _kind(memory: BoxMemory, image: WallboxImage, choice: Choice, now_s: float) -> DecisionKind:
-    """The first thing sent in a visit, and after a stop, is a start; then the end of a charge is a stop, else a step.
+    """A charge begins with a start and ends with a stop; between them, what is not in force yet is a step.
 
     A pause that goes on is a hold: that 0 A stay in force is the shell's care, not a new decision.
     """
-    charging = choice.limit_a > 0.0 or memory.offering
-    if not charging:
-        return (
-            DecisionKind.STOP if memory.limit_a > 0.0 and memory.imposed and not memory.stopped else DecisionKind.HOLD
-        )
-    in_force = image.limit_a == choice.limit_a and image.limit_phases in (choice.phases, None)
-    if in_force and memory.imposed:
+    if not memory.offering:
+        return DecisionKind.STOP if memory.imposed and not memory.stopped else DecisionKind.HOLD
+    if memory.stopped or not memory.imposed:
+        return DecisionKind.START
+    if image.limit_a == choice.limit_a and image.limit_phases in (choice.phases, None):
         return DecisionKind.HOLD
     if (memory.limit_a, memory.phases) == (choice.limit_a, choice.phases) and memory.sent_s is not None:
         pause_s = min(RETRY_S * 2.0**memory.tries, LONGEST_RETRY_S)
         if now_s - memory.sent_s < pause_s:
             return DecisionKind.HOLD
-    return DecisionKind.STEP if memory.imposed and not memory.stopped else DecisionKind.START
+    return DecisionKind.STEP

@@ -163,6 +163,7 @@ class Watch:
         self.began_s: float | None = None
         self.paused_s: float | None = None
         self.last_sent: DecisionKind | None = None
+        self.last_state = SteeringState.IDLE
 
     def check(self, decision: Decision, before: Memory, after: Memory, now_s: float) -> None:
         old, new = before.boxes.get(decision.wallbox), after.boxes[decision.wallbox]
@@ -219,6 +220,9 @@ class Watch:
             self.last_sent = decision.kind
         if decision.kind is DecisionKind.STOP:
             assert decision.limit_a == 0.0
+        if decision.state is SteeringState.COMMITMENT and self.last_state is not SteeringState.COMMITMENT:
+            assert decision.kind in (DecisionKind.START, DecisionKind.SKIP)
+        self.last_state = decision.state
         if decision.kind is DecisionKind.START:
             assert decision.limit_a
 
