@@ -62,4 +62,5 @@ async def opened(
     finally:
         await context.close()
     # An answer of 4xx or 5xx, or none, is a complaint too, but one that the page is meant to meet.
-    assert [text for text in complaints if not text.startswith("Failed to load resource")] == []
+    heard = [text for text in complaints if not text.startswith("Failed to load resource")]
+    assert heard == [], heard

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -203,6 +204,21 @@ async def test_a_wallbox_that_calls_itself_a_script_stays_a_text(browser: Browse
     async with serving(house) as url, opened(browser, url) as page:
         await expect(page.locator(".why")).to_have_text(evil)
         assert await page.title() == "Home"
+
+
+async def test_a_page_that_breaks_says_so_instead_of_going_blank(browser: Browser) -> None:
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(serving(FakeHouse()))
+        context = await browser.new_context()
+        stack.push_async_callback(context.close)
+        page = await context.new_page()
+        state = FakeHouse().state().model_dump(mode="json") | {"wallboxes": {"garage": None}}
+        await page.route(
+            "**/api/events",
+            lambda route: route.fulfill(content_type="text/event-stream", body=f"data: {json.dumps(state)}\n\n"),
+        )
+        await page.goto(url)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("This page broke.")
 
 
 async def test_the_password_is_asked_for_once(browser: Browser) -> None:

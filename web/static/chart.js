@@ -7,7 +7,7 @@ import { Icon } from "./icons.js";
 import { clock, energy, midnight, power, powerWords, t, tickPower } from "./words.js";
 
 const HEIGHT = 220;
-const PAD = { top: 10, right: 2, bottom: 20, left: 2 };
+const PAD = { top: 10, right: 2, bottom: 20, left: 38 };
 const HOUR = 3_600_000;
 
 // What is stacked from the line outward, and with which class it is drawn.
@@ -21,8 +21,9 @@ function useWidth() {
   const ref = useRef();
   const [width, setWidth] = useState(280);
   useLayoutEffect(() => {
-    setWidth(ref.current.clientWidth); // before it is painted for the first time
-    const watch = new ResizeObserver(([entry]) => setWidth(Math.round(entry.contentRect.width)));
+    const measured = (px) => setWidth(Math.max(Math.round(px), 160)); // a hidden page has no width at all
+    measured(ref.current.clientWidth); // before it is painted for the first time
+    const watch = new ResizeObserver(([entry]) => measured(entry.contentRect.width));
     watch.observe(ref.current);
     return () => watch.disconnect();
   }, []);
@@ -58,7 +59,7 @@ function layers(row, rows, x, y, sign, already = () => 0) {
 /** Where an area is thick enough over some width to carry its own name. */
 function labels(points, rows, x, y) {
   if (points.length < 2) return [];
-  const step = x(Date.parse(points[1].time)) - x(Date.parse(points[0].time));
+  const step = (x(Date.parse(points.at(-1).time)) - x(Date.parse(points[0].time))) / (points.length - 1);
   return rows.flatMap(([key, kind], index) => {
     const around = Math.ceil((t(`sink.${kind}`).length * 3.5 + 4) / step);
     let best = { thick: 20 };
@@ -97,7 +98,7 @@ export function Chart({ history, decisions, commands, from, to, at }) {
 
   function choose(event) {
     const box = event.currentTarget.getBoundingClientRect();
-    const moment = from + ((event.clientX - box.left) / box.width) * (to - from);
+    const moment = from + ((event.clientX - box.left - PAD.left) / (width - PAD.left - PAD.right)) * (to - from);
     let best = null;
     marks.forEach((mark, index) => {
       if (best === null || Math.abs(Date.parse(mark.time) - moment) < Math.abs(Date.parse(marks[best].time) - moment)) best = index;
@@ -125,12 +126,12 @@ export function Chart({ history, decisions, commands, from, to, at }) {
           <rect class="hatch" width="2" height="5" /></pattern>
       </defs>
       ${lines.map((w) => html`<g key=${w} class=${w === 0 ? "axis zero" : "axis"}>
-        <line x1="0" x2=${width} y1=${y(w)} y2=${y(w)} /></g>`)}
+        <line x1=${PAD.left} x2=${width} y1=${y(w)} y2=${y(w)} /></g>`)}
       ${day}
       ${named.map(({ kind, left, top }) => html`<text key=${kind} class=${`name ${kind}`} x=${left} y=${top}>${t(`sink.${kind}`)}</text>`)}
-      ${lines.filter((w) => w !== 0).map((w) => html`<text key=${w} class="tick" x="2" y=${y(w) - 3}>${tickPower(Math.abs(w))}</text>`)}
+      ${lines.filter((w) => w !== 0).map((w) => html`<text key=${w} class="tick" x=${PAD.left - 6} y=${y(w) + 4} text-anchor="end">${tickPower(Math.abs(w))}</text>`)}
       ${hours.map((h) => html`<text key=${h} class="tick" x=${x(h)} y=${HEIGHT - 4}
-        text-anchor=${x(h) < 16 ? "start" : x(h) > width - 16 ? "end" : "middle"}>${clock(h)}</text>`)}
+        text-anchor=${x(h) > width - 16 ? "end" : "middle"}>${clock(h)}</text>`)}
       ${at > from && at < to && html`<g class="present"><line x1=${x(at)} x2=${x(at)} y1=${PAD.top} y2=${HEIGHT - PAD.bottom} />
         <text class="tick" x=${x(at) + (x(at) > width - 40 ? -5 : 5)} y=${PAD.top + 9} text-anchor=${x(at) > width - 40 ? "end" : "start"}>${t("today.now")}</text></g>`}
       ${mark && html`<line class="picked" x1=${x(Date.parse(mark.time))} x2=${x(Date.parse(mark.time))} y1="0" y2=${HEIGHT - PAD.bottom} />`}

@@ -1,6 +1,6 @@
 // Starts the page: texts, the live line, and which view is shown. The address after # names the view.
 
-import { html, render, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Chart, Totals } from "./chart.js";
 import { Devices } from "./devices.js";
 import { Flow } from "./flow.js";
@@ -125,6 +125,9 @@ function Root() {
     addEventListener("language", changed);
     return () => removeEventListener("language", changed);
   }, []);
+  const [fault] = useErrorBoundary((error) => console.error(error));
+  if (fault) return html`<main class="page"><h1 class="say">${t("fault.what")}</h1><p class="why">${t("fault.why")}</p>
+    <p class="buttons"><button class="main" onClick=${() => location.reload()}>${t("fault.again")}</button></p></main>`;
   return html`<${App} key=${language} />`;
 }
 
