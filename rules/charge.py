@@ -29,8 +29,6 @@ HOUR_S = 3600.0
 DAY_S = 86_400.0
 FINISHED_AFTER_S = 300.0  # a car that takes nothing for so long is full, or has stopped by itself
 COMMANDS_A_DAY = 500.0  # a wallbox that keeps its limit in flash memory bears so many for years
-DRAWS_W = 100.0  # less is the car's electronics, not a charge
-LONGEST_TICK_S = 60.0  # a longer gap (a suspended machine) counts as this much
 
 IDLE = SteeringState.IDLE
 COMMITMENT = SteeringState.COMMITMENT
@@ -56,7 +54,6 @@ class BoxMemory:
 
     state: SteeringState = IDLE
     since_s: float = 0.0  # when the state began
-    last_s: float | None = None  # the tick before
     plugged: bool = False
     mode: Mode | None = None  # what a person asked for; None: as configured
     boost: bool = False
@@ -80,7 +77,7 @@ class BoxMemory:
     stopped: bool = False  # at the tick before, nothing was offered
     sent_s: float | None = None
     tries: int = 0  # how often the same was sent again
-    told: float = 0.0  # commands, less what COMMANDS_A_DAY allows for the time since
+    told: float = 0.0  # the commands up to sent_s, less what COMMANDS_A_DAY allowed for the time between them
 
     response: Response = NEW
     phase: PhaseMemory = field(default_factory=PhaseMemory)
@@ -105,33 +102,29 @@ def moved(memory: BoxMemory, state: SteeringState, now_s: float) -> BoxMemory:
 
 def aged(memory: BoxMemory, settings: SteeringSettings, now_s: float, *, draws: bool) -> BoxMemory:
     """What time alone changes: minimum times that are over, a car that takes nothing, starts of yesterday."""
-    starts_s = tuple(at_s for at_s in memory.starts_s if now_s - at_s < DAY_S)
-    elapsed_s = 0.0 if memory.last_s is None else now_s - memory.last_s
-    memory = replace(
-        memory,
-        starts_s=starts_s,
-        told=max(0.0, memory.told - elapsed_s * COMMANDS_A_DAY / DAY_S),
-        quiet_s=_quiet_since(memory, now_s, draws=draws),
-        start_needs_wh=start_needs_wh(settings, len(starts_s)),
-        stop_allows_wh=stop_allows_wh(settings, len(starts_s)),
-    )
+    starts_s = memory.starts_s
+    if starts_s and now_s - starts_s[0] >= DAY_S:
+        starts_s = starts_s[1:]
+    quiet_s = None if draws or not memory.offering else now_s if memory.quiet_s is None else memory.quiet_s
+    needs_wh, allows_wh = start_needs_wh(settings, len(starts_s)), stop_allows_wh(settings, len(starts_s))
+    if (starts_s, quiet_s, needs_wh, allows_wh) != (
+        memory.starts_s,
+        memory.quiet_s,
+        memory.start_needs_wh,
+        memory.stop_allows_wh,
+    ):
+        memory = replace(memory, starts_s=starts_s, quiet_s=quiet_s, start_needs_wh=needs_wh, stop_allows_wh=allows_wh)
     held_s = now_s - memory.since_s
     match memory.state:
         case SteeringState.COMMITMENT if held_s >= settings.min_run_s:
             return moved(memory, MODULATING, now_s)
         case SteeringState.COOLDOWN if held_s >= settings.min_pause_s:
             return moved(memory, IDLE, now_s)
-        case SteeringState.MODULATING if memory.quiet_s is not None and now_s - memory.quiet_s >= FINISHED_AFTER_S:
+        case SteeringState.MODULATING if quiet_s is not None and now_s - quiet_s >= FINISHED_AFTER_S:
             return moved(memory, FINISHED, now_s)
         case SteeringState.FINISHED if draws:
             return moved(replace(memory, bought_wh=0.0), MODULATING, now_s)
     return memory
-
-
-def _quiet_since(memory: BoxMemory, now_s: float, *, draws: bool) -> float | None:
-    if draws or not memory.offering:
-        return None
-    return now_s if memory.quiet_s is None else memory.quiet_s
 
 
 def started(memory: BoxMemory, now_s: float) -> BoxMemory:
@@ -184,19 +177,24 @@ def stop_allows_wh(settings: SteeringSettings, starts: int) -> float:
     return settings.stop_budget_wh * min(1.0, (3.0 + starts) / 12.0)
 
 
-def step_needs_wh(settings: SteeringSettings, told: float) -> float:
+def step_needs_wh(settings: SteeringSettings, worn: float) -> float:
     """What the present current must have lost before another one is worth a command: twice as much from 100 on."""
-    return settings.step_budget_wh * (1.0 + told / 100.0)
+    return settings.step_budget_wh * (1.0 + worn / 100.0)
 
 
-def giving(memory: BoxMemory, worth_w: float, import_weight: float, dt_s: float) -> BoxMemory:
-    """A tick of waiting: worth that nobody takes piles up, and a lack of it takes from the pile."""
+def worn(memory: BoxMemory, now_s: float) -> float:
+    """The commands that the wallbox had to bear, less what COMMANDS_A_DAY allows for the time since."""
+    if memory.sent_s is None:
+        return 0.0
+    return max(0.0, memory.told - (now_s - memory.sent_s) * COMMANDS_A_DAY / DAY_S)
+
+
+def given_wh(memory: BoxMemory, worth_w: float, import_weight: float, dt_s: float) -> float:
+    """After a tick of waiting: worth that nobody takes piles up, and a lack of it takes from the pile."""
     rate_w = worth_w if worth_w >= 0.0 else worth_w / import_weight
-    given_wh = memory.given_wh + rate_w * dt_s / HOUR_S
-    return replace(memory, given_wh=min(max(0.0, given_wh), memory.start_needs_wh))
+    return min(max(0.0, memory.given_wh + rate_w * dt_s / HOUR_S), memory.start_needs_wh)
 
 
-def buying(memory: BoxMemory, worth_w: float, import_weight: float, dt_s: float) -> BoxMemory:
-    """A tick of charging: what is bought piles up, and the sun takes it off again at its worth."""
-    bought_wh = memory.bought_wh - worth_w / import_weight * dt_s / HOUR_S
-    return replace(memory, bought_wh=min(max(0.0, bought_wh), memory.stop_allows_wh))
+def bought_wh(memory: BoxMemory, worth_w: float, import_weight: float, dt_s: float) -> float:
+    """After a tick of charging: what is bought piles up, and the sun takes it off again at its worth."""
+    return min(max(0.0, memory.bought_wh - worth_w / import_weight * dt_s / HOUR_S), memory.stop_allows_wh)

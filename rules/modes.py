@@ -69,7 +69,8 @@ def _waiting(
     option = _to_start_with(memory, box, settings, now, found)
     enough = now.mode is not Mode.SOLAR
     if now.mode is Mode.SOLAR:
-        memory = charge.giving(memory, option.worth_w, settings.import_weight, now.dt_s)
+        given_wh = charge.given_wh(memory, option.worth_w, settings.import_weight, now.dt_s)
+        memory = replace(memory, given_wh=given_wh)
         found_charging = now.draws and not memory.imposed  # by itself, or since before a restart of hemsd
         enough = option.worth_w > 0.0 and (memory.given_wh >= memory.start_needs_wh or found_charging)
     blocked_s, because = charge.waits_s(memory, settings, now.now_s)
@@ -146,17 +147,18 @@ def _on_surplus(
     if memory.state is charge.FINISHED:
         text = f"The car takes nothing; {now.outlet.minimum_a:g} A stay offered."
         return memory, Choice(min(memory.limit_a, now.outlet.minimum_a), present.phases, "finished", text)
-    memory = charge.buying(memory, present.worth_w, settings.import_weight, now.dt_s)
+    phase = memory.phase
     other = next((option for option in found.values() if option is not present), None)
     if other is not None:
-        advantage_w = other.worth_w - present.worth_w
-        memory = replace(memory, phase=phases.weigh(memory.phase, advantage_w, now.now_s, now.dt_s))
-        if phases.worth_changing(memory.phase, settings, now.now_s):
-            text = (
-                f"{kilowatts(now.surplus_w)} of surplus: {_phases(other.phases)} would have been worth "
-                f"{memory.phase.gain_wh:.0f} Wh more by now."
-            )
-            return _change_phases(memory, box, now, other, text)
+        phase = phases.weigh(phase, other.worth_w - present.worth_w, now.now_s, now.dt_s)
+    bought_wh = charge.bought_wh(memory, present.worth_w, settings.import_weight, now.dt_s)
+    memory = replace(memory, bought_wh=bought_wh, phase=phase)
+    if other is not None and phases.worth_changing(phase, settings, now.now_s):
+        text = (
+            f"{kilowatts(now.surplus_w)} of surplus: {_phases(other.phases)} would have been worth "
+            f"{phase.gain_wh:.0f} Wh more by now."
+        )
+        return _change_phases(memory, box, now, other, text)
     stays = now.mode is Mode.MIN_SOLAR or box.never_pause
     if memory.state is charge.MODULATING and not stays:
         if memory.bought_wh >= memory.stop_allows_wh:
@@ -175,8 +177,11 @@ def _follow(memory: BoxMemory, settings: SteeringSettings, now: Situation, best:
     fits = now.outlet.minimum_a <= now_a <= now.outlet.ceiling_a[best.phases]
     too_soon = memory.sent_s is not None and now.now_s - memory.sent_s < settings.step_every_s
     surplus = f"{kilowatts(now.surplus_w)} of surplus"
-    if fits and (too_soon or step_wh < charge.step_needs_wh(settings, memory.told) or best.limit_a == now_a):
-        memory = replace(memory, step_wh=step_wh)
+    if fits and (
+        too_soon or step_wh < charge.step_needs_wh(settings, charge.worn(memory, now.now_s)) or best.limit_a == now_a
+    ):
+        if step_wh != memory.step_wh:
+            memory = replace(memory, step_wh=step_wh)
         if best.worth_w < 0.0:
             text = f"{surplus} for {kilowatts(best.power_w)}: {_bought(memory)} before a pause."
             return memory, Choice(now_a, best.phases, "short", text)

@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from hemsd.model import ACTIVE_PHASE_A, Sample, WallboxImage
+from hemsd.model import ACTIVE_PHASE_A, ConnectorStatus, Sample, WallboxImage
 
 FIRST_DELAY_S = 5.0  # IEC 61851-1: a car follows a new duty cycle within 5 s
 SETTLED_S = 20.0  # after a command, before currents are taken as the answer to it
@@ -28,7 +28,7 @@ NOTICEABLE_A = 0.3  # the smallest PWM step is about 0.25 A
 
 
 SAME_TIME_S = 1.5  # a sample so little older than the grid reading is of the same moment
-ASLEEP_W = 100.0
+DRAWS_W = 100.0  # less is the car's electronics, not a charge
 
 Currents = tuple[float, float, float]
 NO_CURRENT: Currents = (0.0, 0.0, 0.0)
@@ -142,7 +142,7 @@ def drawn(response: Response, image: WallboxImage, grid_age_s: float, voltage_v:
     power_w = _power_w(sample, voltage_v) if sample is not None else None
     if sample is None or power_w is None:
         return Drawn(expected_w, as_expected_a, expected_w, as_expected_a, certain=expected_a == 0.0)
-    match _effect(response, image, grid_age_s, asleep=bool(image.limit_a) and power_w < ASLEEP_W):
+    match _effect(response, image, grid_age_s, asleep=bool(image.limit_a) and power_w < DRAWS_W):
         case Effect.SURE:
             return Drawn(expected_w, as_expected_a, expected_w, as_expected_a)
         case effect:
@@ -151,6 +151,16 @@ def drawn(response: Response, image: WallboxImage, grid_age_s: float, voltage_v:
             now_a = _currents(*(even if a is None else a for a, even in zip(sample.currents_a, even_a, strict=True)))
             most_a = _currents(*(max(pair) for pair in zip(now_a, as_expected_a, strict=True)))
             return Drawn(power_w, now_a, max(power_w, expected_w), most_a, certain=effect is Effect.NONE)
+
+
+def draws(image: WallboxImage) -> bool:
+    """Whether the car charges, by what the wallbox measures or, where it measures nothing, by what it says."""
+    sample = image.sample
+    if sample is not None and sample.power_w is not None:
+        return sample.power_w > DRAWS_W
+    if sample is not None and sample.max_current_a is not None:
+        return sample.max_current_a > NOTICEABLE_A
+    return image.status is ConnectorStatus.CHARGING
 
 
 class Effect(StrEnum):

@@ -16,6 +16,7 @@ from rules.charge import BoxMemory
 from rules.response import Currents, Drawn
 from rules.surplus import BatteryMemory, BatteryRules
 
+LONGEST_TICK_S = 60.0  # a longer gap (a suspended machine) counts as this much
 CARRY_S = 60.0  # how long the last certain surplus stands in while a command is taking effect
 THROTTLE_MARGIN_W = 100.0  # an export this close below its limit is taken for a throttled inverter
 PROBE_W = 500.0  # then so much more sun is supposed; what is really there shows within seconds
@@ -67,6 +68,7 @@ class SiteMemory:
 class Sight:
     """The house at this tick."""
 
+    dt_s: float  # since the tick before
     freshness: Freshness
     age_s: float  # of the oldest reading that the surplus needs; infinite without one
     surplus_w: float  # what cars may use
@@ -112,6 +114,7 @@ def look(
     quarter, quarter_wh = _quarter(memory, snapshot, grid_w)
     free_w, free_because = _free_w(site, snapshot, quarter_wh, (grid_w or 0.0) - cars_w)
     sight = Sight(
+        dt_s=0.0 if memory.last_s is None else min(snapshot.now_s - memory.last_s, LONGEST_TICK_S),
         freshness=fresh,
         age_s=age_s,
         surplus_w=usable_w,

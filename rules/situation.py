@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hemsd.model import Mode, SiteSettings, SteeringSettings
-from rules import charge, limits, phases
+from rules import charge, limits, phases, response
 from rules.allocate import Claim, Demand, allocate, share_fuse
-from rules.charge import DRAWS_W, LONGEST_TICK_S, BoxMemory
+from rules.charge import BoxMemory
 from rules.limits import Bound
 from rules.sight import Party, Sight
 from rules.worth import Outlet
@@ -50,17 +50,15 @@ def situations(
     found = {}
     for p in parties:
         name = p.box.name
-        last_s = now_s if p.memory.last_s is None else p.memory.last_s
-        drawn_w = house.drawn[name].power_w
         found[name] = Situation(
             now_s=now_s,
-            dt_s=min(now_s - last_s, LONGEST_TICK_S),
+            dt_s=house.dt_s,
             mode=p.mode,
             surplus_w=shares.get(name, 0.0),
             outlet=outlets[name],
             ceiling_because=_present(ceilings[name], p.memory).because,
-            drawn_w=drawn_w,
-            draws=drawn_w > DRAWS_W,
+            drawn_w=house.drawn[name].power_w,
+            draws=response.draws(p.image),
             turn_over=_turn_over(steering, p, parties, unserved, now_s),
         )
     return found

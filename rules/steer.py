@@ -85,9 +85,10 @@ def _noticed(party: Party, steering: SteeringSettings, wishes: list[Wish], now_s
     if memory.boost and memory.boost_target_pct is not None and image.soc_pct is not None:
         memory = replace(memory, boost=image.soc_pct < memory.boost_target_pct)
     phase = phases.forget_old(phases.advance(memory.phase, image, steering, now_s), now_s)
-    memory = replace(memory, response=response.learn(memory.response, image, now_s), phase=phase)
-    drawn_w = image.power_w or 0.0
-    return replace(party, memory=charge.aged(memory, steering, now_s, draws=drawn_w > charge.DRAWS_W))
+    learned = response.learn(memory.response, image, now_s)
+    if (phase, learned) != (memory.phase, memory.response):
+        memory = replace(memory, response=learned, phase=phase)
+    return Party(party.box, charge.aged(memory, steering, now_s, draws=response.draws(image)), image)
 
 
 def _wished(memory: BoxMemory, wish: Wish) -> BoxMemory:
@@ -125,7 +126,7 @@ def _decide(
     steering: SteeringSettings, party: Party, house: Sight, now: Situation, snapshot: Snapshot
 ) -> tuple[BoxMemory, Decision]:
     """The rule that fires for one wallbox, and what of it is sent."""
-    memory, image = replace(party.memory, last_s=now.now_s), party.image
+    memory, image = party.memory, party.image
     if not party.box.steer:
         return memory, _silent(
             DecisionKind.HOLD, "observing", "Only watched: hemsd does not steer it.", party, house, snapshot
@@ -233,7 +234,7 @@ def _sent(
             imposed=True,
             sent_s=now.now_s,
             tries=memory.tries + 1 if repeated else 0,
-            told=memory.told + 1.0,
+            told=charge.worn(memory, now.now_s) + 1.0,
         )
     return memory, Decision(
         wallbox=party.box.name,

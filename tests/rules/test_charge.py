@@ -3,7 +3,7 @@
 import pytest
 
 from hemsd.model import DecisionKind, Mode, SteeringState, WallboxSettings, Wish
-from rules.charge import start_needs_wh, step_needs_wh, stop_allows_wh
+from rules.charge import start_needs_wh, step_needs_wh, stop_allows_wh, worn
 from rules.worth import worth_w
 from tests.rules.story import Home, charging, with_settings
 
@@ -101,14 +101,14 @@ def test_the_price_of_a_start_rises_through_the_day() -> None:
 
 def test_the_price_of_a_step_rises_with_the_commands_that_a_wallbox_had_to_bear() -> None:
     settings = with_settings(step_budget_wh=0.1)
-    assert [step_needs_wh(settings, told) for told in (0.0, 100.0, 400.0)] == pytest.approx([0.1, 0.2, 0.5])
+    assert [step_needs_wh(settings, borne) for borne in (0.0, 100.0, 400.0)] == pytest.approx([0.1, 0.2, 0.5])
     home = charging()
     for _ in range(200):
         home.play(15.0, sun_w=1500.0)
         home.play(15.0, sun_w=3500.0)
-    worn = home.memory.boxes["garage"].told
+    before = worn(home.memory.boxes["garage"], home.now_s)
     home.play(4 * 3600.0, sun_w=2500.0)
-    assert home.memory.boxes["garage"].told == pytest.approx(worn - 500.0 / 6.0, abs=2.0)
+    assert worn(home.memory.boxes["garage"], home.now_s) == pytest.approx(before - 500.0 / 6.0, abs=3.0)
 
 
 def test_four_starts_in_an_hour_are_enough() -> None:
