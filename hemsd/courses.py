@@ -68,9 +68,11 @@ class Following:
 
     course: Course
     plan: Plan | None = None
+    planned_at_wh: float = 0.0  # the visit's energy when the plan was made
     quarters: dict[datetime, QuarterHour] = field(default_factory=dict)
     now_pct: float = 0.0
     asked: BlockType | None = None
+    flows: bool = False
     _made_for: tuple[object, ...] | None = None
     _saved: tuple[object, ...] | None = None
 
@@ -84,6 +86,7 @@ class Courses:
     keeper: Keeper
     remember: Remember
     new_id: Callable[[], str]
+    changed: Callable[[str], None] = lambda _subject: None  # hears of ``policy:NAME`` when the session to come changed
     running: dict[str, Following] = field(default_factory=dict)  # by wallbox
     upcoming: dict[str, Course] = field(default_factory=dict)  # by policy
     _modes: dict[str, Mode] = field(default_factory=dict)
@@ -128,6 +131,7 @@ class Courses:
     def _await(self, policy: str, course: Course) -> None:
         self.upcoming[policy] = course
         self.remember(UPCOMING_FACT + policy, written_course(course))
+        self.changed(f"policy:{policy}")
 
     # --- wishes
 
@@ -224,21 +228,22 @@ class Courses:
             self.begin(visit, image, at)
             following = self.running[visit.wallbox]
         charger = self.chargers.get(visit.wallbox, Charger(visit.wallbox))
-        flows = (image.power_w or 0.0) > DRAWS_W
+        flows = following.flows = (image.power_w or 0.0) > DRAWS_W
         seen = Seen(at, visit.energy_wh, image.power_w, image.soc_pct, flows)
         policy = self.policy_at(visit.wallbox) if following.course.policy is not None else None
         if policy is None:
             following.course = fold.follow(following.course, seen, charger.battery, None, 0.0)
         else:
             self._follow_policy(following, policy, charger, seen)
-        self._save(visit, following)
+        self._save(visit, following, at)
 
     def _follow_policy(self, following: Following, policy: Policy, charger: Charger, seen: Seen) -> None:
         reserve_pct = policy.battery_reserve_pct
         course = fold.follow(following.course, seen, charger.battery, self.due(policy, seen.at), reserve_pct)
         now_pct = following.now_pct = fold.level_pct(course, seen.energy_wh, charger.battery)
         self._plan(following, course, policy, charger, seen)
-        asked = fold.wanted(course, following.plan, seen.at, now_pct, reserve_pct)
+        charged_wh = seen.energy_wh - following.planned_at_wh
+        asked = fold.wanted(course, following.plan, seen.at, now_pct, reserve_pct, charged_wh)
         if self._mode(charger) is Mode.OFF and asked is not BlockType.IMMEDIATE_START:
             asked = None
         following.asked = asked
@@ -259,20 +264,21 @@ class Courses:
         return missing_pct / FULL_PCT * battery.capacity_wh / battery.efficiency / charger.max_w * 3600.0
 
     def _plan(self, following: Following, course: Course, policy: Policy, charger: Charger, seen: Seen) -> None:
-        """Anew when the quarter-hour, the target, the level, the prices or a failure have changed."""
+        """Anew with each quarter-hour, and when the target, a told level, the prices or a failure have changed."""
         latest = course.targets.latest
-        known = tuple(self.prices.known(quarter_start(seen.at), seen.at + LONGEST_HORIZON))
         rests_on = (
             quarter_start(seen.at),
             latest,
-            round(following.now_pct, 1),
+            course.level,
+            course.reached_at,
             course.trouble,
             policy.battery_reserve_pct,
-            known,
+            self.prices.version,
         )
         if rests_on == following._made_for or not charger.powers:
             return
         regular = course.targets.regular
+        known = tuple(self.prices.known(quarter_start(seen.at), seen.at + LONGEST_HORIZON))
         following.plan = make_plan(
             Task(
                 at=seen.at,
@@ -289,7 +295,7 @@ class Courses:
                 zone=self.zone,
             )
         )
-        following._made_for = rests_on
+        following._made_for, following.planned_at_wh = rests_on, seen.energy_wh
         log.debug("%s: %s", charger.wallbox, following.plan.reason)
 
     def metered(self, wallbox: str, quarter: QuarterHour) -> None:
@@ -301,9 +307,8 @@ class Courses:
     def judged(self, command: Command) -> None:
         following = self.running.get(command.wallbox)
         if following is not None and command.visit_id in (None, following.course.id):
-            block = following.course.running
-            flows = following.course.energy_wh > (block.from_wh if block else following.course.energy_wh) + 1.0
-            following.course = fold.judged(following.course, command, flows=flows)
+            asked = following.asked is not None
+            following.course = fold.judged(following.course, command, flows=following.flows, asked=asked)
 
     def disown(self, wallbox: str, at: datetime) -> None:
         """A stranger charges here: the policy goes on waiting for its own car."""
@@ -353,7 +358,7 @@ class Courses:
             stay = (*stay, *intervals_ahead(following.plan, known, at))
         return account(stay, charger.max_w).savings_eur if stay else None
 
-    def _save(self, visit: Visit, following: Following) -> None:
+    def _save(self, visit: Visit, following: Following, at: datetime) -> None:
         """When something has changed that the visit's energy does not tell; the rest with each quarter-hour."""
         course = following.course
         gist = (
@@ -368,7 +373,8 @@ class Courses:
         if (gist, quarter_at) != following._saved:
             changed = following._saved is None or following._saved[0] != gist
             following._saved = (gist, quarter_at)
-            self.keeper.save_course(visit.id, written_course(course), urgent=changed)
+            following.course = replace(course, expected_savings_eur=self.expected_savings_eur(visit, at))
+            self.keeper.save_course(visit.id, written_course(following.course), urgent=changed)
 
     # --- a restart
 

@@ -20,6 +20,11 @@ KEPT = timedelta(days=14)
 
 
 class PriceBook(Protocol):
+    @property
+    def version(self) -> int:
+        """Another number whenever something else is known."""
+        ...
+
     def known(self, from_at: datetime, to_at: datetime) -> Sequence[Quarter]:
         """The UTC quarter-hours of [from_at, to_at) of which anything is known, oldest first. Costs no waiting."""
         ...
@@ -27,6 +32,8 @@ class PriceBook(Protocol):
 
 class NoPrices:
     """Where no tariff tells."""
+
+    version = 0
 
     def known(self, from_at: datetime, to_at: datetime) -> Sequence[Quarter]:
         return ()
@@ -38,8 +45,10 @@ class ToldPrices:
 
     _import: dict[datetime, float] = field(default_factory=dict)
     _export: dict[datetime, float] = field(default_factory=dict)
+    version: int = 0
 
     def take(self, told: Told) -> None:
+        self.version += 1
         prices = self._import if told.direction is Direction.IMPORT else self._export
         pairs = zip(told.starts_at, told.eur_per_kwh, strict=True)
         prices.update((start_at, eur_per_kwh) for start_at, eur_per_kwh in pairs if eur_per_kwh is not None)

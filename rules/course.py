@@ -43,8 +43,9 @@ from rules.session import QUARTER, quarter_start
 
 TINY_WH = 0.5
 LATE = timedelta(seconds=120)  # some registers move once a minute
-SNAP = timedelta(seconds=60)  # a block that ends this close to where it was planned to end has ended there
+PROMPT = timedelta(seconds=60)  # so soon a command has come through: what begins or flows within it belongs to it
 
+NO_PROOF = "no-proof"  # the rule in the evidence of a verdict by rules.verify
 REFUSED = frozenset(
     {
         Outcome.REJECTED,
@@ -101,6 +102,7 @@ class Begun:
     started_at: datetime
     from_wh: float
     planned_end_at: datetime | None = None  # None: nobody planned it, current flows all the same
+    unasked_at: datetime | None = None  # since when nobody asks for it any more, and the car is still slowing down
     ended_at: datetime | None = None
     to_wh: float | None = None
 
@@ -199,11 +201,9 @@ def awaited(course: Course, due: Due, reserve_pct: float) -> Course:
 
 def asked_to_start(course: Course, level_pct: float | None) -> Course:
     """An immediate start; without a level until the car is full."""
-    latest = course.targets.latest
     wanted_pct = FULL_PCT if level_pct is None else level_pct
-    if latest is not None and latest.type is TargetType.IMMEDIATE_START:
-        if latest.minimum_charge_target_pct == wanted_pct:
-            return course
+    if boost_pct(course) == wanted_pct:
+        return course
     targets = start_at_once(course.targets, wanted_pct)
     if course.plugged_in_at is None:
         return _aimed(replace(course, began_boosted=True), targets)
@@ -299,13 +299,25 @@ def boost_pct(course: Course) -> float | None:
     return latest.minimum_charge_target_pct
 
 
-def wanted(course: Course, plan: Plan | None, at: datetime, now_pct: float, reserve_pct: float) -> BlockType | None:
-    """What shall run at this moment, whether or not current flows; None: nothing is asked for."""
+def wanted(
+    course: Course, plan: Plan | None, at: datetime, now_pct: float, reserve_pct: float, charged_wh: float
+) -> BlockType | None:
+    """What shall run at this moment, whether or not current flows; None: nothing is asked for.
+
+    ``charged_wh``: since the plan was made.
+    """
     urgent = asks_at_once(course, now_pct, reserve_pct)
     if urgent is not None:
         return urgent
-    planned = plan.at(at) if plan is not None else None
-    return BlockType.REGULAR if planned is not None else None
+    return BlockType.REGULAR if plan is not None and _has_more(plan, at, charged_wh) else None
+
+
+def _has_more(plan: Plan, at: datetime, charged_wh: float) -> bool:
+    """Whether this quarter-hour's share is still to be charged; one that goes on in the next is not interrupted."""
+    if plan.at(at) is None:
+        return False
+    due_wh = sum(each.energy_wh for each in plan.quarters if each.start_at <= at)
+    return charged_wh < due_wh - TINY_WH or plan.at(at + QUARTER) is not None
 
 
 def blocked(course: Course, seen: Seen, asked: BlockType | None, plan: Plan | None) -> Course:
@@ -318,6 +330,9 @@ def blocked(course: Course, seen: Seen, asked: BlockType | None, plan: Plan | No
         last = replace(course.begun[-1], to_wh=seen.energy_wh)
         course = replace(course, begun=(*course.begun[:-1], last))
     elif running is not None and running.type is not type_now:
+        if asked is None and flows and seen.at - (running.unasked_at or seen.at) < PROMPT:
+            slowing = replace(running, unasked_at=running.unasked_at or seen.at)
+            return replace(course, begun=(*course.begun[:-1], slowing), energy_wh=seen.energy_wh, seen_at=seen.at)
         course = _closed(course, seen)
         running = None
     if running is None and type_now is not None:
@@ -335,14 +350,9 @@ def _just_ended(course: Course, at: datetime) -> bool:
 def _closed(course: Course, seen: Seen) -> Course:
     running = course.running
     assert running is not None
-    planned_at = running.planned_end_at
-    on_time = (
-        planned_at is not None and timedelta(0) <= seen.at - planned_at <= SNAP and planned_at > running.started_at
-    )
-    ended_at = planned_at if on_time and planned_at is not None else seen.at
-    if ended_at <= running.started_at:  # nothing happened in it
+    if seen.at <= running.started_at:  # nothing happened in it
         return replace(course, begun=course.begun[:-1])
-    ended = replace(running, ended_at=ended_at, to_wh=seen.energy_wh)
+    ended = replace(running, ended_at=seen.at, to_wh=seen.energy_wh)
     return replace(course, begun=(*course.begun[:-1], ended))
 
 
@@ -365,16 +375,17 @@ def _started_at(course: Course, seen: Seen, asked: BlockType | None) -> datetime
     before_at = course.seen_at or seen.at
     if asked is BlockType.REGULAR:
         quarter_at = quarter_start(seen.at)
-        return quarter_at if quarter_at >= before_at - SNAP else seen.at
+        return quarter_at if quarter_at >= before_at - PROMPT else seen.at
     return before_at if asked is None or course.plugged_in_at == before_at else seen.at
 
 
 def _replanned(course: Course, running: Begun, plan: Plan | None, at: datetime) -> Course:
     """A running block ends where the newest plan says."""
-    planned_at = _planned_end(plan, running.type, at)
-    if planned_at is None or planned_at == running.planned_end_at:
+    planned_at = _planned_end(plan, running.type, at) or running.planned_end_at
+    if (planned_at, None) == (running.planned_end_at, running.unasked_at):
         return course
-    return replace(course, begun=(*course.begun[:-1], replace(running, planned_end_at=planned_at)))
+    asked_again = replace(running, planned_end_at=planned_at, unasked_at=None)
+    return replace(course, begun=(*course.begun[:-1], asked_again))
 
 
 def _planned_end(plan: Plan | None, type_now: BlockType, at: datetime) -> datetime | None:
@@ -457,14 +468,20 @@ def _prospect(
     return Prospect(latest.id, latest.type, False, at_deadline_pct, late)
 
 
-def judged(course: Course, command: Command, *, flows: bool) -> Course:
-    """A verdict: a start that nothing came of is shown until current flows after all, and so with a stop."""
+def judged(course: Course, command: Command, *, flows: bool, asked: bool) -> Course:
+    """A verdict: a start that nothing came of is shown until current flows after all, and so with a stop.
+
+    A start that was accepted and can't be proved counts as failed only where charging is ``asked`` for: else the car
+    may simply want nothing.
+    """
     if course.policy is None or not command.final:
         return course
     if command.outcome is Outcome.APPLIED:
         return replace(course, trouble=None)
     never_sent = command.outcome is Outcome.TIMEOUT and not command.attempts  # a newer command took its place
-    if command.outcome not in REFUSED or never_sent:
+    rule = command.evidence.rule if command.evidence is not None else ""
+    no_sign = command.outcome is Outcome.UNVERIFIED and asked and rule == NO_PROOF
+    if (command.outcome not in REFUSED and not no_sign) or never_sent:
         return course
     if command.amps > 0.0:
         return course if flows else replace(course, trouble=Trouble.START_FAIL)

@@ -113,7 +113,7 @@ def _ended(visit: Visit, course: Course, commands: Sequence[Command]) -> Session
         return SessionOutcome.NOT_AUTHENTICATED
     if commands and all(command.outcome is Outcome.NOT_CAPABLE for command in commands):
         return SessionOutcome.OEM_NOT_CAPABLE
-    if commands and not counts(commands).applied:
+    if commands and not counts(commands).applied and not charged:
         return SessionOutcome.COMMANDS_FAILED
     if _was_at_target(course) and not charged:
         return SessionOutcome.ALREADY_AT_TARGET

@@ -132,6 +132,17 @@ class StoredFlex:
         found = (name for name in running if running[name].course.policy == policy.name)
         return next((name for name in found if name in self.visits.running), None)
 
+    async def session(self, visit_id: str) -> FlexSession | None:
+        """A visit's session, running or settled; none while a visit runs that nobody manages."""
+        for policy in self.courses.policies.by_name.values():
+            wallbox = self._running(policy)
+            if wallbox is not None and self.courses.running[wallbox].course.id == visit_id:
+                return self.present(policy)
+        visit = await self.store.views.visit(visit_id)
+        if visit is None or visit.plugged_out_at is None:
+            return None
+        return (await self._pages([visit]))[0]
+
     # --- settled ones
 
     async def settled(self, policy_id: str, session_id: str) -> FlexSession | None:

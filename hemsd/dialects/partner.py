@@ -106,6 +106,20 @@ class StoredPartner:
             now=now,
         )
 
+    # --- by the visit
+
+    async def detail(self, visit_id: str) -> HemsSessionDetail | None:
+        visit = await self._visit(visit_id)
+        return None if visit is None or not visit.managed else await self._detail(visit)
+
+    async def ev(self, visit_id: str) -> EvSession | None:
+        visit = await self._visit(visit_id)
+        return None if visit is None or visit.vehicle is None else await self._ev(visit)
+
+    async def _visit(self, visit_id: str) -> Visit | None:
+        visit = await self.store.views.visit(visit_id)
+        return None if visit is None else self._newest(visit)
+
     # --- what both need
 
     def _newest(self, visit: Visit) -> Visit:

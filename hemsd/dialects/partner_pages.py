@@ -150,4 +150,4 @@ def _pct(pct: float | None) -> float | None:
 
 
 def _eur(eur: float | None) -> float | None:
-    return None if eur is None else round(eur, 4)
+    return None if eur is None else round(eur, 4) + 0.0  # never -0.0
