@@ -21,6 +21,7 @@ from drivers.base import DeviceError, Strict
 from drivers.modbus_blocks import MAX_GAP, MAX_WORDS, Space
 from drivers.modbus_line import Parity
 from drivers.modbus_words import Kind, WordOrder
+from drivers.mqtt_file import MqttFile
 from hemsd.model import Role
 
 SHIPPED = Path(__file__).parent / "devices"
@@ -198,11 +199,20 @@ class DeviceFile(Strict):
     """The sun."""
     battery: RoleMap | None = None
     """The battery."""
+    mqtt: MqttFile | None = None
+    """What it publishes on an MQTT broker."""
+
+    @property
+    def has_registers(self) -> bool:
+        """Whether it is read over Modbus."""
+        return any((self.grid, self.pv, self.battery))
 
     def role(self, role: Role) -> RoleMap:
         """Raises DeviceError when the device does not serve the role."""
         maps = {Role.GRID: self.grid, Role.PV: self.pv, Role.BATTERY: self.battery}
         found = maps[role]
+        if not self.has_registers:
+            raise DeviceError(f"{self.name} has no registers; write driver: mqtt")
         if found is None:
             served = ", ".join(name for name, its in maps.items() if its is not None)
             raise DeviceError(f"{self.name} is no {role} meter; it serves {served}")

@@ -1,19 +1,25 @@
 """Meters, and the cars' state of charge, over MQTT.
 
-One client for the broker serves all of them: each *source* (``drivers.mqtt_sources``) is one topic and where its
-numbers stand (``drivers.mqtt_payload``); the client hands it every message of that topic. A message that can't be
+One client for the broker serves all of them: each *source* is one meter's topics and where its numbers stand, as
+config.yaml says (``drivers.mqtt_sources``) or as a device file does (``drivers.mqtt_device``); the client hands it
+every message of those topics. A message that can't be
 read is counted, and said once until the source is sound again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import aiomqtt
 
 from drivers.base import DeviceError, Driver, MeterSink
-from drivers.mqtt_payload import Malformed, Missing, document
+from drivers.device_file import load
+from drivers.mqtt_device import DeviceSource
+from drivers.mqtt_file import MqttFile
+from drivers.mqtt_payload import Malformed, Missing
 from drivers.mqtt_settings import MqttBrokerSettings, MqttSettings, MqttSocSettings
 from drivers.mqtt_sources import MeterSource, SocSink, SocSource, Source
 from hemsd.clock import Clock
@@ -26,6 +32,7 @@ log = logging.getLogger(__name__)
 KEEPALIVE_S = 15  # MQTT 3.1.1 section 3.1.2.10: a dead connection is noticed after one and a half of these
 TIMEOUT_S = 5.0
 REPEAT_S = 5.0
+BURST_S = 0.1  # what a device publishes at once arrives within this
 
 
 class MqttReader:
@@ -40,21 +47,43 @@ class MqttReader:
         """How many messages could not be read, by source."""
         self.complaints: dict[str, str] = {}
         """Why the newest message could not be read, by source; a source that is sound has none."""
+        self.keepalives = tuple(
+            dict.fromkeys(each.keepalive for each in sources if isinstance(each, DeviceSource) and each.keepalive)
+        )
+        self._connected: aiomqtt.Client | None = None
+        self._routes = [(source, topic) for source in sources for topic in source.topics]
+        self._saying: dict[str, asyncio.TimerHandle] = {}
         self._good = {source.name: False for source in sources}
 
     async def run(self) -> None:
         """Reads until cancelled. Raises DeviceError when the broker is lost or refuses us."""
         try:
             async with self._client() as client:
-                for topic in sorted({source.topic for source in self._sources}):
+                for topic in sorted({topic for source in self._sources for topic in source.topics}):
                     await self._subscribe(client, topic)
+                self._connected = client
+                await self.wake()
                 async for message in client.messages:
                     self._take(message)
         except aiomqtt.MqttError as error:
             raise DeviceError(f"MQTT broker {self._broker.host}:{self._broker.port}: {error}") from error
         finally:
+            self._connected = None
+            for saying in self._saying.values():
+                saying.cancel()
+            self._saying.clear()
             for source in self._sources:
                 source.lost()
+
+    async def wake(self) -> None:
+        """Tells the devices that fall asleep otherwise that somebody listens. Raises DeviceError."""
+        if self._connected is None:
+            return
+        try:
+            for keepalive in self.keepalives:
+                await self._connected.publish(keepalive.topic, keepalive.payload)
+        except aiomqtt.MqttError as error:
+            raise DeviceError(f"MQTT broker {self._broker.host}:{self._broker.port}: {error}") from error
 
     def _client(self) -> aiomqtt.Client:
         broker = self._broker
@@ -75,12 +104,13 @@ class MqttReader:
                 raise DeviceError(f"the MQTT broker does not let {self._broker.user or 'us'} read {topic}")
 
     def _take(self, message: aiomqtt.Message) -> None:
-        for source in self._sources:
-            if not message.topic.matches(source.topic):
+        payload = message.payload if isinstance(message.payload, bytes) else b""
+        for source, topic in self._routes:
+            if not message.topic.matches(topic):
                 continue
             try:
-                payload = message.payload
-                source.take(document(payload if isinstance(payload, bytes) else b""), retained=message.retain)
+                if source.hear(topic, payload, retained=message.retain):
+                    self._say_soon(source)
             except Missing as error:
                 if not self._good[source.name]:  # later on, a message may leave things out
                     self._complain(source, message, error)
@@ -89,6 +119,17 @@ class MqttReader:
             else:
                 self._good[source.name] = True
                 self.complaints.pop(source.name, None)
+
+    def _say_soon(self, source: Source) -> None:
+        """When the burst is over that this message may be part of."""
+        if not source.gathers:
+            source.say()
+        elif source.name not in self._saying:
+            self._saying[source.name] = asyncio.get_running_loop().call_later(BURST_S, self._burst_over, source)
+
+    def _burst_over(self, source: Source) -> None:
+        self._saying.pop(source.name, None)
+        source.say()
 
     def _complain(self, source: Source, message: aiomqtt.Message, error: Malformed) -> None:
         self.malformed[source.name] += 1
@@ -105,12 +146,27 @@ def _tls(broker: MqttBrokerSettings) -> aiomqtt.TLSParameters:
     return aiomqtt.TLSParameters(ca_certs=ca_file, certfile=cert_file, keyfile=key_file)
 
 
+class Waker:
+    """Keeps the devices awake that publish only while somebody tells them that he listens (Victron)."""
+
+    name = "mqtt-keepalive"
+
+    def __init__(self, reader: MqttReader) -> None:
+        self._reader = reader
+        self._every_s = min(keepalive.every_s for keepalive in reader.keepalives)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self._every_s)  # the device's own time, whatever clock the house lives by
+            await self._reader.wake()
+
+
 class Repeater:
     """Says unchanged values again, for the publishers that are silent about them."""
 
     name = "mqtt-unchanged"
 
-    def __init__(self, sources: Sequence[MeterSource], clock: Clock) -> None:
+    def __init__(self, sources: Sequence[MeterSource | DeviceSource], clock: Clock) -> None:
         self._sources = sources
         self._clock = clock
 
@@ -128,11 +184,51 @@ def build(
     clock: Clock,
     sink: MeterSink,
     soc_sink: SocSink,
+    folder: Path | None = None,
 ) -> list[Driver]:
-    """The drivers of everything that is read over MQTT; none when nothing is. ``socs`` goes by vehicle."""
-    metered = [MeterSource(name, role, settings, clock, sink) for name, (role, settings) in meters.items()]
-    sources: list[Source] = [*metered, *(SocSource(name, settings, soc_sink) for name, settings in socs.items())]
+    """The drivers of everything that is read over MQTT; none when nothing is. ``socs`` goes by vehicle.
+
+    ``folder`` holds the installer's own device files. Raises ValueError for a device file that is not sound.
+    """
+    metered = [meter_source(name, role, settings, clock, sink, folder) for name, (role, settings) in meters.items()]
+    cars = [soc_source(name, settings, soc_sink, folder) for name, settings in socs.items()]
+    sources: list[Source] = [*metered, *cars]
     if not sources:
         return []
-    silent = [source for source in metered if meters[source.name][1].max_age_s is not None]
-    return [MqttReader(broker, sources), *([Repeater(silent, clock)] if silent else [])]
+    silent = [source for source in metered if source.max_age_s is not None]
+    reader = MqttReader(broker, sources)
+    return [
+        reader,
+        *([Repeater(silent, clock)] if silent else []),
+        *([Waker(reader)] if reader.keepalives else []),
+    ]
+
+
+def meter_source(
+    name: str, role: Role, settings: MqttSettings, clock: Clock, sink: MeterSink, folder: Path | None
+) -> MeterSource | DeviceSource:
+    """What reads a meter. Raises ValueError with a text for people."""
+    if settings.device is None:
+        return MeterSource(name, role, settings, clock, sink)
+    try:
+        return DeviceSource(name, role, settings, published(settings.device, folder), clock, sink)
+    except (ValueError, DeviceError) as error:
+        raise ValueError(f"{settings.device}: {error}") from error
+
+
+def soc_source(name: str, settings: MqttSocSettings, sink: SocSink, folder: Path | None) -> SocSource:
+    """What reads a car's state of charge. Raises ValueError with a text for people."""
+    if settings.device is None:
+        return SocSource(name, settings, sink)
+    try:
+        return SocSource.of_device(name, settings, published(settings.device, folder), sink)
+    except ValueError as error:
+        raise ValueError(f"{settings.device}: {error}") from error
+
+
+def published(device: str, folder: Path | None) -> MqttFile:
+    """What a device's file says of MQTT. Raises ValueError with a text for people."""
+    file = load(device, folder)
+    if file.mqtt is None:
+        raise ValueError("it does not speak MQTT; write driver: modbus")
+    return file.mqtt

@@ -25,8 +25,12 @@ class MqttSettings(Strict):
     """A meter that somebody publishes on the MQTT broker of ``mqtt``."""
 
     driver: Literal["mqtt"]
-    topic: Topic
-    """Where it is published."""
+    device: str | None = None
+    """What publishes: the name of a device file, which knows its topics; left out, topic, power and soc say it."""
+    topic: Topic | None = None
+    """Where it is published; with device, what its file calls {topic}."""
+    keys: dict[str, str] = Field(default_factory=dict)
+    """With device: other words for the names in braces of its file."""
     power: JsonPath | None = None
     """Where in the JSON payload the power stands, like $.power; left out, the whole payload is the number."""
     soc: JsonPath | None = None
@@ -37,22 +41,49 @@ class MqttSettings(Strict):
     """Added to the power, in watts, after scale."""
     invert: bool = False
     """Turns the sign of the power: hemsd counts import and discharge as positive."""
+    inverted_cts: tuple[Annotated[int, Field(ge=1, le=3)], ...] = ()
+    """Phases whose current transformer sits the wrong way round."""
     max_age_s: Annotated[float, Field(gt=0, le=3600)] | None = None
     """For a publisher that is silent while a value stands: for so long the last value counts as said again."""
     role: Role | None = None
     """What it measures; left out, the meter's name says it."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.device is None:
+            if self.topic is None:
+                raise ValueError("names no topic; add topic: where it is published")
+            if self.keys or self.inverted_cts:
+                raise ValueError("keys and inverted_cts need a device; add device, or take them out")
+        elif self.power is not None or self.soc is not None:
+            raise ValueError("power and soc stand in the device's file; take them out, or device")
+        return self
 
 
 class MqttSocSettings(Strict):
     """A car's state of charge that somebody publishes."""
 
     driver: Literal["mqtt"]
-    topic: Topic
-    """Where it is published."""
+    device: str | None = None
+    """Who publishes it: the name of a device file, which knows its topics; left out, topic and soc say it."""
+    topic: Topic | None = None
+    """Where it is published; with device, what its file calls {topic}."""
+    keys: dict[str, str] = Field(default_factory=dict)
+    """With device: other words for the names in braces of its file."""
     soc: JsonPath | None = None
     """Where in the JSON payload the percentage stands, like $.soc; left out, the whole payload is the number."""
     scale: float = 1.0
     """Multiplies the number: 100 for a source that says 0.55 for 55 %."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.device is None and self.topic is None:
+            raise ValueError("names no topic; add topic: where it is published")
+        if self.device is None and self.keys:
+            raise ValueError("keys need a device; add device, or take them out")
+        if self.device is not None and self.soc is not None:
+            raise ValueError("soc stands in the device's file; take it out, or device")
+        return self
 
 
 class MqttBrokerSettings(Strict):

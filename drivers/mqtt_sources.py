@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from drivers.base import MeterSink
-from drivers.mqtt_payload import WHOLE, Json, Malformed, Missing, Path, number, path
+from drivers.mqtt_file import MqttFile, parts
+from drivers.mqtt_payload import WHOLE, Json, Malformed, Missing, Path, document, number, path
 from drivers.mqtt_settings import MqttSettings, MqttSocSettings
 from drivers.plausible import plausible
 from hemsd.clock import Clock
@@ -31,10 +32,19 @@ class Source(Protocol):
     """One topic, and what becomes of its messages."""
 
     name: str
-    topic: str
+    topics: tuple[str, ...]
 
-    def take(self, found: Json, *, retained: bool) -> None:
-        """Raises Malformed, or Missing."""
+    @property
+    def gathers(self) -> bool:
+        """Whether what it says is made of several messages."""
+        ...
+
+    def hear(self, topic: str, payload: bytes, *, retained: bool) -> bool:
+        """Takes a message of one of the topics; True when ``say`` has something new. Raises Malformed, or Missing."""
+        ...
+
+    def say(self) -> None:
+        """Gives the sink what is known now."""
         ...
 
     def lost(self) -> None:
@@ -45,9 +55,13 @@ class Source(Protocol):
 class MeterSource:
     """A meter's topic."""
 
+    gathers = False
+
     def __init__(self, name: str, role: Role, settings: MqttSettings, clock: Clock, sink: MeterSink) -> None:
+        assert settings.topic is not None, "MqttSettings has a device, or a topic"
         self.name = name
-        self.topic = settings.topic
+        self.topics: tuple[str, ...] = (settings.topic,)
+        self.max_age_s = settings.max_age_s
         self._role = role
         self._settings = settings
         self._clock = clock
@@ -57,6 +71,13 @@ class MeterSource:
         self._soc_path = path(settings.soc) if settings.soc else None
         self._soc: tuple[float, float] | None = None  # percent, and when it came
         self._said: tuple[MeterReading, float] | None = None
+
+    def hear(self, topic: str, payload: bytes, *, retained: bool) -> bool:
+        self.take(document(payload), retained=retained)
+        return False  # it is said at once
+
+    def say(self) -> None:
+        """Nothing is left to say."""
 
     def take(self, found: Json, *, retained: bool) -> None:
         now_s = self._clock.monotonic()
@@ -107,12 +128,33 @@ def _part(found: Json, steps: Path | None) -> tuple[bool, float | None]:
 class SocSource:
     """A car's topic."""
 
+    gathers = False
+
+    @classmethod
+    def of_device(cls, name: str, settings: MqttSocSettings, file: MqttFile, sink: SocSink) -> SocSource:
+        """As a device file says. Raises ValueError with a text for people."""
+        if file.car is None or file.car.soc_pct is None:
+            raise ValueError("it tells no car's state of charge")
+        point = parts(file.car.soc_pct)[0].filled(file.words(settings.topic, settings.keys))
+        found = settings.model_copy(
+            update={"topic": point.topic, "soc": point.at, "scale": point.scale * settings.scale}
+        )
+        return cls(name, found, sink)
+
     def __init__(self, name: str, settings: MqttSocSettings, sink: SocSink) -> None:
+        assert settings.topic is not None, "MqttSocSettings has a device, or a topic"
         self.name = name
-        self.topic = settings.topic
+        self.topics: tuple[str, ...] = (settings.topic,)
         self._scale = settings.scale
         self._path = path(settings.soc) if settings.soc else WHOLE
         self._sink = sink
+
+    def hear(self, topic: str, payload: bytes, *, retained: bool) -> bool:
+        self.take(document(payload), retained=retained)
+        return False
+
+    def say(self) -> None:
+        """Nothing is left to say."""
 
     def take(self, found: Json, *, retained: bool) -> None:
         value = number(found, self._path)

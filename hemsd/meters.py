@@ -30,7 +30,7 @@ def meter_drivers(
     try:
         return [
             *modbus.build(over_modbus, clock, sink, devices),
-            *mqtt.build(broker, over_mqtt, socs, clock, sink, soc_sink),
+            *mqtt.build(broker, over_mqtt, socs, clock, sink, soc_sink, devices),
         ]
     except ValueError as error:  # `hemsd check` reads the device files too, so one has changed since
         raise DeviceError(str(error)) from error

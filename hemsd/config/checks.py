@@ -21,7 +21,7 @@ from drivers.modbus import CUSTOM, DEVICES, ModbusSettings
 from drivers.mqtt import MqttSettings
 from hemsd.config.file import KeyPath, Plain
 from hemsd.config.models import Config, role_of
-from hemsd.config.lines import line_faults
+from hemsd.config.meter_checks import line_faults, mqtt_faults
 from hemsd.config.words import Fault, one_of
 from hemsd.model import Role
 from web.settings import is_loopback, refusal
@@ -41,6 +41,8 @@ def faults(config: Config, surroundings: Surroundings) -> Iterator[Fault]:
     yield from _devices(config, surroundings.folder)
     yield from _broker(config)
     yield from line_faults(config, surroundings.folder)
+    yield from mqtt_faults(config, surroundings.folder)
+    yield from _broker(config)
     yield from _fuse(config)
     yield from _ages(config)
     yield from _charge_points(config)

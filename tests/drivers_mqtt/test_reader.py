@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiomqtt
 import pytest
 
 import drivers.mqtt
@@ -234,3 +235,66 @@ async def test_an_encrypted_broker_is_trusted_only_with_its_authority(broker: Br
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):  # let in, it stays
             await drivers_of(broker.port, Heard(), tls=True, ca_file=str(certificate))[0].run()
+
+
+def of_devices(port: int, heard: Heard, **devices: tuple[Role, str, str]) -> list[Driver]:
+    meters = {
+        name: (role, MqttSettings(driver="mqtt", device=device, topic=topic))
+        for name, (role, device, topic) in devices.items()
+    }
+    return build(MqttBrokerSettings(port=port), meters, {}, SystemClock(), heard.reading, heard.soc)
+
+
+@pytest.mark.slow
+async def test_a_device_that_sleeps_unless_it_is_asked_is_kept_awake(broker: Broker) -> None:
+    """Victron: the topics come after a message on R/<portal id>/keepalive, and only for a minute."""
+    await broker.start()
+    heard = Heard()
+    async with aiomqtt.Client("127.0.0.1", broker.port) as victron:
+        await victron.subscribe("R/c0619ab/keepalive")
+        drivers = of_devices(broker.port, heard, grid=(Role.GRID, "victron-mqtt", "c0619ab"))
+        async with running(*drivers):
+            asked = await asyncio.wait_for(anext(victron.messages), 5)
+            assert asked.topic.value == "R/c0619ab/keepalive"
+            for phase, watts in ((1, 500), (2, -900), (3, 10)):
+                await victron.publish(f"N/c0619ab/system/0/Ac/Grid/L{phase}/Power", f'{{"value": {watts}}}')
+            await until(lambda: heard.readings.get("grid"))
+    assert {driver.name for driver in drivers} == {"mqtt", "mqtt-unchanged", "mqtt-keepalive"}
+    assert [reading.power_w for reading in heard.readings["grid"]] == [-390.0], "one burst is one reading"
+
+
+@pytest.mark.slow
+async def test_the_keepalive_is_repeated(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    await broker.start()
+    async with aiomqtt.Client("127.0.0.1", broker.port) as victron:
+        await victron.subscribe("R/c0/keepalive")
+        drivers = of_devices(broker.port, Heard(), grid=(Role.GRID, "victron-mqtt", "c0"))
+        monkeypatch.setattr(drivers[-1], "_every_s", 0.05)
+        async with running(*drivers):
+            for _ in range(3):
+                await asyncio.wait_for(anext(victron.messages), 5)
+
+
+async def die_with_a_will(port: int, topic: str, payload: str) -> None:
+    """A client that connects with a last will, and is gone without a word (MQTT 3.1.1, section 3.1)."""
+
+    def text(value: str) -> bytes:
+        return len(value).to_bytes(2, "big") + value.encode()
+
+    body = text("MQTT") + bytes([4, 0x06, 0, 60]) + text("head") + text(topic) + text(payload)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(bytes([0x10, len(body)]) + body)
+    assert (await reader.readexactly(4))[3] == 0
+    writer.transport.abort()
+
+
+@pytest.mark.slow
+async def test_a_last_will_is_heard(broker: Broker) -> None:
+    await broker.start()
+    heard = Heard()
+    async with running(*of_devices(broker.port, heard, grid=(Role.GRID, "tasmota-sml", "hichi"))):
+        payload = '{"SML": {"Power_curr": -5}}'
+        await say_until(broker, "tele/hichi/SENSOR", payload, lambda: heard.readings.get("grid"))
+        await die_with_a_will(broker.port, "tele/hichi/LWT", "Offline")
+        await until(lambda: heard.readings["grid"][-1].doubts)
+    assert heard.readings["grid"][-1].power_w is None

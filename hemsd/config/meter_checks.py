@@ -1,0 +1,85 @@
+"""Whether meters fit what they hang on: the line that several share, the device file that knows their topics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from drivers.device_file import SHIPPED, load
+from drivers.modbus import ModbusSettings, described, device_of
+from drivers.modbus_line import Line
+from drivers.mqtt import MqttSettings, meter_source, soc_source
+from hemsd.clock import SystemClock
+from hemsd.config.file import KeyPath
+from hemsd.config.models import Config, role_of
+from hemsd.config.words import Fault, one_of
+
+
+def line_faults(config: Config, folder: Path) -> Iterator[Fault]:
+    """Meters on one serial port, or behind one gateway, must be asked in the same way."""
+    first: dict[str, tuple[KeyPath, Line]] = {}
+    for name, entry in config.meters.items():
+        for index, settings in enumerate(entry if isinstance(entry, tuple) else (entry,)):
+            path: KeyPath = ("meters", name, index) if isinstance(entry, tuple) else ("meters", name)
+            role = role_of(name, settings)
+            if not isinstance(settings, ModbusSettings) or role is None:
+                continue
+            try:
+                line = settings.line(device_of(role, settings, folder / "devices"))
+            except ValueError:
+                continue  # said already
+            other, its = first.setdefault(line.place, (path, line))
+            if its != line:
+                wrong = f"is asked by {described(line)}, and {other[1]} by {described(its)}"
+                yield Fault((path, other), wrong, "write the same in both: they share one line")
+
+
+def mqtt_faults(config: Config, folder: Path) -> Iterator[Fault]:
+    """A device that publishes is known, its file can be read and serves the role, and its braces are filled."""
+    for name, entry in config.meters.items():
+        for index, settings in enumerate(entry if isinstance(entry, tuple) else (entry,)):
+            path: KeyPath = ("meters", name, index) if isinstance(entry, tuple) else ("meters", name)
+            role = role_of(name, settings)
+            if isinstance(settings, MqttSettings) and settings.device is not None and role is not None:
+                make = partial(meter_source, name, role, settings, SystemClock(), lambda *_: None, folder / "devices")
+                yield from _published(path, settings.device, _why(make), folder)
+    for name, car in config.vehicles.items():
+        if car.soc is not None and car.soc.device is not None:
+            why = _why(partial(soc_source, name, car.soc, lambda *_: None, folder / "devices"))
+            yield from _published(("vehicles", name, "soc"), car.soc.device, why, folder)
+
+
+def _why(make: Callable[[], object]) -> str:
+    """Why it can't be made; empty when it can."""
+    try:
+        make()
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _published(path: KeyPath, device: str, why: str, folder: Path) -> Iterator[Fault]:
+    known = publishers(folder)
+    if device not in known and not _exists(device, folder):
+        yield Fault(((*path, "device"),), f'there is no device "{device}"', one_of(device, known))
+    elif why:
+        wrong, _, remedy = why.partition("; ")
+        yield Fault(((*path, "device"),), wrong, remedy or "mend the device's file, or name another")
+
+
+def publishers(folder: Path) -> list[str]:
+    """The devices whose files know topics."""
+    found = {file.stem for place in (SHIPPED, folder / "devices") for file in place.glob("*.yaml")}
+    return sorted(name for name in found if _publishes(name, folder))
+
+
+def _publishes(name: str, folder: Path) -> bool:
+    try:
+        return load(name, folder / "devices").mqtt is not None
+    except ValueError:
+        return False
+
+
+def _exists(name: str, folder: Path) -> bool:
+    return any((place / f"{name}.yaml").is_file() for place in (SHIPPED, folder / "devices"))
