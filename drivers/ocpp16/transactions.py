@@ -53,8 +53,10 @@ class Transactions:
             self._wallbox, self._connector, start.id_tag, started_at, start.meter_start_wh
         )
         self._newest_start = start
-        if transaction_id == self.current or self.has_ended(transaction_id):
+        if transaction_id == self.current:
             return transaction_id, []
+        if self.has_ended(transaction_id):  # a box that repeats the start of what had ended is running it after all
+            self._ended.remove(transaction_id)
         events: list[TransactionStarted | TransactionEnded] = []
         if self.current is not None:  # its StopTransaction was lost for good: boxes queue in order
             events.append(await self._end(self.current, started_at, None, "Other"))

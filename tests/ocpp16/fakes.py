@@ -41,7 +41,7 @@ class MemoryBook:
         if key not in self._ids:
             self._ids[key] = self._next_id
             self._next_id += 1
-            self._open[wallbox, connector_id] = self._ids[key]
+        self._open[wallbox, connector_id] = self._ids[key]
         return self._ids[key]
 
     async def end(
@@ -197,7 +197,7 @@ class Box:
         payload = {"connectorId": 1, "idTag": tag, "timestamp": at, "meterStart": meter}
         return int((await self.send("StartTransaction", payload))["transactionId"])
 
-    async def stop(self, transaction_id: object, at: str = "2026-06-21T09:00:00Z", meter: int = 3000) -> dict[str, Any]:
+    async def stop(self, transaction_id: object, at: str = "2026-06-21T08:00:00Z", meter: int = 3000) -> dict[str, Any]:
         payload = {"transactionId": transaction_id, "timestamp": at, "meterStop": meter, "reason": "EVDisconnected"}
         return await self.send("StopTransaction", payload)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.ocpp16.charge_point import Patience
 from drivers.ocpp16.configuration import Configuration, read_configuration
 from drivers.ocpp16.ways import Unit
 from tests.ocpp16.fakes import box, home, settle, until
@@ -208,3 +209,12 @@ async def test_wb_13_a_box_that_reboots_over_and_over_is_no_longer_configured():
         async with box(at.url()) as station:
             await station.boot()
             await until(lambda: station.got("ChangeConfiguration"))
+
+
+async def test_a_box_that_does_not_answer_is_not_asked_key_by_key():
+    async with home(patience=Patience(command_s=0.05, setup_s=0.05)) as at, box(at.url()) as station:
+        station.answers["GetConfiguration"] = lambda payload: None
+        await station.boot()
+        await until(lambda: station.got("ChangeConfiguration"))
+        await settle()
+        assert len(station.got("GetConfiguration")) <= 2  # everything, and the interval after it was set

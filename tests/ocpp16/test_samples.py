@@ -88,6 +88,7 @@ def test_wb_59_line_to_line_voltages_and_the_neutral_are_left_out():
         (9.0, 2070.0, ARRIVAL, (9.0, None, None)),  # one phase, or the sum of three at 3 A: open
         (9.0, 2070.0, metered(wired_phases=1), (9.0, 0.0, 0.0)),
         (24.0, 5520.0, metered(limit_a=8.0, max_a=16.0), (8.0, 8.0, 8.0)),  # the sum of three
+        (24.0, 2000.0, metered(limit_a=8.0, max_a=16.0), (24.0, None, None)),  # fits nothing
         (16.0, 3680.0, metered(limit_a=8.0, max_a=16.0), (16.0, None, None)),  # deaf on one phase, not obedient on two
         (9.0, None, ARRIVAL, (9.0, None, None)),
         (0.0, 0.0, ARRIVAL, (0.0, 0.0, 0.0)),

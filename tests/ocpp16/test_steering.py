@@ -452,3 +452,14 @@ async def test_a_limit_that_could_not_be_renewed_is_tried_again_ever_more_rarely
         before_s = at.garage.steering.installed.at_s
         await at.leap_until(lambda: at.garage.steering.installed.at_s > before_s, step_s=10)
         assert station.limits[-1] == 9.0
+
+
+async def test_a_proven_way_is_not_left_for_silences_alone():
+    async with home() as at, charging_box(at) as (station, _):
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        at.garage.verdict(Outcome.APPLIED)
+        at.garage.patience = Patience(command_s=0.05)
+        station.answers["SetChargingProfile"] = lambda payload: None
+        for _ in range(3):
+            await at.garage.send_limit(10, None, failsafe_a=6)
+        assert {profile["chargingProfileKind"] for profile in station.profiles} == {"Absolute"}

@@ -47,6 +47,7 @@ async def test_wb_29_ids_are_positive_and_differ():
         for minute in range(3):
             ids.append(await station.start(at=f"2026-06-21T08:0{minute}:00Z"))
             await station.stop(ids[-1])
+            at.clock.leap(60)
         assert len(set(ids)) == 3
         assert all(0 < transaction_id < 2**31 for transaction_id in ids)
 
@@ -170,3 +171,19 @@ async def test_a_transaction_on_another_connector_gets_its_id_and_is_not_ours():
         await station.stop(theirs)
         assert at.of(TransactionEnded) == []
         assert at.garage.transaction_id == ours
+
+
+async def test_a_closing_sample_is_no_sign_of_a_charge():
+    async with home() as at, box(at.url()) as station:
+        await station.report("Charging")
+        value = {"value": "1000", "context": "Transaction.End"}
+        await station.metering([value], transaction_id=812)
+        assert at.of(TransactionStarted) == []
+
+
+async def test_a_box_that_starts_again_what_had_ended_is_running_it():
+    async with home() as at, box(at.url()) as station:
+        first = await station.start(at="2026-06-21T07:30:00Z")
+        await station.stop(first)
+        assert await station.start(at="2026-06-21T07:30:00Z") == first
+        assert at.garage.transaction_id == first
