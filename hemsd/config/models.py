@@ -19,6 +19,7 @@ from drivers.mqtt import MqttBrokerSettings, MqttSettings, MqttSocSettings
 from drivers.ocpp16.settings import OcppServerSettings, OcppWallboxSettings
 from drivers.simulated.settings import SimulateSettings
 from drivers.tariffs.settings import TariffSection, TimeOfDay
+from hemsd.cloud.settings import CloudSettings
 from hemsd.model import Role, SiteSettings, SteeringSettings, VerificationSettings, WallboxSettings
 from web.settings import WebSettings
 
@@ -128,39 +129,6 @@ class ScoringSettings(Strict):
 
     model: Name = "csar-base"
     """The model's name"""
-
-
-class AnalysisCloudSettings(Strict):
-    """A cloud that receives every finished visit."""
-
-    url: str
-    """Its address; https, or http on loopback"""
-    client_id: str | None = None
-    """Who hemsd is there"""
-    client_secret_file: Path | None = None
-    """A file that holds the secret of client_id"""
-    token_file: Path | None = None
-    """A file that holds a token, instead of client_id and client_secret_file"""
-
-
-class WebhookSettings(Strict):
-    """An address that is called when something happened."""
-
-    url: str
-    """The address; https, or http on loopback"""
-    secret_file: Path
-    """A file that holds the secret which signs each call"""
-    events: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Which events to send, like flex:session:updated"""
-
-
-class CloudSettings(Strict):
-    """Who outside the house is told; nobody, unless it stands here."""
-
-    analysis: AnalysisCloudSettings | None = None
-    """Where finished visits are sent"""
-    webhooks: tuple[WebhookSettings, ...] = ()
-    """Addresses that are called on events"""
 
 
 class Config(Strict):

@@ -157,9 +157,9 @@ def freeze(entry: Entry, delivery: str, plan: str) -> Statement:
     return FREEZE, (delivery, plan, entry.id)
 
 
-def finish(entry: Entry) -> tuple[Statement, ...]:
-    """The receiver knows all; what was told in the meantime keeps the row."""
-    return (FORGET, (entry.id, entry.told)), *advance(entry, done=entry.told, progress=None, due_at=entry.due_at)
+def finish(entry: Entry, progress: str | None = None) -> tuple[Statement, ...]:
+    """The receiver knows all; what was told in the meantime keeps the row, and where its story stands."""
+    return (FORGET, (entry.id, entry.told)), *advance(entry, done=entry.told, progress=progress, due_at=entry.due_at)
 
 
 def advance(entry: Entry, *, done: int, progress: str | None, due_at: datetime) -> tuple[Statement, ...]:
@@ -212,9 +212,17 @@ def next_due(db: Connection, lane: str, at: datetime, resting: Iterable[int] = (
     return None if row is None else entry_of(row)
 
 
-def next_due_at(db: Connection, lane: str) -> datetime | None:
-    row = db.execute("SELECT min(due_ms) FROM outbox WHERE lane = ? AND told > done", (lane,)).fetchone()
+def next_due_at(db: Connection, lane: str, at: datetime) -> datetime | None:
+    """When something becomes due that is not yet."""
+    row = db.execute(
+        "SELECT min(due_ms) FROM outbox WHERE lane = ? AND told > done AND due_ms > ?", (lane, codec.ms(at))
+    ).fetchone()
     return codec.utc_or_none(row[0])
+
+
+def is_due(entry: Entry, at: datetime) -> bool:
+    due_ms, now_ms = codec.ms(entry.due_at), codec.ms(at)
+    return entry.told > entry.done and not now_ms < due_ms <= now_ms + FARTHEST_MS
 
 
 def entries(db: Connection, lane: str, kind: str) -> Iterator[Entry]:

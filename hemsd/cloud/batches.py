@@ -1,0 +1,222 @@
+"""Many finished charges in one request, when an outage has left a backlog (contract CSAR-58 to 68).
+
+A batch is a debt of its own in the outbox; its members, named in its body, wait until it is done. The cloud takes it
+at once and works on it later, so it is asked how far it is, with growing pauses. What it could not analyse, or does
+not mention, goes on alone, where the answer says what is wrong. A cloud that knows no batches gets everything alone.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from sqlite3 import Connection
+from typing import Protocol
+
+from hemsd.cloud.answer import Answer, Fate, Request, fate_of
+from hemsd.cloud.fields import Document, digest, to_bytes
+from hemsd.cloud.lanes import Judgement, NothingToSay, Parcel
+from hemsd.cloud.meter_values import Moment, values_of
+from hemsd.cloud.outbox import Outbox
+from hemsd.cloud.verdict import verdict_of
+from hemsd.model import Visit
+from hemsd.store import outbox as rows
+from hemsd.store import verdicts
+from hemsd.store.outbox import Entry, Mark, Statement
+
+BATCH = "batch"
+ALONE = "alone"
+FROM = 4  # fewer are as fast alone
+MOST_MEMBERS = 100
+MOST_BYTES = 1 << 20
+FIRST_POLL_S = 5.0
+LONGEST_POLL_S = 120.0
+LONGEST_WORK_S = 86_400.0
+DONE = ("completed", "failed")
+
+
+class Uploads(Protocol):
+    """What a batch needs of hemsd.cloud.analysis_upload.AnalysisRoute."""
+
+    async def held(self, visit: Visit, at: datetime) -> tuple[Moment, ...]: ...
+    def request(self, method: str, path: str, document: Document | None = None) -> Request: ...
+    def station_of(self, visit: Visit) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """The cloud has taken the batch."""
+
+    batch_id: str
+    since: str
+    poll_s: float = FIRST_POLL_S
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The batch that is due, if one is, and who waits for it."""
+
+    due: Entry | None = None
+    members: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Batches:
+    lane: str
+    outbox: Outbox
+    uploads: Uploads
+    most_bytes: int = MOST_BYTES
+    known_to_cloud: bool = True
+    _members: dict[int, tuple[tuple[int, str], ...]] = field(default_factory=dict)
+
+    async def standing(self, at: datetime, resting: Sequence[int]) -> Standing:
+        """The one batch that is on its way; a new one is made when enough finished charges wait."""
+        batch = await self._open_one()
+        if batch is None and self.known_to_cloud:
+            batch = await self._make(at, resting)
+        if batch is None:
+            return Standing()
+        due = rows.is_due(batch, at) and batch.id not in resting
+        return Standing(batch if due else None, (batch.id, *(id_ for id_, _ in self._members_of(batch))))
+
+    async def _open_one(self) -> Entry | None:
+        views = self.outbox.store.views
+        return await views.ask(lambda db: next(rows.entries(db, self.lane, BATCH), None))
+
+    async def _make(self, at: datetime, resting: Sequence[int]) -> Entry | None:
+        found = await self.outbox.store.views.ask(lambda db: tuple(_waiting(db, self.lane)))
+        waiting = [member for member in found if member[0] not in resting]
+        if len(waiting) < FROM:
+            return None
+        members: list[tuple[int, str]] = []
+        size = 0
+        for entry_id, visit_id in waiting:
+            visit = await self.outbox.store.views.visit(visit_id)
+            if visit is None or self.uploads.station_of(visit) is None:
+                continue
+            size += len(to_bytes(await self._session(visit, at)))
+            if members and size > self.most_bytes:
+                break
+            members.append((entry_id, visit_id))
+        if len(members) < 2:
+            return None
+        mark = Mark(self.lane, BATCH, str(uuid.uuid4()), at, at, to_bytes(members).decode())
+        await self.outbox.write(rows.tell(mark))
+        return await self._open_one()
+
+    def _members_of(self, batch: Entry) -> tuple[tuple[int, str], ...]:
+        if batch.id not in self._members:
+            self._members = {batch.id: tuple((id_, visit_id) for id_, visit_id in json.loads(batch.body or "[]"))}
+        return self._members[batch.id]
+
+    # -- saying it ----------------------------------------------------------------------------------------------------
+
+    async def parcel(self, batch: Entry, at: datetime) -> Parcel | NothingToSay:
+        working = _working(batch)
+        if working is not None:
+            return Parcel(self.uploads.request("GET", f"/v1/sessions/batch/{working.batch_id}"), None)
+        sessions = []
+        for _, visit_id in self._members_of(batch):
+            visit = await self.outbox.store.views.visit(visit_id)
+            if visit is not None and self.uploads.station_of(visit) is not None:
+                sessions.append(await self._session(visit, at))
+        if not sessions:
+            return NothingToSay(over=True)
+        request = self.uploads.request("POST", "/v1/sessions/batch", {"sessions": sessions})
+        return Parcel(request, f"POST {digest(request.body)}")
+
+    async def _session(self, visit: Visit, at: datetime) -> Document:
+        return {
+            "session_id": visit.id,
+            "charging_point_id": self.uploads.station_of(visit),
+            "meter_values": values_of(await self.uploads.held(visit, at)),
+        }
+
+    # -- understanding the answer -------------------------------------------------------------------------------------
+
+    async def judged(self, batch: Entry, answer: Answer, at: datetime) -> Judgement:
+        working = _working(batch)
+        if working is None:
+            return self._handed_over(batch, answer, at)
+        return self._asked(batch, working, answer, at)
+
+    def _handed_over(self, batch: Entry, answer: Answer, at: datetime) -> Judgement:
+        match fate_of(answer):
+            case Fate.TAKEN:
+                batch_id = (answer.document() or {}).get("batch_id")
+                if not isinstance(batch_id, str) or not batch_id:
+                    return Judgement(Fate.SILENCE, text=f"{answer.status}, but without a batch_id")
+                working = Working(batch_id, at.isoformat())
+                return self._goes_on(working, at)
+            case Fate.DEAD if answer.status == 413:
+                self.most_bytes = max(1024, self.most_bytes // 2)
+                return Judgement(Fate.LATER, also=rows.finish(batch), text="413: the batch is too large; smaller ones")
+            case Fate.DEAD:
+                self.known_to_cloud = False
+                return Judgement(
+                    Fate.LATER, also=rows.finish(batch), text=f"{answer.summary}: no batches here; each charge alone"
+                )
+            case fate:
+                return Judgement(fate)
+
+    def _goes_on(self, working: Working, at: datetime) -> Judgement:
+        return Judgement(
+            Fate.TAKEN,
+            progress=json.dumps(asdict(working)),
+            due_at=at + timedelta(seconds=working.poll_s),
+            over=False,
+        )
+
+    def _asked(self, batch: Entry, working: Working, answer: Answer, at: datetime) -> Judgement:
+        fate = fate_of(answer)
+        if fate is Fate.DEAD:  # the cloud has lost it, and gets it again
+            anew = rows.advance(batch, done=batch.done, progress=None, due_at=at)
+            return Judgement(Fate.LATER, also=anew, text=f"{answer.summary}: the batch is lost; it is sent again")
+        if fate is not Fate.TAKEN:
+            return Judgement(fate)
+        status = answer.document()
+        if status is None or "status" not in status:
+            return Judgement(Fate.SILENCE, text=f"{answer.status}, but not the status of a batch")
+        late = (at - datetime.fromisoformat(working.since)).total_seconds() > LONGEST_WORK_S
+        if status["status"] not in DONE and not late:
+            slower = Working(working.batch_id, working.since, min(LONGEST_POLL_S, 2 * working.poll_s))
+            return self._goes_on(slower, at)
+        return Judgement(Fate.TAKEN, over=True, also=tuple(self._settled(batch, status, at)))
+
+    def _settled(self, batch: Entry, status: Mapping[str, object], at: datetime) -> Iterator[Statement]:
+        """Who arrived is done; the others go on alone."""
+        results = {
+            str(result["session_id"]): result
+            for result in _list(status.get("results"))
+            if isinstance(result, dict) and "session_id" in result
+        }
+        all_well = status.get("status") == "completed" and not status.get("failed_sessions")
+        for entry_id, visit_id in self._members_of(batch):
+            result = results.get(visit_id)
+            if result is not None:
+                yield verdicts.record(visit_id, verdict_of(result, at))
+            if all_well if result is None else result.get("status") != "failed":
+                yield "DELETE FROM outbox WHERE id = ?", (entry_id,)
+            else:
+                yield "UPDATE outbox SET progress = ? WHERE id = ?", (ALONE, entry_id)
+
+
+def _waiting(db: Connection, lane: str) -> Iterator[tuple[int, str]]:
+    """Charges that are over and of which the cloud has nothing, oldest first."""
+    for row in db.execute(
+        "SELECT outbox.id, subject FROM outbox JOIN visits ON visits.id = subject WHERE lane = ? AND kind = 'visit'"
+        " AND told > done AND progress IS NULL AND delivery IS NULL AND plugged_out_ms IS NOT NULL"
+        " ORDER BY outbox.id LIMIT ?",
+        (lane, MOST_MEMBERS),
+    ):
+        yield row[0], row[1]
+
+
+def _working(batch: Entry) -> Working | None:
+    return None if batch.progress is None else Working(**json.loads(batch.progress))
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,297 @@
+"""A lane pays the debts to one receiver, one at a time.
+
+A delivery has these steps, and the process may die between any two of them:
+
+1. the oldest debt that is due is read from the store;
+2. the route makes a parcel of it from what the store holds now, or finds that there is nothing to say;
+3. the key of the parcel is frozen: committed, unless the same parcel has one already;
+4. the parcel goes out, with its key;
+5. the answer is judged, and what it means is committed.
+
+Dying after 3 or 4 means that the same parcel goes out again under the same key; dying before means that nothing has
+happened. So nothing is lost, and what arrives twice can be told.
+
+What a failure says about the receiver silences the lane (backoff); what it says about one debt lets that one rest
+while the others go on. ``step`` does one delivery and gives the seconds until the next makes sense: the loop around it
+is all that sleeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from drivers.base import DeviceError
+from hemsd.clock import Clock
+from hemsd.cloud.answer import Answer, Fate, Request
+from hemsd.cloud.backoff import CATCHING_UP_FOR_S, Dice, Pace, first_contact_s
+from hemsd.cloud.outbox import Outbox
+from hemsd.store import outbox as rows
+from hemsd.store.outbox import Entry, LaneRow, Statement
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 60.0  # a debt that another process put back is found within this
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is to be said. The same ``plan`` is the same parcel, and keeps its key; None: it only asks."""
+
+    request: Request
+    plan: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToSay:
+    """The debt is void: the receiver knows already, or there is nothing that may be told."""
+
+    progress: str | None = None
+    due_at: datetime | None = None  # None: nothing is owed until something is told again
+    over: bool = False  # nothing will ever be told of this subject again
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an answer means for a debt."""
+
+    fate: Fate
+    progress: str | None = None
+    due_at: datetime | None = None  # when the next part is due; None: nothing is owed until something is told again
+    over: bool = True  # TAKEN: the whole story is told
+    also: Sequence[Statement] = ()  # committed together with it
+    text: str = ""  # why it failed, where the answer's own words do not say
+
+
+class Route(Protocol):
+    """What a lane says to its receiver, and how it understands the answers."""
+
+    async def next(self, at: datetime, resting: Sequence[int]) -> Entry | None: ...
+
+    async def parcel(self, entry: Entry, at: datetime) -> Parcel | NothingToSay: ...
+
+    def keyed(self, request: Request, key: str) -> Request:
+        """The request with its idempotency key, and whatever depends on that."""
+        ...
+
+    async def judged(self, entry: Entry, parcel: Parcel, answer: Answer, at: datetime) -> Judgement: ...
+
+
+class Transport(Protocol):
+    """hemsd.cloud.client.Client is one."""
+
+    async def send(self, request: Request) -> Answer: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Lane:
+    """``clock`` is the home's, for what is due; ``real`` is for pauses: no network runs faster with a simulated day."""
+
+    name: str
+    address: str  # for people
+    route: Route
+    transport: Transport
+    outbox: Outbox
+    clock: Clock
+    real: Clock
+    bytes_s: float
+    gives_up_after_s: float | None = None
+    dice: Dice = field(default_factory=random.SystemRandom)
+    pace: Pace = field(default_factory=Pace)
+    row: LaneRow = field(default_factory=LaneRow)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _resting: dict[int, Pace] = field(default_factory=dict)
+    _catching_up_until_s: float = 0.0
+
+    @property
+    def closed(self) -> bool:
+        return self.row.closed_at is not None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing leaves at present, for people; None when all is well."""
+        if self.closed:
+            return f"given up after {self._patience}: {self.row.answer}"
+        return self.row.answer if self.pace.failures else None
+
+    @property
+    def _patience(self) -> str:
+        return f"{(self.gives_up_after_s or 0) / 3600:g} h"
+
+    async def run(self) -> None:
+        """Delivers until cancelled."""
+        await self.begin()
+        try:
+            while True:
+                self.woken.clear()
+                pause_s = await self.step()
+                if pause_s > 0:
+                    await self._rest(pause_s)
+        finally:
+            await self.transport.close()
+
+    async def begin(self) -> None:
+        """Recalls how the lane did, and spreads the first contact after a power cut."""
+        self.row = (await self.outbox.lane_rows()).get(self.name, LaneRow())
+        backlog = (await self.outbox.backlogs()).get(self.name)
+        now_s = self.real.monotonic()
+        wait_s = first_contact_s(now_s, backlog.waiting if backlog else 0, self.dice)
+        self.pace = self.pace.waiting_until(now_s + wait_s)
+        if wait_s > 0:
+            log.info("%s: the power was out, it seems; first contact in %.0f s", self.name, wait_s)
+            self._catching_up_until_s = now_s + CATCHING_UP_FOR_S
+        if self.row.failing_since_at is not None:
+            outage_s = max(0.0, (self.real.utc() - self.row.failing_since_at).total_seconds())
+            self.pace = Pace(self.pace.not_before_s, 1, now_s - outage_s)
+
+    async def _rest(self, pause_s: float) -> None:
+        """News ends a rest that has no other reason than that there were none."""
+        silent_s = self.pace.not_before_s - self.real.monotonic()
+        if silent_s > 0:
+            await self.real.sleep(min(silent_s, pause_s))
+            return
+        sleeping = asyncio.ensure_future(self.real.sleep(pause_s))
+        waking = asyncio.ensure_future(self.woken.wait())
+        try:
+            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            waking.cancel()
+
+    # -- one delivery -------------------------------------------------------------------------------------------------
+
+    async def step(self) -> float:
+        """One delivery, if one is due; gives the seconds until the next look makes sense."""
+        now_s = self.real.monotonic()
+        if self.closed:
+            await self._look_whether_opened()
+            return LOOK_S
+        if now_s < self.pace.not_before_s:
+            return self.pace.not_before_s - now_s
+        at = self.clock.utc()
+        entry = await self.route.next(at, self._at_rest(now_s))
+        if entry is None:
+            return await self._until_due(at, now_s)
+        try:
+            parcel = await self.route.parcel(entry, at)
+        except DeviceError as error:  # a secret that can't be read
+            await self._failed(Answer(None, str(error)), str(error), ())
+            return 0.0
+        if isinstance(parcel, NothingToSay):
+            await self._say_nothing(entry, parcel)
+            return 0.0
+        if parcel.plan is not None:
+            entry = await self.outbox.freeze(entry, parcel.plan)
+        answer = await self.transport.send(self.route.keyed(parcel.request, entry.delivery or ""))
+        judgement = await self.route.judged(entry, parcel, answer, self.clock.utc())
+        await self._write_down(entry, answer, judgement)
+        return max(0.0, self.pace.not_before_s - self.real.monotonic())
+
+    async def _say_nothing(self, entry: Entry, why: NothingToSay) -> None:
+        if why.over:
+            await self.outbox.finish(entry, progress=why.progress)
+        else:
+            await self.outbox.advance(
+                entry, progress=why.progress, due_at=why.due_at or entry.due_at, settled=why.due_at is None
+            )
+
+    def _at_rest(self, now_s: float) -> tuple[int, ...]:
+        return tuple(id_ for id_, pace in self._resting.items() if pace.not_before_s > now_s)
+
+    async def _until_due(self, at: datetime, now_s: float) -> float:
+        """A debt that rests is due when it has rested; the home's clock may run faster than the real one."""
+        due_at = await self.outbox.due_at(self.name, at)
+        waits = [pace.not_before_s - now_s for pace in self._resting.values() if pace.not_before_s > now_s]
+        if due_at is not None:
+            waits.append((due_at - at).total_seconds())
+        return min([LOOK_S, *waits])
+
+    async def _write_down(self, entry: Entry, answer: Answer, judgement: Judgement) -> None:
+        text = judgement.text or answer.summary
+        match judgement.fate:
+            case Fate.TAKEN:
+                self._resting.pop(entry.id, None)
+                also = (*judgement.also, *self._went_well(answer))
+                if judgement.over:
+                    await self.outbox.finish(entry, *also, progress=judgement.progress)
+                else:
+                    await self.outbox.advance(
+                        entry,
+                        *also,
+                        progress=judgement.progress,
+                        due_at=judgement.due_at or entry.due_at,
+                        settled=judgement.due_at is None,
+                    )
+            case Fate.DEAD:
+                await self._bury(entry, answer, text)
+            case Fate.LATER:
+                resting = self._resting.get(entry.id, Pace())
+                resting = resting.failed(self.real.monotonic(), self.dice, answer.retry_after_s)
+                if self._is_hopeless(resting):
+                    await self._bury(entry, answer, text)
+                    return
+                self._resting[entry.id] = resting
+                await self._failed(answer, text, judgement.also)
+            case Fate.SILENCE:
+                await self._failed(answer, text, judgement.also)
+
+    def _is_hopeless(self, resting: Pace) -> bool:
+        """The others went well meanwhile, or the whole lane would have been given up."""
+        if self.gives_up_after_s is None or resting.failing_since_s is None:
+            return False
+        return self.real.monotonic() - resting.failing_since_s >= self.gives_up_after_s
+
+    async def _bury(self, entry: Entry, answer: Answer, text: str) -> None:
+        """The receiver is there and says no: the lane goes on with the next."""
+        self._resting.pop(entry.id, None)
+        log.warning("%s refuses %s for good: %s", self.name, entry.kind, text)
+        self.pace = self._paced(answer)
+        self.row = LaneRow(answered_at=self.row.answered_at, answer=text)
+        await self.outbox.bury(entry, self.real.utc(), answer.status, text, rows.lane(self.name, self.row))
+
+    # -- how the lane does --------------------------------------------------------------------------------------------
+
+    def _went_well(self, answer: Answer) -> tuple[Statement, ...]:
+        if self.pace.failures:
+            log.info("%s takes what it is told again", self.name)
+        self.pace = self._paced(answer)
+        text = f"{answer.status}" if answer.status else "taken"
+        self.row = LaneRow(answered_at=self.real.utc(), answer=text)
+        return (rows.lane(self.name, self.row),)
+
+    def _paced(self, answer: Answer) -> Pace:
+        now_s = self.real.monotonic()
+        catching_up = now_s < self._catching_up_until_s
+        return Pace().went_well(
+            now_s, self.dice, sent_bytes=answer.sent_bytes, bytes_s=self.bytes_s, catching_up=catching_up
+        )
+
+    async def _failed(self, answer: Answer, text: str, also: Sequence[Statement]) -> None:
+        """Logged and written once an outage, not once a try."""
+        if not self.pace.failures:
+            log.warning("%s (%s): %s; trying again", self.name, self.address, text)
+        self.pace = self.pace.failed(self.real.monotonic(), self.dice, answer.retry_after_s)
+        at = self.real.utc()
+        since_at = self.row.failing_since_at or at
+        row = LaneRow(since_at, self.row.answered_at, text)
+        if self.gives_up_after_s is not None and at - since_at >= timedelta(seconds=self.gives_up_after_s):
+            log.error("%s (%s) is given up after %s: %s", self.name, self.address, self._patience, text)
+            row = LaneRow(since_at, self.row.answered_at, text, closed_at=at)
+            also = (*also, rows.empty(self.name))
+        if row != self.row or also:
+            self.row = row
+            await self.outbox.write(*also, rows.lane(self.name, row))
+
+    async def _look_whether_opened(self) -> None:
+        """A person may have asked to try again, with `hemsd cloud retry`."""
+        self.row = (await self.outbox.lane_rows()).get(self.name, LaneRow())
+        if not self.closed:
+            log.info("%s is tried again", self.name)
+            self.pace = Pace(self.real.monotonic())

@@ -1,0 +1,120 @@
+"""The readings of a visit in the words of the analysis API: OCPP's measurands, units and phases. Pure.
+
+A *moment* is what a wallbox said at one time, with as many values as it said. The register at the beginning and at the
+end of a transaction stands in StartTransaction and StopTransaction, not in a MeterValues; both are moments as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hemsd.cloud.fields import digest, timestamp, to_bytes
+from hemsd.cloud.settings import Measurand
+from hemsd.store.codec import ms
+from hemsd.store.rows import Reading, Transaction
+
+MINUTE = timedelta(minutes=1)
+UNITS = {
+    Measurand.ENERGY: "Wh",
+    Measurand.POWER: "W",
+    Measurand.CURRENT: "A",
+    Measurand.VOLTAGE: "V",
+    Measurand.CURRENT_OFFERED: "A",
+    Measurand.POWER_OFFERED: "W",
+    Measurand.SOC: "Percent",
+}
+
+MeterValue = dict[str, str | float]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    at_ms: int
+    values: tuple[MeterValue, ...]
+
+
+def moments(
+    readings: Iterable[Reading],
+    transactions: Sequence[Transaction],
+    measurands: Sequence[Measurand],
+    now: datetime,
+    *,
+    over: bool,
+) -> tuple[Moment, ...]:
+    """Oldest first, and only what can't change any more: the newest sample of a minute replaces those before it."""
+    ended = over or all(transaction.ended_at is not None for transaction in transactions)
+    found = [
+        Moment(ms(reading.at), tuple(_values(reading, measurands)))
+        for reading in readings
+        if ended or _minute(reading.at) + MINUTE <= now
+    ]
+    if Measurand.ENERGY in measurands:
+        found += _registers(transactions)
+    return _merged(sorted((moment for moment in found if moment.values), key=lambda moment: moment.at_ms))
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
+
+
+def _values(reading: Reading, measurands: Sequence[Measurand]) -> Iterator[MeterValue]:
+    at = timestamp(reading.at)
+    phases = ("L1", "L2", "L3")
+    known: dict[Measurand, Sequence[tuple[str | None, float | None]]] = {
+        Measurand.ENERGY: [(None, reading.energy_wh)],
+        Measurand.POWER: [(None, reading.power_w)],
+        Measurand.CURRENT: list(zip(phases, reading.currents_a, strict=True)),
+        Measurand.VOLTAGE: [(f"{phase}-N", volts) for phase, volts in zip(phases, reading.voltages_v, strict=True)],
+        Measurand.CURRENT_OFFERED: [(None, reading.offered_a)],
+        Measurand.POWER_OFFERED: [(None, reading.offered_w)],
+        Measurand.SOC: [(None, reading.soc_pct)],
+    }
+    for measurand in measurands:
+        for phase, value in known[measurand]:
+            if value is not None:
+                yield _value(at, measurand, value, phase)
+
+
+def _value(at: str, measurand: Measurand, value: float, phase: str | None = None) -> MeterValue:
+    found: MeterValue = {"timestamp": at, "measurand": measurand.value, "unit": UNITS[measurand], "value": value}
+    return found if phase is None else {**found, "phase": phase}
+
+
+def _registers(transactions: Iterable[Transaction]) -> Iterator[Moment]:
+    for each in transactions:
+        for at, register_wh in ((each.started_at, each.meter_start_wh), (each.ended_at, each.meter_stop_wh)):
+            if at is not None and register_wh is not None:
+                yield Moment(ms(at), (_value(timestamp(at), Measurand.ENERGY, register_wh),))
+
+
+def _merged(ordered: Iterable[Moment]) -> tuple[Moment, ...]:
+    """One moment a millisecond: a group ends at a time, and nothing of that time may come after it."""
+    found: list[Moment] = []
+    for moment in ordered:
+        if found and found[-1].at_ms == moment.at_ms:
+            found[-1] = Moment(moment.at_ms, (*found[-1].values, *moment.values))
+        else:
+            found.append(moment)
+    return tuple(found)
+
+
+def first(ordered: Sequence[Moment], most_values: int) -> tuple[Moment, ...]:
+    """So many moments from the beginning as have no more values than this; at least one."""
+    taken: list[Moment] = []
+    count = 0
+    for moment in ordered:
+        count += len(moment.values)
+        if taken and count > most_values:
+            break
+        taken.append(moment)
+    return tuple(taken)
+
+
+def values_of(ordered: Iterable[Moment]) -> list[MeterValue]:
+    return [value for moment in ordered for value in moment.values]
+
+
+def digest_of(ordered: Sequence[Moment]) -> str:
+    return digest(to_bytes(values_of(ordered))) if ordered else ""
