@@ -85,6 +85,7 @@ class Steering:
         self._turn = asyncio.Lock()
         self._superseded = asyncio.Event()  # the newest command's; set when a newer one comes
         self._stale = asyncio.Event()
+        self._released = False
         self._marks = 0  # how often the limit was marked stale
         self._retry_s = RETRY_S
 
@@ -100,6 +101,11 @@ class Steering:
 
     async def command(self, setpoint: Setpoint) -> Dispatch:
         """Says a setpoint; the newest wins."""
+        if self._released:
+            return Dispatch(DispatchStatus.UNREACHABLE, text="hemsd is stopping; the wallbox stays at its failsafe")
+        return await self._command(setpoint)
+
+    async def _command(self, setpoint: Setpoint) -> Dispatch:
         setpoint = self.speaker.sayable(setpoint)
         refuses_zero = setpoint.limit_a == 0 and self.memory.zero_ends_tx
         if refuses_zero:
@@ -116,10 +122,11 @@ class Steering:
         return dispatch
 
     async def release(self, failsafe_a: float) -> Dispatch:
-        """Leaves the box at the failsafe. Never without any profile: that means unlimited (OCPP 1.6 3.13.6)."""
+        """Leaves the box at the failsafe, for good. Never without any profile: that means no limit (OCPP 1.6 3.13.6)."""
+        self._released = True
         if self.installed is None and self.wanted is None:
             return Dispatch(DispatchStatus.APPLIED, text="nothing of ours is installed")
-        dispatch = await self.command(self._at_rest(failsafe_a))
+        dispatch = await self._command(self._at_rest(failsafe_a))
         self.wanted = None
         return dispatch
 

@@ -127,3 +127,5 @@ async def test_hemsd_leaves_the_failsafe_behind_and_never_clears():
         await at.central.close(6)
         assert station.limits[-1] == 6.0
         assert station.got("ClearChargingProfile") == []
+        assert (await at.garage.send_limit(16, None, failsafe_a=6)).status is DispatchStatus.UNREACHABLE
+        assert station.limits[-1] == 6.0
