@@ -122,7 +122,7 @@ class Steering:
         return dispatch
 
     async def release(self, failsafe_a: float) -> Dispatch:
-        """Leaves the box at the failsafe, for good. Never without any profile: that means no limit (OCPP 1.6 3.13.6)."""
+        """Leaves the box at the failsafe, for good. Never without a profile: that means no limit (OCPP 1.6 3.13.6)."""
         self._released = True
         if self.installed is None and self.wanted is None:
             return Dispatch(DispatchStatus.APPLIED, text="nothing of ours is installed")
