@@ -36,12 +36,11 @@ def choose(
     if now.mode is Mode.OFF:
         return paused(memory, now, "off", "Charging is switched off.")
     found = options(now.outlet, now.surplus_w, settings.import_weight, most=now.mode is Mode.FAST)
-    if not found:
+    stuck = memory.offering or not phases.may_change(memory.phase, settings, now.now_s)
+    if not found or (stuck and memory.phase.phases not in found):
         most_a = max(now.outlet.ceiling_a.values())
-        text = f"{now.ceiling_because} leaves {most_a:.1f} A, and charging needs {now.outlet.minimum_a:g} A."
+        text = f"{sentence(now.ceiling_because)} leaves {most_a:.1f} A, and charging needs {now.outlet.minimum_a:g} A."
         return paused(memory, now, "no_room", text)
-    if memory.phase.phases not in found:
-        memory = replace(memory, phase=replace(memory.phase, phases=next(iter(found))))
     if not memory.offering:
         return _waiting(memory, box, settings, now, found)
     match now.mode:
@@ -77,9 +76,9 @@ def _waiting(
     if enough and blocked_s <= 0.0:
         return _start(memory, now, option)
     if enough:
-        memory = replace(memory, next_start=f"{because} is over in {_span(blocked_s)}")
-        text = f"{kilowatts(now.surplus_w)} of surplus would be enough; {memory.next_start}."
-        return memory, Choice(0.0, memory.phase.phases, "blocked", text)
+        memory = replace(memory, next_start=f"when {because} is over, in {_span(blocked_s)}")
+        sun = f"{kilowatts(now.surplus_w)} of surplus is enough; it " if now.mode is Mode.SOLAR else "It "
+        return memory, Choice(0.0, memory.phase.phases, "blocked", f"{sun}starts {memory.next_start}.")
     needs = f"{kilowatts(now.outlet.minimum_w(option.phases))} for {_offer(now.outlet.minimum_a, option.phases)}"
     if option.worth_w <= 0.0:
         memory = replace(memory, next_start=f"when the surplus comes near {needs}")
@@ -95,8 +94,8 @@ def _to_start_with(
     memory: BoxMemory, box: WallboxSettings, settings: SteeringSettings, now: Situation, found: Mapping[int, Option]
 ) -> Option:
     """The phases to start on; others than the present ones cost one of the day's changes."""
-    present = found[memory.phase.phases]
-    if not box.own_phase_pause or not phases.may_change(memory.phase, settings, now.now_s):
+    present = found.get(memory.phase.phases)
+    if present is not None and not (box.own_phase_pause and phases.may_change(memory.phase, settings, now.now_s)):
         return present
     if now.mode is Mode.FAST:
         return max(found.values(), key=lambda option: option.power_w)
@@ -104,7 +103,7 @@ def _to_start_with(
 
 
 def _start(memory: BoxMemory, now: Situation, option: Option) -> tuple[BoxMemory, Choice]:
-    given = _given(memory)
+    given = _given(memory) if memory.given_wh >= memory.start_needs_wh else "and the car is charging already"
     if option.phases != memory.phase.phases:
         memory = replace(memory, phase=phases.change(memory.phase, option.phases, now.now_s))
     memory = charge.started(memory, now.now_s)
@@ -204,6 +203,11 @@ def _change_phases(
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Words
+
+
+def sentence(text: str) -> str:
+    """With a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def kilowatts(power_w: float) -> str:

@@ -138,16 +138,16 @@ def pausing(memory: PhaseMemory) -> bool:
     return memory.step in (SwitchStep.EASE, SwitchStep.DRAIN, SwitchStep.SETTLE)
 
 
+def in_force(memory: PhaseMemory) -> int:
+    """The phases that carry the current now; the old ones until they are let go."""
+    if memory.step in (SwitchStep.EASE, SwitchStep.DRAIN):
+        return 3 if memory.phases == 1 else 1
+    return memory.phases
+
+
 def asked(memory: PhaseMemory, minimum_a: float) -> tuple[float, int]:
     """Limit and phases during the pause of a change."""
-    old = 3 if memory.phases == 1 else 1
-    match memory.step:
-        case SwitchStep.EASE:
-            return minimum_a, old
-        case SwitchStep.DRAIN:
-            return 0.0, old
-        case _:
-            return 0.0, memory.phases
+    return (minimum_a if memory.step is SwitchStep.EASE else 0.0), in_force(memory)
 
 
 def _nothing_flows(image: WallboxImage, held_s: float) -> bool:

@@ -65,7 +65,7 @@ def situations(
 
 
 def _present(ceilings: Mapping[int, Bound], memory: BoxMemory) -> Bound:
-    return ceilings.get(memory.phase.phases) or next(iter(ceilings.values()))
+    return ceilings.get(phases.in_force(memory.phase)) or next(iter(ceilings.values()))
 
 
 def _claim(party: Party) -> Claim:
@@ -73,7 +73,7 @@ def _claim(party: Party) -> Claim:
     return Claim(
         name=party.box.name,
         priority=party.box.priority,
-        phases=party.house_phases(party.memory.phase.phases),
+        phases=party.house_phases(phases.in_force(party.memory.phase)),
         min_a=limits.minimum_a(party.box),
         max_a=limits.box_bound(party.box).limit_a,
         active=party.memory.offering or party.mode in (Mode.FAST, Mode.MIN_SOLAR),
@@ -89,11 +89,11 @@ def _ceilings(
     others_w = 0.0
     for other in parties:
         if other is not party and other.memory.offering:
-            there = other.house_phases(other.memory.phase.phases)
+            there = other.house_phases(phases.in_force(other.memory.phase))
             for phase in there:
                 others_a[phase - 1] += other.memory.limit_a
             others_w += other.memory.limit_a * len(there) * site.voltage_v
-    present = party.memory.phase.phases
+    present = phases.in_force(party.memory.phase)
     found = {}
     for count in phases.choices(party.box):
         there = party.house_phases(count)

@@ -106,6 +106,8 @@ def _plugged_in(memory: BoxMemory, box: WallboxSettings, image: WallboxImage, no
         phase = replace(phase, phases=int(box.phases))
     elif image.limit_phases is not None:
         phase = replace(phase, phases=image.limit_phases)
+    elif image.sample is not None and (image.sample.active_phases or 0) > 1:
+        phase = replace(phase, phases=3)
     return replace(
         memory,
         plugged=True,
@@ -159,7 +161,7 @@ def _choice(
     now: Situation,
 ) -> tuple[BoxMemory, Choice | None]:
     """The rules in the order of their weight. No choice means: an input is missing, and nothing may be judged."""
-    ceiling_a = now.outlet.ceiling_a.get(memory.phase.phases, 0.0)
+    ceiling_a = now.outlet.ceiling_a.get(phases.in_force(memory.phase), 0.0)
     if memory.offering and memory.limit_a > ceiling_a:
         return _cut(memory, now, ceiling_a)
     if now.mode is Mode.OFF:
@@ -193,7 +195,7 @@ def _cut(memory: BoxMemory, now: Situation, ceiling_a: float) -> tuple[BoxMemory
     """The limit in force is more than may flow: down at once, whatever else holds."""
     limit_a = response.floor_a(memory.response, ceiling_a)
     memory = replace(memory, cut_s=now.now_s)
-    because = now.ceiling_because[0].upper() + now.ceiling_because[1:]
+    because = modes.sentence(now.ceiling_because)
     if limit_a < now.outlet.minimum_a:
         return modes.paused(memory, now, "fuse", f"{because} leaves {ceiling_a:.1f} A on a phase: paused at once.")
     text = f"{because} leaves {ceiling_a:.1f} A on a phase: down to {limit_a:g} A at once."
@@ -246,7 +248,18 @@ def _sent(
         limit_a=choice.limit_a,
         phases=choice.phases,
         target_w=now.outlet.power_w(choice.limit_a, choice.phases),
-        inputs={**house.inputs, "share_w": round(now.surplus_w, 1), "drawn_w": round(now.drawn_w, 1)},
+        inputs={
+            **house.inputs,
+            "mode": now.mode,
+            "share_w": round(now.surplus_w, 1),
+            "drawn_w": round(now.drawn_w, 1),
+            "minimum_w": round(now.outlet.minimum_w(choice.phases), 1),
+            "ceiling_a": round(now.outlet.ceiling_a.get(choice.phases, 0.0), 2),
+            "given_wh": round(memory.given_wh, 2),
+            "start_needs_wh": round(memory.start_needs_wh, 2),
+            "bought_wh": round(memory.bought_wh, 2),
+            "stop_allows_wh": round(memory.stop_allows_wh, 2),
+        },
     )
 
 

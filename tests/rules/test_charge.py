@@ -118,7 +118,7 @@ def test_four_starts_in_an_hour_are_enough() -> None:
         home.play(130.0, sun_w=0.0)
     said = home.play(130.0, sun_w=3000.0)
     assert (said.rule, [decision.kind for decision in home.sent].count(START)) == ("blocked", 4)
-    assert "the limit of 4 starts an hour is over in" in said.reason
+    assert "it starts when the limit of 4 starts an hour is over, in" in said.reason
 
 
 def test_the_fifth_start_comes_when_the_first_is_an_hour_old() -> None:

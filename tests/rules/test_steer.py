@@ -226,6 +226,12 @@ def test_a_car_that_has_finished_leaves_the_sun_to_the_other() -> None:
     assert sum(car.power_w for car in home.cars.values()) == pytest.approx(2000.0, abs=120.0)
 
 
+def test_a_car_that_has_room_on_one_phase_only_starts_on_one() -> None:
+    home = Home(boxes=(replace(FAST3, phases="auto"),), house_a=(5.0, 30.0, 5.0))
+    said = home.tick()
+    assert (said.kind, said.phases, said.limit_a) == (START, 1, 16.0)
+
+
 # --- a wallbox that tells its currents seldom
 
 
