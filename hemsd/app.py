@@ -37,13 +37,14 @@ from hemsd.control import Control, ControlSettings
 from hemsd.dialects.public import public_routes
 from hemsd.dispatch import Dispatcher
 from hemsd.doors import HouseDoors
-from hemsd.house import Home, Obedience
+from hemsd.house import Home, Obedience, house_w
 from hemsd.latest import Latest
 from hemsd.meters import meter_drivers
 from hemsd.model import Command, MeterReading, Mode, Outcome, Snapshot, StrangerRefused, WallboxEvent, Wish
 from hemsd.password import PagePassword
 from hemsd.planning import courses_of
 from hemsd.prices import ToldPrices
+from hemsd.series import series_drivers
 from hemsd.store.rows import StoreError
 from hemsd.store.store import Store
 from hemsd.supervise import Health, Systemd, keep
@@ -62,6 +63,7 @@ RELEASE_S = 8.0  # to write the failsafe to every wallbox on a clean stop
 KEPT_OUTCOMES = 10
 STRANGER_SHOWN_S = 3600.0
 MOST_STRANGERS = 20
+RESTART_SECTIONS = ("ocpp", "web", "storage", "simulate", "mqtt", "tariff", "forecast")
 MODE_FACT = "mode."
 LADDER_FACT = "ladder."
 WITNESS_FACT = "witness."
@@ -156,6 +158,7 @@ class Daemon:
     alerts: alerts.Alerts
     simulated: SimulatedHome | None
     began_s: float
+    prices: ToldPrices
     devices: Path | None = None  # where the installer's own device files are
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     snapshots: list[Snapshot] | None = None  # a test may keep what each tick saw
@@ -229,6 +232,7 @@ class Daemon:
             alerts=found,
             simulated=_simulated(config.simulate, config, clock),
             began_s=clock.monotonic(),
+            prices=prices,
             devices=devices,
         )
         sinks.daemon = daemon
@@ -264,6 +268,8 @@ class Daemon:
             for name, dispatcher in self.dispatchers.items():
                 start(f"courier {name}", dispatcher.run())
             self._start_meters(group, meters)
+            for driver in series_drivers(self.config, self.clock, self.prices, self.health.say):
+                start(driver.name, keep(driver.name, driver.run, self.health))
             start("web", self.web.run())
             await self.web.listening.wait()
             ticking = group.create_task(self.control.run(), name="control")
@@ -342,6 +348,7 @@ class Daemon:
         if self.snapshots is not None:
             self.snapshots.append(snapshot)
         up_s = snapshot.now_s - self.began_s
+        self.prices.uses(house_w(snapshot), self.config.steering.tick_s)
         found = [*alerts.of_meters(snapshot, self.config.steering, self.health.troubles, up_s)]
         for image in snapshot.wallboxes:
             found.extend(alerts.of_wallbox(image, self._outcomes.get(image.name, ())))
@@ -389,7 +396,7 @@ class Daemon:
         self.systemd.ready()
 
     def _take_over(self, config: Config, group: asyncio.TaskGroup, drivers: Sequence[Driver]) -> None:
-        kept = [name for name in ("ocpp", "web", "storage", "simulate", "mqtt") if _differs(self.config, config, name)]
+        kept = [name for name in RESTART_SECTIONS if _differs(self.config, config, name)]
         if set(config.wallboxes) != set(self.config.wallboxes):
             kept.append("wallboxes")
             config = config.model_copy(update={"wallboxes": self.config.wallboxes, "vehicles": self.config.vehicles})

@@ -19,10 +19,10 @@ from hemsd.model import Command, Mode, QuarterHour, Snapshot, Visit, WallboxImag
 from hemsd.policies import Policies, Policy, Remember
 from hemsd.prices import PriceBook
 from rules import course as fold
-from rules.charge import DRAWS_W
 from rules.course import Battery, Bill, Course, Seen
 from rules.plan import LONGEST_HORIZON, make_plan
 from rules.plan_values import FULL_PCT, BlockType, Plan, PowerRange, Task
+from rules.response import draws
 from rules.savings import account, intervals_ahead, intervals_behind
 from rules.schedule import Due, next_due
 from rules.session import quarter_start
@@ -228,7 +228,7 @@ class Courses:
             self.begin(visit, image, at)
             following = self.running[visit.wallbox]
         charger = self.chargers.get(visit.wallbox, Charger(visit.wallbox))
-        flows = following.flows = (image.power_w or 0.0) > DRAWS_W
+        flows = following.flows = draws(image)
         seen = Seen(at, visit.energy_wh, image.power_w, image.soc_pct, flows)
         policy = self.policy_at(visit.wallbox) if following.course.policy is not None else None
         if policy is None:

@@ -108,7 +108,7 @@ class Home:
                 AlertPage(key=alert.key, since=alert.since_at, text=alert.text, remedy=alert.remedy)
                 for alert in self.alerts.standing
             ],
-            house_w=_house_w(snapshot),
+            house_w=house_w(snapshot),
             simulate=self.simulation,
         )
 
@@ -203,7 +203,7 @@ def _kwh(energy_wh: float) -> float:
     return round(energy_wh / 1000, 3)
 
 
-def _house_w(snapshot: Snapshot) -> float | None:
+def house_w(snapshot: Snapshot) -> float | None:
     """What the house uses without the cars; not known without a grid reading."""
     if snapshot.grid is None or snapshot.grid.power_w is None:
         return None

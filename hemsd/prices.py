@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from drivers.forecast.making import Forecast
 from drivers.tariffs.prices import Direction
 from drivers.tariffs.prices import Prices as Told
 from rules.plan_values import Quarter
@@ -41,11 +42,28 @@ class NoPrices:
 
 @dataclass(slots=True)
 class ToldPrices:
-    """What the tariffs told, newest word first. ``take`` is their sink."""
+    """What tariffs and forecast told, newest word first. ``take`` and ``foresee`` are their sinks.
 
+    The house is expected to go on using what it used lately; that, taken off the sun, is what cars may plan with.
+    """
+
+    house_w: float | None = None
     _import: dict[datetime, float] = field(default_factory=dict)
     _export: dict[datetime, float] = field(default_factory=dict)
+    _pv: dict[datetime, float] = field(default_factory=dict)
     version: int = 0
+
+    def foresee(self, forecast: Forecast) -> None:
+        self.version += 1
+        pairs = zip(forecast.starts_at, forecast.pv_w, strict=True)
+        self._pv = {start_at: pv_w for start_at, pv_w in pairs if pv_w is not None}
+
+    def uses(self, house_w: float | None, elapsed_s: float) -> None:
+        """What the house uses now, without cars; remembered as a mean of about an hour."""
+        if house_w is None:
+            return
+        share = min(1.0, elapsed_s / 3600.0)
+        self.house_w = house_w if self.house_w is None else self.house_w + share * (house_w - self.house_w)
 
     def take(self, told: Told) -> None:
         self.version += 1
@@ -62,7 +80,9 @@ class ToldPrices:
         start_at = quarter_start(from_at)
         while start_at < to_at:
             buy, sell = self._import.get(start_at), self._export.get(start_at)
-            if buy is not None or sell is not None:
-                found.append(Quarter(start_at, buy, sell))
+            pv_w = self._pv.get(start_at)
+            surplus_w = None if pv_w is None else max(0.0, pv_w - (self.house_w or 0.0))
+            if buy is not None or sell is not None or surplus_w is not None:
+                found.append(Quarter(start_at, buy, sell, surplus_w))
             start_at += QUARTER
         return tuple(found)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from drivers.base import Strict
+from drivers.forecast.settings import ForecastSettings
 from drivers.modbus import ModbusSettings
 from drivers.mqtt import MqttBrokerSettings, MqttSettings, MqttSocSettings
 from drivers.ocpp16.settings import OcppServerSettings, OcppWallboxSettings
@@ -105,7 +106,7 @@ class PolicySettings(Strict):
     vehicle: Name
     """The car, by its name under vehicles"""
     battery_reserve_pct: Percent = 20.0
-    """The home battery is not discharged into the car below this"""
+    """The level below which the car is charged at once, whatever it costs"""
     schedule: ScheduleSettings = ScheduleSettings()
     """Deadlines by day"""
 
@@ -150,6 +151,8 @@ class Config(Strict):
     """What counts as proof that a wallbox obeyed"""
     tariff: TariffSection = TariffSection()
     """What electricity costs and brings"""
+    forecast: ForecastSettings | None = None
+    """Who foretells the sun; left out: nobody"""
     ocpp: OcppServerSettings = OcppServerSettings()
     """Where wallboxes find hemsd"""
     web: WebSettings = WebSettings()

@@ -104,12 +104,12 @@ MISTAKES = [
         "unknown driver of a tariff",
         "tariff:\n  import: {driver: fix, eur_per_kwh: 0.3}",
         '2: tariff.import.driver: "fix" is not a known driver; did you mean fixed? '
-        "Known: fixed, schedule, awattar, tibber or http",
+        "Known: fixed, schedule, awattar, energy-charts, tibber or http",
     ),
     (
         "no driver of a tariff",
         "tariff:\n  import: {eur_per_kwh: 0.3}",
-        "2: tariff.import.driver: is missing; write fixed, schedule, awattar, tibber or http",
+        "2: tariff.import.driver: is missing; write fixed, schedule, awattar, energy-charts, tibber or http",
     ),
     (
         "fault in an entry of a list",
