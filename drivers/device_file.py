@@ -79,6 +79,8 @@ class RoleMap(Strict):
     """The values are found by SunSpec, and ``invert`` is all that the file says of them."""
     invert: bool = False
     """Turns the sign of the power that SunSpec finds."""
+    flickers: bool = False
+    """The power is a float that is never the same for long to the last digit: then a minute at rest is a fault."""
     power_w: Quantity | None = None
     """In watts: positive on import, while a battery discharges, and for the sun."""
     powers_w: Phases = ()

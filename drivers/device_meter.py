@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from drivers.device_file import Condition, Phases, Point, Quantity, RoleMap, Transport
 from drivers.modbus_blocks import Image, Space, Span
 from drivers.modbus_words import Kind, WordOrder, decode, scaled
-from drivers.phases import signed
+from drivers.phases import corrected, signed
 from hemsd.model import MeterReading, PerPhase, Role
 
 DIGITS = 6  # so that 2301 steps of 0.1 are 230.1
@@ -22,6 +22,11 @@ class DeviceMeter:
     map: RoleMap
     transport: Transport
     invert: bool = False  # what the configuration turns, on top of what the file says
+    inverted_cts: tuple[int, ...] = ()
+
+    @property
+    def flickers(self) -> bool:
+        return self.map.flickers
 
     def spans(self) -> list[Span]:
         return [span for quantity in self._quantities() for span in self._spans(quantity)]
@@ -33,12 +38,13 @@ class DeviceMeter:
         power_w = self._value(self.map.power_w, image)
         if power_w is None and self._holds(self.map.at_rest, image, otherwise=False):
             power_w = 0.0
+        power_w, powers_w = corrected(power_w, self._phases(self.map.powers_w, image), self.inverted_cts)
         power_w = None if power_w is None else sign * power_w
         if self.role is Role.PV and power_w is not None:
             power_w = max(0.0, power_w)  # an inverter's own consumption at night
         currents_a = self._phases(self.map.currents_a, image)
         if self.role is Role.GRID:
-            currents_a = signed(currents_a, self._phases(self.map.powers_w, image), sign)
+            currents_a = signed(currents_a, powers_w, sign)
         return MeterReading(
             power_w=power_w,
             currents_a=currents_a,

@@ -10,7 +10,7 @@ read that at every beat until the device is lost. Each file has one part of it:
     device_file     what a device is, as data; device_meter reads a role from where that says
     sunspec         how a device lists its registers; sunspec_models what is in them; sunspec_meter what that means
     modbus_probe    who is there
-    plausible       what no house can measure
+    plausible       what no house can measure; watch what can't follow upon the readings before
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from drivers.modbus_link import Busy, Connection, Failed, ModbusLink
 from drivers.modbus_probe import find_sunspec
 from drivers.plausible import plausible
 from drivers.sunspec_meter import meter as sunspec_meter
+from drivers.watch import Watch
 from hemsd.clock import Clock
 from hemsd.model import MeterReading, Role
 
@@ -94,6 +95,8 @@ class ModbusSettings(Strict):
     """How often it is read."""
     timeout_s: Annotated[float, Field(ge=0.2, le=30)] = 3.0
     """How long an answer may take; left out, what the device is known to need."""
+    inverted_cts: tuple[Annotated[int, Field(ge=1, le=3)], ...] = ()
+    """Phases whose current transformer sits the wrong way round."""
     invert: bool = False
     """Turns the sign of the power: for a sunspec grid meter that counts export as positive."""
     pv_strings: tuple[Annotated[int, Field(ge=1, le=20)], ...] = ()
@@ -141,6 +144,11 @@ class Layout(Protocol):
 
     def reading(self, image: Image) -> MeterReading: ...
 
+    @property
+    def flickers(self) -> bool:
+        """Whether its power is never the same for long to the last digit."""
+        ...
+
 
 class Beat:
     """Strikes every ``period_s`` without drifting. A beat that is missed is left out, not caught up with."""
@@ -181,6 +189,7 @@ class ModbusMeter:
         self._sink = sink
         self.known_as = ""
         """Who answered: empty until somebody did."""
+        self._watch = Watch()
         self._timeout_s = _given(settings, "timeout_s", device.transport.timeout_s)
 
     async def run(self) -> None:
@@ -191,15 +200,22 @@ class ModbusMeter:
             layout = await self._find(found, self._patient(connection, unit))
             read = connection.reader(unit, self._timeout_s)
             transport = self._device.transport
+            self._watch.flickers = layout.flickers
             await self._poll(BlockReader(read, layout.spans(), limit=transport.words, gap=transport.gap), layout)
 
     async def _find(self, found: RoleMap, read: Read) -> Layout:
         invert = self._settings.invert != found.invert
         if not found.sunspec:
             self._introduce(self._device.name)
-            return DeviceMeter(self._role, found, self._device.transport, invert)
+            return DeviceMeter(self._role, found, self._device.transport, invert, self._settings.inverted_cts)
         device = await find_sunspec(read)
-        layout = sunspec_meter(device, self._role, invert=invert, strings=self._settings.pv_strings)
+        layout = sunspec_meter(
+            device,
+            self._role,
+            invert=invert,
+            strings=self._settings.pv_strings,
+            inverted_cts=self._settings.inverted_cts,
+        )
         self._introduce(str(device), layout.remark)
         return layout
 
@@ -243,7 +259,8 @@ class ModbusMeter:
                 if busy:
                     log.info("%s has time again", self.name)
                 busy = failures = 0
-                self._sink(self.name, plausible(layout.reading(image)))
+                reading = plausible(layout.reading(image))
+                self._sink(self.name, self._watch.judge(reading, self._clock.monotonic()))
             if len(reader.refused) > refusals:
                 refusals = len(reader.refused)
                 log.info("%s does not serve the registers at %s", self.name, [span.start for span in reader.refused])

@@ -16,6 +16,7 @@ from drivers.mqtt_settings import MqttSettings
 from drivers.phases import corrected, signed
 from drivers.plausible import plausible
 from drivers.sml import NoSml, values
+from drivers.watch import Watch
 from hemsd.clock import Clock
 from hemsd.model import MeterReading, PerPhase, Role
 
@@ -51,6 +52,7 @@ class DeviceSource:
         self._values: dict[MqttPoint, tuple[float, float]] = {}  # the number, and when it came
         self._heard_s: float | None = None
         self._is_gone = False
+        self._watch = Watch()
 
     def hear(self, topic: str, payload: bytes, *, retained: bool) -> bool:
         """Takes a message of one of the topics; True when there is something to say. Raises Malformed, or Missing."""
@@ -99,7 +101,8 @@ class DeviceSource:
         if self._is_gone:
             self._sink(self.name, MeterReading(doubts=("the broker says that the device is gone",)))
         elif self._heard_s is not None:
-            self._sink(self.name, plausible(self._reading(self._clock.monotonic())))
+            now_s = self._clock.monotonic()
+            self._sink(self.name, self._watch.judge(plausible(self._reading(now_s)), now_s))
 
     def repeat(self) -> None:
         """Says the last reading again, while silence means that it stands."""

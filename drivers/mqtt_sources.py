@@ -19,6 +19,7 @@ from drivers.mqtt_file import MqttFile, parts
 from drivers.mqtt_payload import WHOLE, Json, Malformed, Missing, Path, document, number, path
 from drivers.mqtt_settings import MqttSettings, MqttSocSettings
 from drivers.plausible import plausible
+from drivers.watch import Watch
 from hemsd.clock import Clock
 from hemsd.model import MeterReading, Role
 
@@ -71,6 +72,7 @@ class MeterSource:
         self._soc_path = path(settings.soc) if settings.soc else None
         self._soc: tuple[float, float] | None = None  # percent, and when it came
         self._said: tuple[MeterReading, float] | None = None
+        self._watch = Watch()
 
     def hear(self, topic: str, payload: bytes, *, retained: bool) -> bool:
         self.take(document(payload), retained=retained)
@@ -101,7 +103,7 @@ class MeterSource:
         return self._soc[0] if self._soc and now_s - self._soc[1] <= SOC_STANDS_S else None
 
     def _say(self, reading: MeterReading, now_s: float) -> None:
-        reading = plausible(reading)
+        reading = self._watch.judge(plausible(reading), now_s)
         self._said = (reading, now_s)
         self._sink(self.name, reading)
 

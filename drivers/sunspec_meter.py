@@ -12,13 +12,13 @@ What the standard leaves open, and what is made of it here:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drivers.base import DeviceError
 from drivers.modbus_blocks import Image, Span
-from drivers.phases import signed
+from drivers.phases import corrected, signed
 from drivers.sunspec import SunSpecDevice
-from drivers.sunspec_models import INPUTS, INVERTERS, METERS, PORTS, STORAGE, Model, Point
+from drivers.sunspec_models import FLOAT_METERS, INPUTS, INVERTERS, METERS, PORTS, STORAGE, Model, Point
 from hemsd.model import MeterReading, PerPhase, Role
 
 AT_REST = (1, 2, 8)  # the operating states off, sleeping and standby of models 101 to 113 (St) and 701 (InvSt)
@@ -49,7 +49,12 @@ class SunSpecMeter:
     flow: Flow | None
     charge: tuple[Model, str] | None = None  # the model and the point of the state of charge
     invert: bool = False
+    inverted_cts: tuple[int, ...] = ()
     remark: str = ""  # what a person should know about this device in this role
+
+    @property
+    def flickers(self) -> bool:
+        return self.role is Role.GRID and self.main is not None and self.main.id in FLOAT_METERS
 
     def spans(self) -> list[Span]:
         spans = [point.span(self.main) for point in self.main.points if point.name != "DCW"] if self.main else []
@@ -65,11 +70,13 @@ class SunSpecMeter:
         power_w = self.flow.power_w(image) if self.flow else None
         if power_w is None and self.flow and main.get("St") in AT_REST:
             power_w = 0.0
+        phases_w = _phases(main, "WphA", "WphB", "WphC")
+        power_w, phases_w = corrected(power_w, phases_w, self.inverted_cts)
         sign = -1.0 if self.invert else 1.0
         power_w = None if power_w is None else sign * power_w
         match self.role:
             case Role.GRID:
-                return _grid(main, power_w, sign)
+                return _grid(main, power_w, phases_w, sign)
             case Role.PV:
                 return MeterReading(
                     power_w=None if power_w is None else max(0.0, power_w),  # its own consumption at night
@@ -87,9 +94,9 @@ def _phases(values: Mapping[str, float | None], *names: str) -> PerPhase:
     return a, b, c
 
 
-def _grid(values: Mapping[str, float | None], power_w: float | None, sign: float) -> MeterReading:
+def _grid(values: Mapping[str, float | None], power_w: float | None, phases_w: PerPhase, sign: float) -> MeterReading:
     currents = list(_phases(values, "AphA", "AphB", "AphC"))
-    powers = list(_phases(values, "WphA", "WphB", "WphC"))
+    powers = list(phases_w)
     if currents == [None] * 3 and values.get("A") is not None and not any(powers):
         currents[0] = values["A"]  # a single-phase meter that only gives the total
     if currents.count(None) == 2 and currents[0] is not None and power_w is not None:
@@ -103,14 +110,21 @@ def _grid(values: Mapping[str, float | None], power_w: float | None, sign: float
     )
 
 
-def meter(device: SunSpecDevice, role: Role, *, invert: bool = False, strings: Sequence[int] = ()) -> SunSpecMeter:
+def meter(
+    device: SunSpecDevice,
+    role: Role,
+    *,
+    invert: bool = False,
+    strings: Sequence[int] = (),
+    inverted_cts: tuple[int, ...] = (),
+) -> SunSpecMeter:
     """How ``role`` is read from ``device``. ``strings`` names the DC inputs that are solar, counted from 1.
 
     Raises DeviceError when the device does not serve what the role needs.
     """
     match role:
         case Role.GRID:
-            return _grid_meter(device, invert)
+            return replace(_grid_meter(device, invert), inverted_cts=inverted_cts)
         case Role.PV:
             return _pv_meter(device, invert, strings)
         case Role.BATTERY:
@@ -153,7 +167,7 @@ def _battery_meter(device: SunSpecDevice, invert: bool) -> SunSpecMeter:
     if flow is None and not levels:
         raise DeviceError(f"{device} serves no battery (model 802, 713 with 714, or 124), only {_chain(device)}")
     remark = "" if flow else "it tells the battery's state of charge, but not its power"
-    return SunSpecMeter(Role.BATTERY, inverter, flow, levels[0] if levels else None, invert, remark)
+    return SunSpecMeter(Role.BATTERY, inverter, flow, levels[0] if levels else None, invert, remark=remark)
 
 
 def _battery_flow(device: SunSpecDevice) -> Flow | None:

@@ -183,6 +183,41 @@ async def test_an_absurd_power_is_withheld_with_a_doubt() -> None:
         assert home.last().doubts == ("power of 36000000 W can't be",)
 
 
+async def test_a_counter_that_falls_for_one_answer_is_withheld_with_a_doubt() -> None:
+    image = fronius_meter()
+    async with serving({1: image.registers}) as device, metering(device) as home:
+        await until(lambda: bool(home.readings.of("grid")))
+        before = home.last()
+        image.change(203, 46, 0, 1)
+        await home.beat()
+        assert home.last().energy_import_wh is None
+        assert home.last().power_w == before.power_w
+        assert "import counter fell" in home.last().doubts[0]
+
+
+async def test_a_float_meter_whose_gateway_repeats_itself_is_not_believed_after_a_minute() -> None:
+    image = SunSpecImage().model(213, 124, {28: float32(-812.37), 12: float32(230.1)})
+    async with serving({1: image.registers}) as device, metering(device, poll_s=10) as home:
+        await until(lambda: bool(home.readings.of("grid")))
+        for _ in range(6):
+            await home.beat(10)
+        assert [reading.power_w for reading in home.readings.of("grid")[:6]] == [pytest.approx(-812.37)] * 6
+        assert home.last().power_w is None
+        assert "frozen" in home.last().doubts[0]
+        image.change(213, 12, *float32(230.2))
+        await home.beat(10)
+        assert home.last().power_w == pytest.approx(-812.37)
+
+
+async def test_a_transformer_that_sits_the_wrong_way_round_is_turned_back() -> None:
+    image = fronius_meter()
+    image.change(203, 18, 100, 400, int16(-500), 200)
+    async with serving({1: image.registers}) as device, metering(device, inverted_cts=[2]) as home:
+        await until(lambda: bool(home.readings.of("grid")))
+        assert home.last().power_w == 1100
+        assert all(amps is not None and amps >= 0 for amps in home.last().currents_a)
+
+
 async def test_a_float_meter_that_sends_the_smallest_of_all_numbers_is_doubted() -> None:
     """SolarEdge and others give -3.4e38 for a battery that is not there."""
     image = SunSpecImage().model(213, 124, {28: float32(-3.4028e38)})
