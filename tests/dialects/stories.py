@@ -150,7 +150,7 @@ async def a_refused_start(folder: Path) -> Told:
     prices = CheapAt(((at("01:00"), at("01:45")),))
     async with played(folder, start_at=at("00:30"), prices=prices) as home:
         home.plug(42.0)
-        # A time-out that reached the wallbox has an attempt; the played one tells none, so it says that it is not there.
+        # The played wallbox makes no attempts, so its time-out would look like a command that was never sent.
         home.box.refusal = DispatchStatus.UNREACHABLE
         home.play(at("01:10"))
         told["failed"] = await home.flex()
