@@ -114,7 +114,7 @@ export function Chart({ history, decisions, commands, from, to, at }) {
   const mark = marks[chosen];
   const named = labels(points, UP, x, y);
   const day = useMemo(() => parts.map((row, n) => html`<${Stretch} key=${n} row=${row} x=${x} y=${y} />`), [history, width, from, to]);
-  const every = [1, 2, 3, 4, 6].find((n) => ((n * HOUR) / (to - from)) * width >= 56) ?? 12;
+  const every = [0.25, 0.5, 1, 2, 3, 4, 6].find((n) => ((n * HOUR) / (to - from)) * width >= 56) ?? 12;
   const first = midnight(from);
   const hours = [];
   for (let h = first + Math.ceil((from - first) / HOUR / every) * every * HOUR; h <= to; h += every * HOUR) hours.push(h);

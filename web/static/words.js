@@ -44,10 +44,14 @@ export function powerWords(kind, watts) {
 /** For the axis of a chart: no decimals where none are needed. */
 export const tickPower = (watts) => (watts >= 1000 ? `${number(watts / 1000, watts % 1000 ? 1 : 0)}\u00a0kW` : `${number(watts)}\u00a0W`);
 
-export const energy = (kwh) => (kwh == null ? "–" : `${number(kwh, kwh < 100 ? 1 : 0)}\u00a0kWh`);
+export function energy(kwh) {
+  if (kwh == null) return "–";
+  if (kwh > 0 && kwh < 0.095) return `${number(Math.round(kwh * 100) * 10)}\u00a0Wh`;
+  return `${number(kwh, kwh < 100 ? 1 : 0)}\u00a0kWh`;
+}
+
 export const current = (amps) => (amps == null ? "–" : `${number(amps, Math.round(amps * 10) % 10 ? 1 : 0)}\u00a0A`);
 export const percent = (value) => (value == null ? "–" : `${number(value)}\u00a0%`);
-export const wattHours = (wh) => number(Math.round(wh));
 export const plain = (value) => number(value, Number.isInteger(value) ? 0 : 1);
 
 export function money(amount) {
