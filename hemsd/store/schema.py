@@ -280,6 +280,109 @@ def m007_outbox(db: Database) -> None:
     )
 
 
+@migrations()
+def m008_analysis(db: Database) -> None:
+    _run(
+        db,
+        # Verdicts on sessions: the home's own visits (tenant "") and what programs posted. anomalies is JSON.
+        """
+        CREATE TABLE analysis_sessions (
+            number        INTEGER PRIMARY KEY,
+            id            TEXT NOT NULL UNIQUE,
+            tenant        TEXT NOT NULL,
+            external_id   TEXT NOT NULL,
+            station       TEXT NOT NULL,
+            connector     TEXT,
+            evse          TEXT,
+            metadata      TEXT,
+            created_ms    INTEGER NOT NULL,
+            status        TEXT NOT NULL,
+            is_anomaly    INTEGER,
+            score         REAL,
+            confidence    REAL,
+            is_incident   INTEGER,
+            is_recurring  INTEGER,
+            anomalies     TEXT NOT NULL,
+            story         TEXT NOT NULL,
+            length        INTEGER NOT NULL,
+            analyzed_ms   INTEGER,
+            surprise      REAL,
+            peak_w        REAL,
+            energy_wh     REAL,
+            UNIQUE (tenant, external_id)
+        ) STRICT
+        """,
+        "CREATE INDEX analysis_newest ON analysis_sessions (tenant, created_ms DESC, number DESC)",
+        "CREATE INDEX analysis_by_station ON analysis_sessions (tenant, station, created_ms DESC)",
+        # As received; measurand is the one that is meant, told the one that was written. '' stands for "not told".
+        """
+        CREATE TABLE analysis_values (
+            session    INTEGER NOT NULL,
+            at_ms      INTEGER NOT NULL,
+            measurand  TEXT NOT NULL,
+            phase      TEXT NOT NULL,
+            location   TEXT NOT NULL,
+            value      REAL NOT NULL,
+            unit       TEXT NOT NULL,
+            told       TEXT NOT NULL,
+            PRIMARY KEY (session, at_ms, measurand, phase, location)
+        ) STRICT, WITHOUT ROWID
+        """,
+        # What was found of a station on one UTC day.
+        """
+        CREATE TABLE station_days (
+            tenant       TEXT NOT NULL,
+            station      TEXT NOT NULL,
+            day_ms       INTEGER NOT NULL,
+            id           TEXT NOT NULL UNIQUE,
+            is_anomaly   INTEGER NOT NULL,
+            score        REAL NOT NULL,
+            details      TEXT NOT NULL,
+            analyzed_ms  INTEGER NOT NULL,
+            PRIMARY KEY (tenant, station, day_ms)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE analysis_batches (
+            id            TEXT PRIMARY KEY,
+            tenant        TEXT NOT NULL,
+            status        TEXT NOT NULL,
+            total         INTEGER NOT NULL,
+            failed        INTEGER NOT NULL,
+            results       TEXT NOT NULL,
+            created_ms    INTEGER NOT NULL,
+            completed_ms  INTEGER
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE training_jobs (
+            id            TEXT PRIMARY KEY,
+            tenant        TEXT NOT NULL,
+            asked         TEXT NOT NULL,
+            status        TEXT NOT NULL,
+            result        TEXT,
+            error         TEXT,
+            created_ms    INTEGER NOT NULL,
+            started_ms    INTEGER,
+            completed_ms  INTEGER
+        ) STRICT, WITHOUT ROWID
+        """,
+        # A fine-tuned model is the checksum of its base and one vector of float32, base64.
+        """
+        CREATE TABLE tuned_models (
+            id           TEXT PRIMARY KEY,
+            tenant       TEXT NOT NULL,
+            name         TEXT NOT NULL,
+            base         TEXT NOT NULL,
+            base_sha256  TEXT NOT NULL,
+            weights      TEXT NOT NULL,
+            metrics      TEXT NOT NULL,
+            created_ms   INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+    )
+
+
 def _run(db: Database, *statements: str) -> None:
     for sql in statements:
         db.execute(sql)
