@@ -249,7 +249,7 @@ def transactions_of(db: Connection, visit_id: str) -> tuple[Transaction, ...]:
     """Every transaction of a visit, oldest first."""
     rows = db.execute(
         "SELECT * FROM transactions WHERE id IN (SELECT transaction_id FROM visits WHERE id = ?"
-        " UNION SELECT transaction_id FROM meter_values JOIN visits ON number = visit WHERE visits.id = ?)"
+        " UNION SELECT meter_values.transaction_id FROM meter_values JOIN visits ON number = visit WHERE visits.id = ?)"
         " ORDER BY started_ms",
         (visit_id, visit_id),
     )

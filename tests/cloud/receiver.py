@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,7 +19,7 @@ class Heard:
     method: str
     path: str
     headers: dict[str, str]
-    raw: bytes
+    raw: bytes  # decompressed: aiohttp does that by itself
 
     @property
     def key(self) -> str:
@@ -63,7 +62,7 @@ class Receiver:
     def lines(self) -> list[str]:
         return [heard.line for heard in self.heard if not heard.path.endswith("/oauth2/token")]
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def hear(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         heard = Heard(request.method, request.path, {k.lower(): v for k, v in request.headers.items()}, raw)
         self.heard.append(heard)
@@ -74,7 +73,7 @@ class Receiver:
 async def receiving(receiver: Receiver | None = None, ssl: Any = None) -> AsyncIterator[Receiver]:
     receiver = receiver or Receiver()
     app = web.Application(client_max_size=1 << 28)
-    app.router.add_route("*", "/{tail:.*}", receiver)
+    app.router.add_route("*", "/{tail:.*}", receiver.hear)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", receiver.port, ssl_context=ssl)
@@ -112,7 +111,3 @@ async def closes(heard: Heard, request: web.Request) -> web.StreamResponse:
     assert request.transport is not None
     request.transport.close()
     return web.Response()
-
-
-def unpacked(heard: Heard) -> Any:
-    return json.loads(gzip.decompress(heard.raw)) if heard.headers.get("content-encoding") == "gzip" else heard.body
