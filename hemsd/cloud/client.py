@@ -10,6 +10,7 @@ credentials to somebody whom config.yaml does not name. A proxy is taken from th
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import ssl
 from dataclasses import dataclass, replace
@@ -105,7 +106,7 @@ class Client:
             return Answer(None, _why(error), sent_bytes=cost)
 
     async def _exchange(self, request: Request) -> Answer:
-        proxy, proxy_auth = _proxy(request.url)
+        proxy, proxy_headers = _proxy(request.url)
         async with self._open_session().request(
             request.method,
             request.url,
@@ -113,7 +114,7 @@ class Client:
             headers=request.headers,
             allow_redirects=False,
             proxy=proxy,
-            proxy_auth=proxy_auth,
+            proxy_headers=proxy_headers,
         ) as response:
             if 300 <= response.status < 400:
                 where = response.headers.get("Location", "nowhere")[:200]
@@ -152,17 +153,19 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return bytes(parts)
 
 
-def _proxy(url: str) -> tuple[str | None, aiohttp.BasicAuth | None]:
+def _proxy(url: str) -> tuple[str | None, dict[str, str]]:
+    """The proxy for this address and what to say to it; (None, {}) where none is to be used."""
     parts = urlsplit(url)
     proxies = getproxies()
     found = proxies.get(parts.scheme) or proxies.get("all")
     if not found or proxy_bypass(parts.netloc.rpartition("@")[2], proxies):
-        return None, None
+        return None, {}
     proxy = urlsplit(found if "://" in found else f"http://{found}")
     bare = urlunsplit((proxy.scheme, proxy.netloc.rpartition("@")[2], "", "", ""))
     if proxy.username is None:
-        return bare, None
-    return bare, aiohttp.BasicAuth(unquote(proxy.username), unquote(proxy.password or ""))
+        return bare, {}
+    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return bare, {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
 def _why(error: Exception) -> str:

@@ -182,7 +182,7 @@ class Lane:
         try:
             parcel = await self.route.parcel(entry, at)
         except DeviceError as error:  # a secret that can't be read
-            await self._failed(Answer(None, str(error)), str(error), ())
+            await self._failed(Answer(None, str(error)), str(error), (), now_s)
             return 0.0
         if isinstance(parcel, NothingToSay):
             await self._say_nothing(entry, parcel)
@@ -232,21 +232,23 @@ class Lane:
             case Fate.DEAD:
                 await self._bury(entry, answer, text)
             case Fate.LATER:
-                resting = self._resting.get(entry.id, Pace())
-                resting = resting.failed(self.real.monotonic(), self.dice, answer.retry_after_s)
-                if self._is_hopeless(resting):
+                now_s = self.real.monotonic()
+                resting = self._resting.get(entry.id, Pace()).failed(now_s, self.dice, answer.retry_after_s)
+                if self._is_hopeless(resting, now_s):
                     await self._bury(entry, answer, text)
                     return
                 self._resting[entry.id] = resting
-                await self._failed(answer, text, judgement.also)
+                await self._failed(answer, text, judgement.also, now_s)
             case Fate.SILENCE:
-                await self._failed(answer, text, judgement.also)
+                await self._failed(answer, text, judgement.also, self.real.monotonic())
 
-    def _is_hopeless(self, resting: Pace) -> bool:
-        """The others went well meanwhile, or the whole lane would have been given up."""
-        if self.gives_up_after_s is None or resting.failing_since_s is None:
+    def _is_hopeless(self, resting: Pace, now_s: float) -> bool:
+        """Whether a debt has failed for too long while others went well; if none did, the lane decides."""
+        since_s, lane_since_s = resting.failing_since_s, self.pace.failing_since_s
+        if self.gives_up_after_s is None or since_s is None:
             return False
-        return self.real.monotonic() - resting.failing_since_s >= self.gives_up_after_s
+        others_went_well = lane_since_s is None or lane_since_s > since_s
+        return others_went_well and now_s - since_s >= self.gives_up_after_s
 
     async def _bury(self, entry: Entry, answer: Answer, text: str) -> None:
         """The receiver is there and says no: the lane goes on with the next."""
@@ -273,11 +275,11 @@ class Lane:
             now_s, self.dice, sent_bytes=answer.sent_bytes, bytes_s=self.bytes_s, catching_up=catching_up
         )
 
-    async def _failed(self, answer: Answer, text: str, also: Sequence[Statement]) -> None:
+    async def _failed(self, answer: Answer, text: str, also: Sequence[Statement], now_s: float) -> None:
         """Logged and written once an outage, not once a try."""
         if not self.pace.failures:
             log.warning("%s (%s): %s; trying again", self.name, self.address, text)
-        self.pace = self.pace.failed(self.real.monotonic(), self.dice, answer.retry_after_s)
+        self.pace = self.pace.failed(now_s, self.dice, answer.retry_after_s)
         at = self.real.utc()
         since_at = self.row.failing_since_at or at
         row = LaneRow(since_at, self.row.answered_at, text)

@@ -58,7 +58,7 @@ async def test_a_charge_is_created_grows_in_groups_and_ends_at_once(path: Path, 
         await home.charge(minutes=10, from_wh=1500)
         await home.pay("analysis", 60)
         assert cloud.lines()[1:] == [f"PATCH /v1/sessions/{visit.id}"]
-        assert [wh for _, wh in registers(cloud.heard[1])][0] == 1050.0
+        assert registers(cloud.heard[1])[0] == ("08:01", 1050.0)
         assert valid("req_csar_patch", cloud.heard[1].body)
 
         home.clock.leap(30)
@@ -282,5 +282,3 @@ async def test_a_running_charge_does_not_wait_for_the_batch(path: Path, tmp_path
         await home.plug_in(9)
         await home.pay("analysis", 1)
         assert cloud.heard[-1].body["session_id"] == visit_id(9)
-
-

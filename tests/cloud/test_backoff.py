@@ -19,9 +19,9 @@ class Highest:
 @pytest.mark.parametrize(
     ("failures", "outage_s", "expected_s"),
     [
-        (1, 0, 2), (2, 2, 4), (3, 6, 8), (4, 14, 10), (9, 59, 10), (9, 60, 60),
-        (9, 300, 300), (9, 5000, 512), (30, 899, 899), (30, 900, 900), (10**6, 10**6, 900),
-    ],  # fmt: skip
+        *[(1, 0, 2), (2, 2, 4), (3, 6, 8), (4, 14, 10), (9, 59, 10), (9, 60, 60)],
+        *[(9, 300, 300), (9, 5000, 512), (30, 899, 899), (30, 900, 900), (10**6, 10**6, 900)],
+    ],
 )
 def test_the_ceiling_doubles_is_10_s_in_the_first_minute_and_15_min_in_the_end(
     failures: int, outage_s: float, expected_s: float

@@ -199,9 +199,11 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("certificates")
     for name, alternative in (("right", "IP:127.0.0.1"), ("wrong", "DNS:elsewhere.example")):
         subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-            + ["-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem", "-days", "2"]
-            + ["-subj", "/CN=test", "-addext", f"subjectAltName={alternative}"],
+            [
+                *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+                *("-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem", "-days", "2"),
+                *("-subj", "/CN=test", "-addext", f"subjectAltName={alternative}"),
+            ],
             check=True,
             capture_output=True,
         )
