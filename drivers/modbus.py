@@ -32,6 +32,7 @@ from drivers.modbus_line import Framer, Line, Parity, SerialLine, TcpLine
 from drivers.modbus_link import Busy, Connection, Failed, ModbusLink
 from drivers.modbus_probe import find_sunspec
 from drivers.plausible import plausible
+from drivers.position import Position
 from drivers.sunspec_meter import meter as sunspec_meter
 from drivers.watch import Watch
 from hemsd.clock import Clock
@@ -97,6 +98,8 @@ class ModbusSettings(Strict):
     """How long an answer may take; left out, what the device is known to need."""
     inverted_cts: tuple[Annotated[int, Field(ge=1, le=3)], ...] = ()
     """Phases whose current transformer sits the wrong way round."""
+    position: Position = Position.CONNECTION
+    """house for a grid meter behind the inverter, which sees only what the house uses: the grid is worked out then."""
     invert: bool = False
     """Turns the sign of the power: for a sunspec grid meter that counts export as positive."""
     pv_strings: tuple[Annotated[int, Field(ge=1, le=20)], ...] = ()

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from drivers.base import DeviceError, Strict
 from drivers.mqtt_payload import path
+from drivers.position import Position
 from hemsd.model import Role
 
 
@@ -43,6 +44,8 @@ class MqttSettings(Strict):
     """Turns the sign of the power: hemsd counts import and discharge as positive."""
     inverted_cts: tuple[Annotated[int, Field(ge=1, le=3)], ...] = ()
     """Phases whose current transformer sits the wrong way round."""
+    position: Position = Position.CONNECTION
+    """house for a grid meter behind the inverter, which sees only what the house uses: the grid is worked out then."""
     max_age_s: Annotated[float, Field(gt=0, le=3600)] | None = None
     """For a publisher that is silent while a value stands: for so long the last value counts as said again."""
     role: Role | None = None

@@ -9,8 +9,8 @@ withholds what can't follow upon it, with a doubt that says why; nothing is ever
 - *Spike*: no house connection moves by more than ``LEAP_W`` from one second to the next and back again. The first
   reading after a leap is withheld; the next one, if it agrees, is believed.
 - *State of charge*: leaps when a battery's electronics wake up. It is believed when several readings agree.
-- *Counters*: only rise. Some drop to zero for one answer at dawn (SolarEdge), some shrink while one of several inverters
-  is out of reach (OpenDTU). What is lower than before is withheld, for an hour; then it is a new meter.
+- *Counters*: only rise. Some drop to zero for one answer at dawn (SolarEdge), some shrink while one of several
+  inverters is out of reach (OpenDTU). What is lower is withheld, for an hour; then it is a new meter.
 """
 
 from __future__ import annotations

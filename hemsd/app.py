@@ -17,6 +17,7 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -39,8 +40,8 @@ from hemsd.dispatch import Dispatcher
 from hemsd.doors import HouseDoors
 from hemsd.house import Home, Obedience, house_w
 from hemsd.latest import Latest
-from hemsd.meters import meter_drivers
-from hemsd.model import Command, MeterReading, Mode, Outcome, Snapshot, StrangerRefused, WallboxEvent, Wish
+from hemsd.meters import behind_inverter, meter_drivers
+from hemsd.model import Command, MeterReading, Mode, Outcome, Snapshot, StrangerRefused, ToldBy, WallboxEvent, Wish
 from hemsd.password import PagePassword
 from hemsd.planning import courses_of
 from hemsd.prices import ToldPrices
@@ -175,7 +176,8 @@ class Daemon:
         health, found = Health(), alerts.Alerts()
         settings = control_settings(config)
         names = tuple(config.wallboxes)
-        latest = Latest(clock, {meter.name: meter.role for meter in named_meters(config)}, names)
+        meters = named_meters(config)
+        latest = Latest(clock, {meter.name: meter.role for meter in meters}, names, behind_inverter(meters))
         sinks = _Sinks()
         central = CentralSystem(
             config.ocpp,
@@ -314,11 +316,11 @@ class Daemon:
             self.health.say(meter, None)
         self.latest.put(meter, reading)
 
-    def told_soc(self, vehicle: str, soc_pct: float) -> None:
+    def told_soc(self, vehicle: str, soc_pct: float, by: ToldBy = ToldBy.CAR) -> None:
         """A car's level of charge, from MQTT or from its driver."""
         car = self.config.vehicles.get(vehicle)
         if car is not None:
-            self.latest.tell_soc(car.wallbox, soc_pct)
+            self.latest.tell_soc(car.wallbox, soc_pct, by)
 
     def notice(self, event: WallboxEvent) -> None:
         """What happened at a wallbox, or who knocked in vain."""
@@ -365,7 +367,7 @@ class Daemon:
     def _recall(self) -> None:
         """Chosen modes and what was learned of the wallboxes."""
         self.control.ticked = self.ticked
-        self.house.soc_told = self.told_soc
+        self.house.soc_told = partial(self.told_soc, by=ToldBy.PERSON)
         self.control.judged = self.judged
         self.control.identified = self.identified
         for key, value in self.store.facts().items():
@@ -408,7 +410,8 @@ class Daemon:
                 task.cancel()
             self._meters.clear()
             self.health.troubles.clear()
-            self.latest.replace_meters({meter.name: meter.role for meter in named_meters(config)})
+            meters = named_meters(config)
+            self.latest.replace_meters({meter.name: meter.role for meter in meters}, behind_inverter(meters))
             self._start_meters(group, drivers)
         log.info("The changed settings are in force")
         if kept:

@@ -7,12 +7,13 @@ said before it lost its link is forgotten with the link.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from hemsd.clock import Clock
 from hemsd.model import (
     Booted,
+    ConnectorStatus,
     LinkDown,
     LinkUp,
     Metered,
@@ -22,6 +23,7 @@ from hemsd.model import (
     Sampled,
     Snapshot,
     StatusChanged,
+    ToldBy,
     TransactionEnded,
     TransactionStarted,
     WallboxEvent,
@@ -29,6 +31,7 @@ from hemsd.model import (
 )
 
 SLOW_SAMPLE_S = 3600.0  # a longer gap is an outage, not a sampling interval
+SOC_STANDS_S = 86_400.0  # a car that sleeps says nothing, and stays as full as it was; after a day it may have driven
 
 
 @dataclass(slots=True)
@@ -36,14 +39,36 @@ class _Box:
     image: WallboxImage
     link_since_s: float
     sample_s: float | None = None
+    soc_s: float | None = None
+
+    def told_soc(self, soc_pct: float, by: ToldBy, now_s: float) -> None:
+        self.image = replace(self.image, soc_pct=soc_pct, soc_told_by=by)
+        self.soc_s = now_s
+
+    def forget_soc(self, *told_by: ToldBy) -> None:
+        """What these have told is over; what the car itself tells is not bound to a visit."""
+        if self.image.soc_told_by in told_by:
+            self.image = replace(self.image, soc_pct=None, soc_told_by=None)
+            self.soc_s = None
+
+    def soc_age_s(self, now_s: float) -> float | None:
+        return None if self.soc_s is None else now_s - self.soc_s
 
 
 class Latest:
     """Holds the present for the next tick. All calls come from the event loop, so nothing needs a lock."""
 
-    def __init__(self, clock: Clock, roles: Mapping[str, Role], wallboxes: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        roles: Mapping[str, Role],
+        wallboxes: tuple[str, ...],
+        behind: Collection[str] = (),
+    ) -> None:
+        """``behind`` names the grid meters that sit behind the inverter, and see only what the house uses."""
         self._clock = clock
         self._roles = dict(roles)
+        self._behind = frozenset(behind)
         self._readings: dict[str, tuple[MeterReading, float]] = {}
         now_s = clock.monotonic()
         self._boxes = {name: _Box(WallboxImage(name), now_s) for name in wallboxes}
@@ -74,8 +99,11 @@ class Latest:
                 box.image = replace(box.image, vendor=vendor, model=model, firmware=firmware)
             case StatusChanged(status=status, error_code=error_code):
                 box.image = replace(box.image, status=status, error_code=error_code)
+                if status is ConnectorStatus.AVAILABLE:
+                    box.forget_soc(ToldBy.WALLBOX, ToldBy.PERSON)  # the next car may be another
             case TransactionStarted(transaction_id=transaction_id):
-                box.image = replace(box.image, transaction_id=transaction_id, soc_pct=None)
+                box.image = replace(box.image, transaction_id=transaction_id)
+                box.forget_soc(ToldBy.WALLBOX)
             case TransactionEnded(transaction_id=transaction_id):
                 if box.image.transaction_id in (transaction_id, None):
                     box.image = replace(box.image, transaction_id=None)
@@ -97,29 +125,47 @@ class Latest:
                 energy_wh=sample.energy_wh if sample.energy_wh is not None else old.energy_wh,
             )
         box.sample_s = sample.received_s
-        soc_pct = sample.soc_pct if sample.soc_pct is not None else box.image.soc_pct
-        box.image = replace(box.image, sample=sample, sample_interval_s=interval_s, soc_pct=soc_pct)
+        box.image = replace(box.image, sample=sample, sample_interval_s=interval_s)
+        if sample.soc_pct is not None:
+            box.told_soc(sample.soc_pct, ToldBy.WALLBOX, sample.received_s)
 
-    def tell_soc(self, wallbox: str, soc_pct: float) -> None:
+    def tell_soc(self, wallbox: str, soc_pct: float, by: ToldBy = ToldBy.CAR) -> None:
         """The level of the car at a wallbox, from somebody else than the wallbox."""
         box = self._boxes.get(wallbox)
         if box is not None:
-            box.image = replace(box.image, soc_pct=soc_pct)
+            box.told_soc(soc_pct, by, self._clock.monotonic())
 
     def identity(self, wallbox: str) -> str:
         """Vendor, model and firmware: what is learned of a wallbox holds for its kind."""
         image = self._boxes[wallbox].image
         return f"{image.vendor}|{image.model}|{image.firmware}"
 
-    def replace_meters(self, roles: Mapping[str, Role]) -> None:
+    def replace_meters(self, roles: Mapping[str, Role], behind: Collection[str] = ()) -> None:
         """Other meters from now on; what the old ones said is forgotten."""
         self._roles = dict(roles)
+        self._behind = frozenset(behind)
         self._readings.clear()
 
     def meter(self, name: str) -> Metered | None:
         """One meter as the page shows it."""
         found = self._readings.get(name)
-        return Metered(found[0], self._clock.monotonic() - found[1]) if found else None
+        if found is None:
+            return None
+        metered = Metered(found[0], self._clock.monotonic() - found[1])
+        return self._at_the_connection(metered) if name in self._behind else metered
+
+    def _at_the_connection(self, house: Metered) -> Metered:
+        """What flows there: all that the house uses, less what sun and battery give. As old as its oldest part."""
+        sources = [self._metered(role) for role in (Role.PV, Role.BATTERY) if role in self._roles.values()]
+        given_w = [source.power_w if source else None for source in sources]
+        power_w = house.power_w
+        if power_w is None or None in given_w:
+            power_w = None
+        else:
+            power_w -= sum(watts for watts in given_w if watts is not None)
+        ages_s = [house.age_s, *(source.age_s for source in sources if source)]
+        reading = MeterReading(power_w=power_w, voltages_v=house.reading.voltages_v, doubts=house.reading.doubts)
+        return Metered(reading, max(ages_s))
 
     def role_of(self, name: str) -> Role:
         return self._roles[name]
@@ -145,9 +191,13 @@ class Latest:
     def freeze(self) -> Snapshot:
         """The present, for one tick."""
         now_s = self._clock.monotonic()
+        for box in self._boxes.values():
+            if (box.soc_age_s(now_s) or 0.0) > SOC_STANDS_S:
+                box.forget_soc(*ToldBy)
         images = tuple(
             replace(
                 box.image,
+                soc_age_s=box.soc_age_s(now_s),
                 link_age_s=now_s - box.link_since_s,
                 sample_age_s=now_s - box.sample_s if box.sample_s is not None else None,
             )

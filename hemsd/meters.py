@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from drivers import modbus, mqtt
 from drivers.base import DeviceError, Driver, MeterSink
+from drivers.position import Position
 from hemsd.clock import Clock
-from hemsd.config import Config, named_meters
+from hemsd.config import Config, NamedMeter, named_meters
 
 
 def meter_drivers(
@@ -34,3 +36,8 @@ def meter_drivers(
         ]
     except ValueError as error:  # `hemsd check` reads the device files too, so one has changed since
         raise DeviceError(str(error)) from error
+
+
+def behind_inverter(meters: Iterable[NamedMeter]) -> frozenset[str]:
+    """The meters that see only what the house uses."""
+    return frozenset(meter.name for meter in meters if meter.settings.position is Position.HOUSE)

@@ -91,6 +91,14 @@ class Outcome(StrEnum):
     NOT_CAPABLE = "not_capable"
 
 
+class ToldBy(StrEnum):
+    """Who told a car's state of charge."""
+
+    WALLBOX = "wallbox"
+    CAR = "car"  # itself, by whatever reads it out
+    PERSON = "person"
+
+
 class ConnectorStatus(StrEnum):
     """OCPP 1.6 section 7.7, ChargePointStatus."""
 
@@ -275,6 +283,8 @@ class WallboxImage:
     last_outcome: Outcome | None = None  # the newest command's verdict
     last_final: bool = True  # whether that verdict is final; False: the proof is still awaited
     soc_pct: float | None = None  # the car's, whoever told it
+    soc_told_by: ToldBy | None = None
+    soc_age_s: float | None = None  # since it was told
     controllable: bool = True  # False: proven that it can't be steered
 
     @property

@@ -22,7 +22,7 @@ from drivers.modbus_probe import Found, scan
 from drivers.mqtt import MqttReader
 from hemsd.clock import SystemClock
 from hemsd.config import Config, NamedMeter, load, named_meters
-from hemsd.meters import meter_drivers
+from hemsd.meters import behind_inverter, meter_drivers
 from hemsd.model import MeterReading, Role
 
 WAIT_S = 20.0  # the slowest meters that can steer anything speak every 10 s
@@ -80,10 +80,10 @@ async def _configured(config: Config, devices: Path, wait_s: float) -> int:
             continue
         for line in lines(meter.role, found[0], clock.monotonic() - found[1]):
             print(f"  {line}")
-    for doubt in doubts_of_all(
-        {meter.role: heard.readings[meter.name][0] for meter in meters if meter.name in heard.readings}
-    ):
-        print(f"doubt: {doubt}")
+    if not behind_inverter(meters):
+        spoken = {meter.role: heard.readings[meter.name][0] for meter in meters if meter.name in heard.readings}
+        for doubt in doubts_of_all(spoken):
+            print(f"doubt: {doubt}")
     _print_vehicles(config, heard)
     _print_wallboxes(config)
     return SILENT if len(heard.readings) < len(meters) else 0

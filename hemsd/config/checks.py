@@ -21,6 +21,7 @@ from drivers.modbus import CUSTOM, DEVICES, ModbusSettings
 from drivers.mqtt import MqttSettings
 from hemsd.config.file import KeyPath, Plain
 from hemsd.config.models import Config, role_of
+from hemsd.config.meter_checks import line_faults, mqtt_faults, position_faults
 from hemsd.config.meter_checks import line_faults, mqtt_faults
 from hemsd.config.words import Fault, one_of
 from hemsd.model import Role
@@ -41,6 +42,7 @@ def faults(config: Config, surroundings: Surroundings) -> Iterator[Fault]:
     yield from _devices(config, surroundings.folder)
     yield from _broker(config)
     yield from line_faults(config, surroundings.folder)
+    yield from position_faults(config)
     yield from mqtt_faults(config, surroundings.folder)
     yield from _broker(config)
     yield from _fuse(config)

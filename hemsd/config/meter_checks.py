@@ -10,10 +10,12 @@ from drivers.device_file import SHIPPED, load
 from drivers.modbus import ModbusSettings, described, device_of
 from drivers.modbus_line import Line
 from drivers.mqtt import MqttSettings, meter_source, soc_source
+from drivers.position import Position
 from hemsd.clock import SystemClock
 from hemsd.config.file import KeyPath
-from hemsd.config.models import Config, role_of
+from hemsd.config.models import Config, named_meters, role_of
 from hemsd.config.words import Fault, one_of
+from hemsd.model import Role
 
 
 def line_faults(config: Config, folder: Path) -> Iterator[Fault]:
@@ -48,6 +50,20 @@ def mqtt_faults(config: Config, folder: Path) -> Iterator[Fault]:
         if car.soc is not None and car.soc.device is not None:
             why = _why(partial(soc_source, name, car.soc, lambda *_: None, folder / "devices"))
             yield from _published(("vehicles", name, "soc"), car.soc.device, why, folder)
+
+
+def position_faults(config: Config) -> Iterator[Fault]:
+    """What flows to the grid can be worked out of the house's use only with everything that gives."""
+    meters = named_meters(config)
+    served = {meter.role for meter in meters}
+    for meter in meters:
+        if meter.settings.position is Position.CONNECTION:
+            continue
+        path: KeyPath = ("meters", meter.name, "position")
+        if meter.role is not Role.GRID:
+            yield Fault((path,), f"belongs to a grid meter, and this is {meter.role}", "take it out")
+        elif Role.PV not in served:
+            yield Fault((path,), "needs to know what the sun gives", "add the inverter under pv")
 
 
 def _why(make: Callable[[], object]) -> str:
