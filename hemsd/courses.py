@@ -146,7 +146,7 @@ class Courses:
         following, policy = self.running.get(wish.wallbox), self.policy_at(wish.wallbox)
         if following is not None and policy is not None and following.course.policy is not None:
             charger = self.chargers[wish.wallbox]
-            seen = Seen(at, following.course.energy_wh, None, None, following.course.running is not None)
+            seen = Seen(at, following.course.energy_wh, None, None, None, following.course.running is not None)
             self._plan(following, following.course, policy, charger, seen)
             self._foresee(following, charger, at)
 
@@ -219,7 +219,7 @@ class Courses:
             del self.upcoming[policy.name]
             self.remember(UPCOMING_FACT + policy.name, None)
         assumed_pct = policy.battery_reserve_pct if policy is not None else UNKNOWN_PCT
-        self.running[visit.wallbox] = Following(fold.plug_in(course, at, image.soc_pct, assumed_pct))
+        self.running[visit.wallbox] = Following(fold.plug_in(course, at, image.soc_pct, _told_at(image, at), assumed_pct))
 
     def follow(self, visit: Visit, image: WallboxImage, at: datetime) -> None:
         """One tick further."""
@@ -229,7 +229,7 @@ class Courses:
             following = self.running[visit.wallbox]
         charger = self.chargers.get(visit.wallbox, Charger(visit.wallbox))
         flows = following.flows = draws(image)
-        seen = Seen(at, visit.energy_wh, image.power_w, image.soc_pct, flows)
+        seen = Seen(at, visit.energy_wh, image.power_w, image.soc_pct, _told_at(image, at), flows)
         policy = self.policy_at(visit.wallbox) if following.course.policy is not None else None
         if policy is None:
             following.course = fold.follow(following.course, seen, charger.battery, None, 0.0)
@@ -390,6 +390,11 @@ class Courses:
         """A visit that was running when the daemon stopped."""
         known = read_course(course) or Course(visit.id, plugged_in_at=visit.plugged_in_at, energy_wh=visit.energy_wh)
         self.running[visit.wallbox] = Following(known, quarters={each.start_at: each for each in quarters})
+
+
+def _told_at(image: WallboxImage, at: datetime) -> datetime | None:
+    """When the level was told; None where it is not known."""
+    return None if image.soc_age_s is None else at - timedelta(seconds=image.soc_age_s)
 
 
 def written_course(course: Course) -> object:

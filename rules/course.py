@@ -43,6 +43,7 @@ from rules.session import QUARTER, quarter_start
 
 TINY_WH = 0.5
 LATE = timedelta(seconds=120)  # some registers move once a minute
+A_TOLD_MOMENT = timedelta(seconds=2)  # an age is counted by another clock than a moment: nearer is the same telling
 PROMPT = timedelta(seconds=60)  # so soon a command has come through: what begins or flows within it belongs to it
 
 NO_PROOF = "no-proof"  # the rule in the evidence of a verdict by rules.verify
@@ -80,7 +81,7 @@ class Level:
 
     pct: float
     at_wh: float = 0.0
-    told_pct: float | None = None  # by whom it was told, car or hand, does not matter; None: assumed
+    told_at: datetime | None = None  # by whom it was told, car or person, does not matter; None: assumed
 
     def now_pct(self, energy_wh: float, battery: Battery) -> float:
         return estimated_soc_pct(self.pct, max(0.0, energy_wh - self.at_wh), battery.capacity_wh, battery.efficiency)
@@ -169,6 +170,7 @@ class Seen:
     energy_wh: float  # into the car since plug-in
     power_w: float | None
     told_pct: float | None  # what car or person told last
+    told_at: datetime | None  # ... and when
     flows: bool  # the car draws more than its electronics need
 
 
@@ -232,10 +234,12 @@ def _aimed(course: Course, targets: Targets) -> Course:
 # While the car is there
 
 
-def plug_in(course: Course, at: datetime, told_pct: float | None, assumed_pct: float) -> Course:
+def plug_in(
+    course: Course, at: datetime, told_pct: float | None, told_at: datetime | None, assumed_pct: float
+) -> Course:
     """The visit begins."""
     pct = assumed_pct if told_pct is None else told_pct
-    level = Level(pct, told_pct=told_pct)
+    level = Level(pct, told_at=told_at if told_pct is not None else None)
     return replace(course, plugged_in_at=at, level=level, from_pct=pct, seen_at=at)
 
 
@@ -265,10 +269,12 @@ def level_pct(course: Course, energy_wh: float, battery: Battery) -> float:
 def _levelled(course: Course, seen: Seen, battery: Battery) -> Course:
     """A level that is told anew replaces the estimate."""
     level = course.level
-    if seen.told_pct is None or (level is not None and level.told_pct == seen.told_pct):
+    if seen.told_pct is None or seen.told_at is None:
         return course
-    first = level is None or level.told_pct is None
-    course = replace(course, level=Level(seen.told_pct, seen.energy_wh, seen.told_pct))
+    if level is not None and level.told_at is not None and seen.told_at - level.told_at < A_TOLD_MOMENT:
+        return course
+    first = level is None or level.told_at is None
+    course = replace(course, level=Level(seen.told_pct, seen.energy_wh, seen.told_at))
     if first:
         charged_pct = seen.energy_wh * battery.efficiency / battery.capacity_wh * FULL_PCT
         course = replace(course, from_pct=max(0.0, seen.told_pct - charged_pct))
@@ -495,7 +501,7 @@ def judged(course: Course, command: Command, *, flows: bool, asked: bool) -> Cou
 def settle(course: Course, at: datetime, energy_wh: float, battery: Battery, bill: Bill | None) -> Course:
     """The car has gone: what runs ends now, and the outcome says what was reached."""
     if course.running is not None:
-        course = _closed(course, Seen(at, energy_wh, None, None, flows=False))
+        course = _closed(course, Seen(at, energy_wh, None, None, None, flows=False))
         if course.begun and course.begun[-1].to_wh is not None and course.begun[-1].to_wh < energy_wh:
             course = replace(course, begun=(*course.begun[:-1], replace(course.begun[-1], to_wh=energy_wh)))
     elif course.begun and energy_wh > (course.begun[-1].to_wh or 0.0):

@@ -194,7 +194,8 @@ class StoredFlex:
 
     async def _settled_page(self, visit: Visit, course: Course | None) -> FlexSession:
         charger = self.courses.chargers.get(visit.wallbox, Charger(visit.wallbox))
-        policy_id = None if visit.policy is None else self._policy_id(visit.policy)
+        unmanaged = visit.policy is None or course is None  # without its course only the meter speaks for a visit
+        policy_id = None if unmanaged or visit.policy is None else self._policy_id(visit.policy)
         quarters = await self.store.views.quarters(visit.id)
         return settled_session(visit, course or Course(visit.id), quarters, charger.battery, policy_id)
 

@@ -271,7 +271,15 @@ def basic(name: str, secret: str) -> dict[str, str]:
 def validate(schema: str, document: object) -> None:
     """Raises when the document is not what the contract says, formats included."""
     read = json.loads((SCHEMAS / f"{schema}.schema.json").read_text())
-    Draft202012Validator(read, format_checker=FormatChecker()).validate(document)
+    Draft202012Validator(read, format_checker=FORMATS).validate(document)
+
+
+FORMATS = FormatChecker()
+
+
+@FORMATS.checks("date-time", raises=ValueError)
+def is_moment(value: object) -> bool:
+    return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -47,8 +48,8 @@ Story = Callable[[], Told]
 def story(play: Callable[[Path], Awaitable[Told]]) -> Story:
     @cache
     def told() -> Told:
-        with tempfile.TemporaryDirectory() as folder:
-            return asyncio.run(_awaited(play(Path(folder))))
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, _awaited(play(Path(folder)))).result()  # an event loop of its own
 
     return told
 

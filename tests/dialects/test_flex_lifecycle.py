@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -224,7 +225,7 @@ def test_enode_66_a_finished_block_is_never_edited_and_a_planned_one_may_change(
 
 def test_enode_67_blocks_are_in_order_and_do_not_overlap() -> None:
     for session in sessions():
-        for before, after in zip(session["blocks"], session["blocks"][1:], strict=False):
+        for before, after in pairwise(session["blocks"]):
             assert before["endAt"] <= after["startAt"]
 
 
@@ -263,7 +264,7 @@ def test_enode_72_an_override_that_was_not_reached_stays() -> None:
 
 def test_enode_73_neighbours_of_one_type_without_a_gap_are_one_block() -> None:
     for session in sessions():
-        for before, after in zip(session["blocks"], session["blocks"][1:], strict=False):
+        for before, after in pairwise(session["blocks"]):
             assert (before["type"], before["endAt"]) != (after["type"], after["startAt"])
 
 

@@ -1,0 +1,352 @@
+"""The calls of the flex dialect (ENODE-01 to ENODE-24, 109, 110): which there are, what they take, how they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from hemsd.courses import written_course
+from hemsd.model import Visit
+from rules.course import Battery, Course, settle
+from rules.schedule import Due, next_visit
+from tests.dialects import stories
+from tests.dialects.home import Played, played, validate
+from tests.dialects.stories import MIDNIGHT
+from tests.dialects.test_flex_shape import sessions
+
+POLICIES = "/flex/vehicle-policies"
+LIST = f"{POLICIES}/sessions"
+VISITS = 25
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[Played]:
+    """25 visits: an hour each, a day apart; every fifth is a stranger's, and the newest still runs."""
+    async with played(tmp_path) as home:
+        for number in range(1, VISITS + 1):
+            record(home, a_visit(number))
+        await home.store.settle()
+        yield home
+
+
+def record(home: Played, visit: Visit) -> None:
+    """The visit with its course, as the daemon leaves them."""
+    home.store.save_visit(visit)
+    target = next_visit(Due(visit.plugged_in_at + timedelta(hours=7), 50.0), 20.0)
+    settled_at = visit.plugged_out_at or visit.plugged_in_at
+    course = settle(Course(visit.id, visit.policy, target), settled_at, visit.energy_wh, Battery(), None)
+    home.store.save_course(visit.id, written_course(course))
+
+
+def a_visit(number: int, **changed: Any) -> Visit:
+    came_at = MIDNIGHT + timedelta(days=number)
+    unmanaged = number % 5 == 0
+    values: dict[str, Any] = {
+        "id": str(UUID(int=number)),
+        "number": 1000 + number,
+        "wallbox": "garage",
+        "plugged_in_at": came_at,
+        "plugged_out_at": None if number == VISITS else came_at + timedelta(hours=1),
+        "vehicle": "car",
+        "policy": None if unmanaged else "home",
+        "managed": not unmanaged,
+        "energy_wh": 1000.0 * number,
+        "grid_wh": 1000.0 * number,
+    }
+    return Visit(**{**values, **changed})
+
+
+def ids(listed: Any) -> list[int]:
+    return [UUID(session["id"]).int for session in listed["data"]]
+
+
+async def page(home: Played, **query: str) -> Any:
+    listed = await home.get(LIST, **query)
+    validate("enode_session_list", listed)
+    return listed
+
+
+async def refused(home: Played, path: str, status: int, **query: str) -> Any:
+    problem = await home.get(path, status=status, **query)
+    validate("enode_problem", problem)
+    assert problem["status"] == status
+    return problem
+
+
+SETTLED = [number for number in range(VISITS - 1, 0, -1)]
+MANAGED = [number for number in SETTLED if number % 5]
+
+
+async def test_enode_01_the_current_session_is_upcoming_or_active(home: Played) -> None:
+    assert (await home.flex())["state"] == "UPCOMING"
+    assert stories.a_night()["charging"]["state"].startswith("ACTIVE:")
+
+
+async def test_enode_02_a_settled_session_is_answered_alone(home: Played) -> None:
+    session = await home.get(f"{POLICIES}/{home.policy_id}/sessions/{UUID(int=3)}")
+    validate("enode_session", session)
+    assert session["id"] == str(UUID(int=3))
+    assert stories.a_night()["alone"] == stories.a_night()["settled"]
+
+
+async def test_enode_03_the_list_holds_settled_sessions_only(home: Played) -> None:
+    listed = await page(home)
+    assert {session["state"] for session in listed["data"]} == {"SETTLED"}
+    assert set(listed) == {"data", "pagination"}
+
+
+async def test_enode_04_the_word_sessions_wins_over_a_policy_id(home: Played) -> None:
+    assert "data" in await home.get(LIST)
+    await refused(home, f"{POLICIES}/sessions/session", 400)
+
+
+async def test_enode_05_every_filter_is_optional_and_they_combine(home: Played) -> None:
+    listed = await page(
+        home,
+        **{"from": "2025-06-13T00:00:00Z", "to": "2025-06-17T01:00:00Z", "pageSize": "100"},
+        policyId=home.policy_id,
+        vehicleId=home.vehicle_id,
+        locationId=home.store.identities().location_id,
+    )
+    assert ids(listed) == [6, 4, 3, 2]
+
+
+async def test_enode_06_from_keeps_who_came_then_or_later(home: Played) -> None:
+    assert ids(await page(home, **{"from": "2025-07-03T00:00:00Z"})) == [24, 23, 22]
+    assert ids(await page(home, **{"from": "2025-07-03T00:00:00.001Z"})) == [24, 23]
+
+
+async def test_enode_07_to_keeps_who_left_then_or_earlier(home: Played) -> None:
+    assert ids(await page(home, to="2025-06-13T01:00:00Z")) == [2, 1]
+    assert ids(await page(home, to="2025-06-13T00:59:59.999Z")) == [1]
+
+
+async def test_enode_08_a_policy_has_only_its_managed_sessions(home: Played) -> None:
+    assert ids(await page(home, policyId=home.policy_id)) == MANAGED
+    assert ids(await page(home, policyId=str(uuid4()))) == []
+
+
+@pytest.mark.parametrize("key", ["vehicleId", "locationId"])
+async def test_enode_09_by_vehicle_each_event_is_one_row(home: Played, key: str) -> None:
+    value = home.vehicle_id if key == "vehicleId" else home.store.identities().location_id
+    assert ids(await page(home, **{key: value})) == SETTLED
+    assert ids(await page(home, **{key: str(uuid4())})) == []
+
+
+async def test_enode_10_by_place_each_event_is_one_row(home: Played) -> None:
+    found = ids(await page(home, locationId=home.store.identities().location_id))
+    assert len(found) == len(set(found)) == len(SETTLED)
+
+
+async def test_enode_11_without_a_filter_both_kinds_are_listed_once(home: Played) -> None:
+    assert ids(await page(home)) == SETTLED
+
+
+async def test_enode_12_after_and_before_together_are_refused(home: Played) -> None:
+    cursor = (await page(home, pageSize="2"))["pagination"]["after"]
+    await refused(home, LIST, 400, after=cursor, before=cursor)
+
+
+@pytest.mark.parametrize("size", ["0", "101", "-1", "ten", "1.5", ""])
+async def test_enode_13_a_page_size_outside_its_range_is_refused(home: Played, size: str) -> None:
+    await refused(home, LIST, 400, pageSize=size)
+
+
+async def test_enode_13_a_page_has_fifty_unless_asked(tmp_path: Path) -> None:
+    async with played(tmp_path) as home:
+        for number in range(1, 61):
+            record(home, a_visit(number, plugged_out_at=MIDNIGHT + timedelta(days=number, hours=2)))
+        await home.store.settle()
+        assert len((await page(home))["data"]) == 50
+        assert len((await page(home, pageSize="1"))["data"]) == 1
+        assert len((await page(home, pageSize="100"))["data"]) == 60
+
+
+async def test_enode_14_both_cursors_are_always_there(home: Played) -> None:
+    for query in ({}, {"pageSize": "2"}, {"policyId": str(uuid4())}):
+        assert set((await page(home, **query))["pagination"]) == {"after", "before"}
+
+
+async def test_enode_15_a_walk_to_the_end_visits_each_once_and_leads_back(home: Played) -> None:
+    seen: list[list[int]] = []
+    cursors: dict[str, str] = {}
+    listed: Any = None
+    while listed is None or listed["pagination"]["after"]:
+        cursors = {"after": listed["pagination"]["after"]} if listed else {}
+        before = listed
+        listed = await page(home, pageSize="7", **cursors)
+        if before is None:
+            assert listed["pagination"]["before"] is None
+        seen.append(ids(listed))
+    assert [number for each in seen for number in each] == SETTLED
+    back = await page(home, pageSize="7", before=listed["pagination"]["before"])
+    assert ids(back) == seen[-2]
+
+
+async def test_enode_16_a_made_up_cursor_is_refused(home: Played) -> None:
+    for cursor in ("cursor_abc123", "", "AAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"):
+        await refused(home, LIST, 400, after=cursor)
+
+
+async def test_enode_16_a_cursor_stays_right_while_rows_are_added(home: Played) -> None:
+    first = await page(home, pageSize="5")
+    record(home, a_visit(90, plugged_out_at=MIDNIGHT + timedelta(days=91)))
+    record(home, a_visit(VISITS, plugged_out_at=MIDNIGHT + timedelta(days=VISITS, hours=2)))
+    second = await page(home, pageSize="5", after=first["pagination"]["after"])
+    assert ids(first) + ids(second) == SETTLED[:10]
+
+
+async def test_enode_17_the_newest_come_first_then_by_id(home: Played) -> None:
+    for number in (93, 91, 92):
+        same = MIDNIGHT + timedelta(days=200)
+        record(home, a_visit(number, plugged_in_at=same, plugged_out_at=same + timedelta(hours=1)))
+    assert ids(await page(home, pageSize="5")) == [91, 92, 93, 24, 23]
+
+
+async def test_enode_18_nothing_found_is_an_empty_list(home: Played) -> None:
+    assert await page(home, **{"from": "2030-01-01T00:00:00Z"}) == {
+        "data": [],
+        "pagination": {"after": None, "before": None},
+    }
+
+
+async def test_enode_19_what_is_not_there_is_404(home: Played) -> None:
+    running = str(UUID(int=VISITS))
+    record(home, a_visit(95, policy="other", vehicle="other", plugged_out_at=MIDNIGHT + timedelta(days=96)))
+    for path in (
+        f"{POLICIES}/{uuid4()}/session",
+        f"{POLICIES}/{uuid4()}/sessions/{UUID(int=1)}",
+        f"{POLICIES}/{home.policy_id}/sessions/{uuid4()}",
+        f"{POLICIES}/{home.policy_id}/sessions/{running}",
+        f"{POLICIES}/{home.policy_id}/sessions/{UUID(int=95)}",
+        f"{POLICIES}/{uuid4()}",
+        "/flex/nothing",
+    ):
+        await refused(home, path, 404)
+
+
+async def test_enode_20_an_unmanaged_session_is_found_under_a_policy_of_its_car(home: Played) -> None:
+    session = await home.get(f"{POLICIES}/{home.policy_id}/sessions/{UUID(int=5)}")
+    assert session["policyId"] is None
+
+
+async def test_enode_21_without_a_good_token_401_and_without_the_right_403(home: Played) -> None:
+    good = dict(home.headers)
+    for header in (
+        {},
+        {"Authorization": "Bearer x"},
+        {"Authorization": "Basic eDp5"},
+        {"Authorization": "Bearer a.1.b"},
+    ):
+        home.headers = header
+        await refused(home, LIST, 401)
+    tampered = good["Authorization"][:-4] + "0000"
+    home.headers = {"Authorization": tampered}
+    await refused(home, LIST, 401)
+    home.headers = await home.token("partner")
+    await refused(home, LIST, 403)
+
+
+async def test_enode_22_every_refusal_is_a_problem_document(home: Played) -> None:
+    for method, path, status in (
+        ("GET", f"{POLICIES}/x/session", 400),
+        ("GET", "/flex/nothing", 404),
+        ("PUT", LIST, 405),
+        ("POST", POLICIES, 400),
+    ):
+        async with home.client.request(method, path, headers=home.headers) as answer:
+            assert answer.status == status
+            assert answer.content_type == "application/problem+json"
+            validate("enode_problem", await answer.json())
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"from": "yesterday"},
+        {"to": "2025-13-01T00:00:00Z"},
+        {"policyId": "home"},
+        {"vehicleId": "1"},
+        {"locationId": "-"},
+    ],
+)
+async def test_enode_23_a_value_that_does_not_parse_is_400(home: Played, query: dict[str, str]) -> None:
+    assert next(iter(query)) in (await refused(home, LIST, 400, **query))["detail"]
+
+
+async def test_enode_23_a_path_that_does_not_parse_is_400(home: Played) -> None:
+    for path in (f"{POLICIES}/home/session", f"{POLICIES}/{home.policy_id}/sessions/7", f"{POLICIES}/home"):
+        await refused(home, path, 400)
+
+
+def test_enode_24_times_are_utc_and_end_in_z() -> None:
+    for session in sessions():
+        for key in ("pluggedInAt", "pluggedOutAt"):
+            assert session[key] is None or session[key].endswith("Z")
+        assert all(block["startAt"].endswith("Z") for block in session["blocks"])
+
+
+async def test_enode_24_a_time_that_was_read_can_be_asked_for(home: Played) -> None:
+    home.clock.leap(0.123)
+    home.plug(42.0)
+    home.play(timedelta(minutes=2))
+    home.unplug()
+    newest = (await home.settled(pageSize="100"))[-1]
+    assert newest["pluggedInAt"] == "2025-06-10T20:00:10.123Z"
+    found = await home.settled(**{"from": newest["pluggedInAt"], "to": newest["pluggedOutAt"]})
+    assert newest["id"] in {session["id"] for session in found}
+
+
+# --- policies and targets
+
+
+async def test_enode_109_policies_are_listed_made_changed_and_ended(home: Played) -> None:
+    (first,) = (await home.get(POLICIES))["data"]
+    assert first == await home.get(f"{POLICIES}/{home.policy_id}")
+    assert first["schedule"]["monday"] == {"deadline": "07:00", "minimumChargeTarget": 50}
+    made = await home.send("POST", POLICIES, {"vehicleId": home.vehicle_id, "batteryReserve": 30}, status=201)
+    assert len((await home.get(POLICIES))["data"]) == 2
+    await home.send("DELETE", f"{POLICIES}/{made['id']}", status=204)
+    await refused(home, f"{POLICIES}/{made['id']}", 404)
+    await home.send("POST", POLICIES, {"vehicleId": str(uuid4())}, status=400)
+
+
+async def test_enode_109_a_changed_policy_counts_at_once_and_outlives_a_restart(tmp_path: Path) -> None:
+    async with played(tmp_path) as home:
+        day = {"deadline": "06:30", "minimumChargeTarget": 65}
+        body = {"batteryReserve": 15, "schedule": {"wednesday": day}}
+        changed = await home.send("PATCH", f"{POLICIES}/{home.policy_id}", body)
+        assert (changed["batteryReserve"], changed["schedule"]["monday"]) == (15, None)
+        target = (await home.flex())["target"]["latest"]
+        assert (target["readyBy"], target["minimumChargeTarget"], target["batteryReserve"]) == (
+            "2025-06-11T06:30:00Z", 65, 15,
+        )  # fmt: skip
+        await home.send("PATCH", f"{POLICIES}/{home.policy_id}", {}, status=400)
+        await home.send("PATCH", f"{POLICIES}/{home.policy_id}", {"batteryReserve": 101}, status=400)
+        await home.send("PATCH", f"{POLICIES}/{uuid4()}", {"batteryReserve": 10}, status=404)
+    async with played(tmp_path) as home:
+        assert (await home.get(f"{POLICIES}/{home.policy_id}"))["batteryReserve"] == 15
+
+
+async def test_enode_110_a_target_is_set_by_policy_and_by_session(home: Played) -> None:
+    path = f"{POLICIES}/{home.policy_id}/session/target"
+    asked = {"type": "REGULAR", "minimumChargeTarget": 80, "readyBy": "2025-06-11T09:00:00Z"}
+    session = await home.send("PUT", path, asked)
+    assert session["target"]["latest"]["source"] == "USER_OVERRIDE"
+    home.plug(42.0)
+    live = await home.get(f"{home.ev_path}/current", include_hidden="true")
+    by_session = f"/flex/sessions/{live['session']['id']}/target"
+    session = await home.send("PUT", by_session, {"type": "IMMEDIATE_START", "minimumChargeTarget": 60})
+    assert session["target"]["latest"]["type"] == "IMMEDIATE_START"
+    validate("enode_session", session)
+    home.play(timedelta(minutes=2))
+    assert (await home.flex())["state"] == "ACTIVE:IMMEDIATE_START"
+    await home.send("PUT", path, {"type": "REGULAR", "minimumChargeTarget": 80}, status=400)
+    await home.send("PUT", path, {"type": "LATER", "minimumChargeTarget": 80}, status=400)
+    await home.send("PUT", f"/flex/sessions/{uuid4()}/target", asked, status=404)
+    await home.send("PUT", f"{POLICIES}/{uuid4()}/session/target", asked, status=404)
