@@ -1,0 +1,106 @@
+"""A home that charges a car, tells everybody, and kills itself at a chosen step of a delivery.
+
+Not a test: ``test_kill.py`` starts it as ``python -m tests.cloud.dying FOLDER`` and writes one line a life to its
+stdin: the file of the database, the address of the receiver, and the step to die at (0: live on). It forks for each
+life, so that hundreds of them need one interpreter, and says on stdout how each ended: how many steps it took, or
+``killed``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hemsd.clock import ManualClock
+from hemsd.cloud import service
+from hemsd.cloud.client import Client
+from hemsd.cloud.outbox import Outbox
+from tests.cloud.home import Home, at_home, settings
+
+STORY = datetime(2026, 6, 21, 8, 0, tzinfo=UTC)
+AFTERWARDS = datetime(2026, 6, 21, 9, 0, tzinfo=UTC)
+
+
+class Fate:
+    """Counts steps, and dies at one of them."""
+
+    dies_at = 0
+    steps = 0
+
+
+def step() -> None:
+    Fate.steps += 1
+    if Fate.steps == Fate.dies_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def between(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """The same, with a step before and a step after it."""
+
+    async def stepped(*arguments: Any, **named: Any) -> Any:
+        step()
+        found = await method(*arguments, **named)
+        step()
+        return found
+
+    return stepped
+
+
+class DyingOutbox(Outbox):
+    next = between(Outbox.next)
+    freeze = between(Outbox.freeze)
+    write = between(Outbox.write)
+
+
+class DyingClient(Client):
+    send = between(Client.send)
+
+
+async def pay(home: Home, for_s: float = 1.0) -> None:
+    for name in home.cloud.lanes:
+        await home.pay(name, for_s)
+
+
+async def live(path: Path, url: str, folder: Path) -> None:
+    anew = not path.exists()
+    cloud = settings(url, folder, "analysis", "summaries", "webhook")
+    async with at_home(path, cloud, ManualClock(STORY if anew else AFTERWARDS)) as home:
+        if await home.store.views.visit_numbered(1) is None:
+            await home.plug_in()
+            home.quarter()
+        if home.visits:
+            await pay(home)
+            await home.charge(minutes=20, from_wh=2000)
+            home.quarter()
+            await pay(home, 400)
+            await home.plug_out()
+        await pay(home, 1000)
+        owed = await home.owed("")
+    print("steps", Fate.steps, "owed", owed, flush=True)
+
+
+def main(folder: Path) -> None:
+    service.Outbox = DyingOutbox  # type: ignore[misc]
+    service.Client = DyingClient  # type: ignore[misc]
+    for line in sys.stdin:
+        path, url, dies_at = line.split()
+        child = os.fork()
+        if child == 0:
+            Fate.dies_at = int(dies_at)
+            asyncio.run(live(Path(path), url, folder))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if os.WIFSIGNALED(status):
+            print("killed", flush=True)
+        elif status:
+            print("failed", status, flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
