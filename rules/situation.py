@@ -34,7 +34,7 @@ def situations(
 ) -> Mapping[str, Situation]:
     """For each wallbox by name."""
     dealt_a = share_fuse(house.free_a, house.free_w, site.voltage_v, [_claim(p) for p in parties if p.taking_part])
-    ceilings = {p.box.name: _ceilings(site, p, parties, house, dealt_a.get(p.box.name, 0.0)) for p in parties}
+    ceilings = {p.box.name: _ceilings(site, p, parties, house, dealt_a) for p in parties}
     outlets = {
         p.box.name: Outlet(
             voltage_v=site.voltage_v,
@@ -82,28 +82,47 @@ def _claim(party: Party) -> Claim:
 
 
 def _ceilings(
-    site: SiteSettings, party: Party, parties: tuple[Party, ...], house: Sight, dealt_a: float
+    site: SiteSettings, party: Party, parties: tuple[Party, ...], house: Sight, dealt_a: Mapping[str, float]
 ) -> Mapping[int, Bound]:
-    """The most on each number of phases. Nobody takes room before its present owner has given it up."""
-    others_a = [0.0, 0.0, 0.0]
-    others_w = 0.0
-    for other in parties:
-        if other is not party and other.memory.offering:
-            there = other.house_phases(phases.in_force(other.memory.phase))
-            for phase in there:
-                others_a[phase - 1] += other.memory.limit_a
-            others_w += other.memory.limit_a * len(there) * site.voltage_v
+    """The most on each number of phases. Nobody takes room before its present owner has given it up.
+
+    On other phases than the present ones a car gets what nobody else could want at the same tick.
+    """
+    own = party.box.name
     present = phases.in_force(party.memory.phase)
+    held_a = {p.box.name: p.memory.limit_a if p.memory.offering else 0.0 for p in parties}
+    wanted_a = {name: max(limit_a, dealt_a.get(name, 0.0)) for name, limit_a in held_a.items()}
     found = {}
     for count in phases.choices(party.box):
-        there = party.house_phases(count)
-        free_a = min(house.free_a[phase - 1] - others_a[phase - 1] for phase in there)
-        free_a = max(0.0, min(free_a, (house.free_w - others_w) / (site.voltage_v * count)))
         if count == present:
-            held_a = party.memory.limit_a if party.memory.offering else 0.0
-            free_a = min(dealt_a, max(held_a, free_a))
+            free_a = _left_a(site, party, parties, house, held_a, count, widest=False)
+            free_a = min(dealt_a.get(own, 0.0), max(held_a[own], free_a))
+        else:
+            free_a = _left_a(site, party, parties, house, wanted_a, count, widest=True)
         found[count] = limits.tightest((limits.box_bound(party.box), Bound(free_a, house.free_because)))
     return found
+
+
+def _left_a(
+    site: SiteSettings,
+    party: Party,
+    parties: tuple[Party, ...],
+    house: Sight,
+    taken_a: Mapping[str, float],
+    count: int,
+    *,
+    widest: bool,
+) -> float:
+    """What the others leave to this car, on the phases that they use or (``widest``) could use."""
+    left_a = list(house.free_a)
+    left_w = house.free_w
+    for other in parties:
+        if other is not party:
+            phases_there = max(phases.choices(other.box)) if widest else phases.in_force(other.memory.phase)
+            for phase in other.house_phases(phases_there):
+                left_a[phase - 1] -= taken_a[other.box.name]
+                left_w -= taken_a[other.box.name] * site.voltage_v
+    return max(0.0, min(*(left_a[phase - 1] for phase in party.house_phases(count)), left_w / (site.voltage_v * count)))
 
 
 def _demand(party: Party, outlet: Outlet) -> Demand:
