@@ -330,12 +330,16 @@ def test_podero_49_a_verdict_is_one_of_eight_and_never_null() -> None:
     assert len(Outcome) == 8
 
 
-def a_trial(*offered_a: float | None, phases: int | None = 1, before_phases: int | None = None) -> Command:
+def a_trial(
+    *offered_a: float | None, phases: int | None = 1, before_phases: int | None = None, seen_on: int = 1
+) -> Command:
     """A command of 9 A that was accepted, and what the wallbox offered after it."""
     judged: list[Command] = []
     trials = Trials(VerificationSettings(evidence=("offered",)), judged.append)
     command = replace(START, amps=9.0, phases=phases, outcome=Outcome.UNVERIFIED, final=False, before_a=6.0)
     before = Sample(990.0, NOON, offered_a=6.0, currents_a=(6.0, 0.0, 0.0))
+    if seen_on == 3:
+        trials.sample("garage", replace(before, currents_a=(6.0, 6.0, 6.0)))
     trials.open(command, before, 10.0, before_phases)
     given = trials.answered(command, Dispatch(DispatchStatus.APPLIED), 1000.0)
     for number, amps in enumerate(offered_a, 1):
@@ -354,10 +358,8 @@ def test_podero_51_accepted_ineffective_when_the_offer_did_not_move() -> None:
 
 
 def test_podero_52_phase_switch_ineffective_only_with_evidence_of_the_phases() -> None:
-    assert a_trial(9.0, 9.0, 9.0, phases=3, before_phases=1).outcome in (
-        Outcome.PHASE_SWITCH_INEFFECTIVE, Outcome.UNVERIFIED,
-    )  # fmt: skip
-    assert a_trial(9.0, 9.0).outcome is not Outcome.PHASE_SWITCH_INEFFECTIVE
+    assert a_trial(9.0, 9.0, phases=3, before_phases=1, seen_on=3).outcome is Outcome.PHASE_SWITCH_INEFFECTIVE
+    assert a_trial(9.0, 9.0, phases=3, before_phases=1).outcome is not Outcome.PHASE_SWITCH_INEFFECTIVE
 
 
 def test_podero_53_unverified_without_a_sample_of_the_offer() -> None:
