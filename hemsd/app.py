@@ -33,8 +33,13 @@ from drivers.simulated.settings import SimulateSettings
 from hemsd import alerts
 from hemsd.archive import StoreArchive
 from hemsd.clock import Clock, FastClock, SystemClock
+from hemsd.cloud.analysis_upload import Station
+from hemsd.cloud.service import Cloud
 from hemsd.config import Config, ConfigError, load, named_meters, wallbox_settings
 from hemsd.control import Control, ControlSettings
+from hemsd.dialects.flex import StoredFlex
+from hemsd.dialects.partner import StoredPartner
+from hemsd.dialects.payloads import DialectPayloads
 from hemsd.dialects.public import public_routes
 from hemsd.dispatch import Dispatcher
 from hemsd.doors import HouseDoors
@@ -64,7 +69,7 @@ RELEASE_S = 8.0  # to write the failsafe to every wallbox on a clean stop
 KEPT_OUTCOMES = 10
 STRANGER_SHOWN_S = 3600.0
 MOST_STRANGERS = 20
-RESTART_SECTIONS = ("ocpp", "web", "storage", "simulate", "mqtt", "tariff", "forecast")
+RESTART_SECTIONS = ("ocpp", "web", "storage", "simulate", "mqtt", "cloud", "tariff", "forecast")
 MODE_FACT = "mode."
 LADDER_FACT = "ladder."
 WITNESS_FACT = "witness."
@@ -160,6 +165,7 @@ class Daemon:
     simulated: SimulatedHome | None
     began_s: float
     prices: ToldPrices
+    cloud: Cloud
     devices: Path | None = None  # where the installer's own device files are
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     snapshots: list[Snapshot] | None = None  # a test may keep what each tick saw
@@ -203,12 +209,19 @@ class Daemon:
             control=control,
             alerts=found,
             vehicle_of={car.wallbox: name for name, car in config.vehicles.items()},
+            courses=courses,
             simulation=SimulationPage(speed=config.simulate.speed, day=config.simulate.day)
             if config.simulate
             else None,
             chose_mode=lambda wallbox, mode: store.save_fact(MODE_FACT + wallbox, mode.value),
         )
         archive = StoreArchive(store, names, tuple(config.vehicles), tuple(config.policies))
+        cloud = Cloud(config.cloud, store, clock, _stations(config))
+        cloud.payloads = DialectPayloads(
+            StoredFlex(store, clock, visits, courses), StoredPartner(store, clock, visits, courses)
+        )
+        cloud.state = lambda: house.state().model_dump(mode="json")
+        courses.changed = cloud.session_changed
         password = PagePassword(config.web, config.storage.password_hash_file)
         tokens = Tokens(store, password)
         app = application(
@@ -235,6 +248,7 @@ class Daemon:
             simulated=_simulated(config.simulate, config, clock),
             began_s=clock.monotonic(),
             prices=prices,
+            cloud=cloud,
             devices=devices,
         )
         sinks.daemon = daemon
@@ -272,6 +286,8 @@ class Daemon:
             self._start_meters(group, meters)
             for driver in series_drivers(self.config, self.clock, self.prices, self.health.say):
                 start(driver.name, keep(driver.name, driver.run, self.health))
+            for name, tell in self.cloud.tellers():
+                start(name, keep(name, tell, self.health))
             start("web", self.web.run())
             await self.web.listening.wait()
             ticking = group.create_task(self.control.run(), name="control")
@@ -338,7 +354,8 @@ class Daemon:
         name = command.wallbox
         self._outcomes[name] = (*self._outcomes.get(name, ()), command.outcome)[-KEPT_OUTCOMES:]
         self.house.obedience.setdefault(name, Obedience()).count(command)
-        self.central.wallboxes[name].verdict(command.outcome)
+        if command.outcome is not Outcome.ACCEPTED_INEFFECTIVE:  # of that it has heard, and knew no other way
+            self.central.wallboxes[name].verdict(command.outcome)
         witness = self.control.trials.witnesses.get(name)
         if witness is not None:
             key = WITNESS_FACT + self.latest.identity(name)
@@ -359,6 +376,8 @@ class Daemon:
                 found.append(alerts.of_stranger(stranger))
         if self.store.trouble:
             found.append(("store", self.store.trouble, "Charging goes on; check the memory card."))
+        for name, trouble in self.cloud.troubles().items():
+            found.append((f"cloud:{name}", trouble, "What waits is kept; see hemsd cloud status."))
         self.alerts.update(found, snapshot.at)
         self.house.changes.bump()
 
@@ -370,6 +389,8 @@ class Daemon:
         self.house.soc_told = partial(self.told_soc, by=ToldBy.PERSON)
         self.control.judged = self.judged
         self.control.identified = self.identified
+        self.control.disobeyed = lambda command: self.central.wallboxes[command.wallbox].verdict(command.outcome)
+        self.control.controllable = lambda wallbox: self.central.wallboxes[wallbox].controllable
         for key, value in self.store.facts().items():
             if key.startswith(MODE_FACT) and key.removeprefix(MODE_FACT) in self.config.wallboxes:
                 self.control.wish(Wish(key.removeprefix(MODE_FACT), mode=Mode(str(value))))
@@ -447,6 +468,11 @@ async def _adopt(visits: Visits, store: Store) -> None:
     courses = await store.views.courses([visit.id for visit in running])
     quarters = {visit.id: await store.views.quarters(visit.id) for visit in running}
     visits.adopt(running, courses, quarters)
+
+
+def _stations(config: Config) -> dict[str, Station]:
+    """The wallboxes as an analysis knows them: by the identity that they have in OCPP."""
+    return {name: Station(box.charge_point, str(box.connector)) for name, box in config.wallboxes.items()}
 
 
 def _ladders(store: Store) -> dict[str, LadderMemory]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from urllib.parse import urljoin, urlsplit
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 ANALYSIS = "analysis"
 SUMMARIES = "summaries"
 HOOK_BYTES_S = 64_000.0
+WORTH_TELLING_S = 1800.0
 
 
 @dataclass(slots=True)
@@ -69,14 +70,21 @@ class Cloud:
     def _present(self) -> Document:
         return self.state()
 
+    def tellers(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        """What to keep running, by name; nothing where nobody is told."""
+        lanes: list[tuple[str, Callable[[], Awaitable[None]]]] = [("cloud", self.run)]
+        return [*lanes, (self.fleet.name, self.fleet.run)] if self.fleet is not None else lanes
+
     async def run(self) -> None:
         """Delivers until cancelled."""
-        await self._forget_strangers()
+        await self.forget_strangers()
+        if not self.lanes:
+            await asyncio.Event().wait()
         async with asyncio.TaskGroup() as group:
             for lane in self.lanes.values():
                 group.create_task(lane.run(), name=f"lane {lane.name}")
 
-    async def _forget_strangers(self) -> None:
+    async def forget_strangers(self) -> None:
         """Who no longer stands in config.yaml is told nothing, and what waited for them is deleted."""
         known = {*self.lanes, *([TELEMETRY] if self.fleet else [])}
         waiting = await self.outbox.backlogs()
@@ -89,11 +97,20 @@ class Cloud:
 
     def session_changed(self, subject: str) -> None:
         """The flex session of a visit, or of ``policy:NAME``, looks different now."""
-        self.store.carry_out(told=self.marks.of_subject(subject))
+        marks = self.marks.of_subject(subject)
+        if marks:
+            self.store.carry_out(told=marks)
 
     def troubles(self) -> dict[str, str]:
-        """Why a lane is silent, for people; lanes that do well are left out."""
-        return {name: lane.trouble for name, lane in self.lanes.items() if lane.trouble}
+        """What a person should know, by lane: a short outage is not worth their time."""
+        now_s = self.real.monotonic()
+        found = {}
+        for name, lane in self.lanes.items():
+            since_s = lane.pace.failing_since_s
+            lasting = since_s is not None and now_s - since_s >= WORTH_TELLING_S
+            if lane.trouble and (lane.closed or lasting):
+                found[name] = f"{lane.address} is not told anything: {lane.trouble}"
+        return found
 
     # -- making lanes -------------------------------------------------------------------------------------------------
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,13 @@ from hemsd.cloud.outbox import Outbox
 from tests.cloud.home import Home, at_home, settings
 
 STORY = datetime(2026, 6, 21, 8, 0, tzinfo=UTC)
-AFTERWARDS = datetime(2026, 6, 21, 9, 0, tzinfo=UTC)
+
+
+def later(path: Path) -> datetime:
+    """An hour after everything that is known, so that no life measures a minute for a second time."""
+    with closing(sqlite3.connect(path)) as db:
+        [newest_ms] = db.execute("SELECT max(minute_ms) FROM meter_values").fetchone()
+    return (STORY if newest_ms is None else datetime.fromtimestamp(newest_ms / 1000, UTC)) + timedelta(hours=1)
 
 
 class Fate:
@@ -70,7 +78,7 @@ async def pay(home: Home, for_s: float = 1.0) -> None:
 async def live(path: Path, url: str, folder: Path) -> None:
     anew = not path.exists()
     cloud = settings(url, folder, "analysis", "summaries", "webhook")
-    async with at_home(path, cloud, ManualClock(STORY if anew else AFTERWARDS)) as home:
+    async with at_home(path, cloud, ManualClock(STORY if anew else later(path))) as home:
         if await home.store.views.visit_numbered(1) is None:
             await home.plug_in()
             home.quarter()

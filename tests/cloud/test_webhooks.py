@@ -220,7 +220,7 @@ async def test_a_receiver_that_left_config_yaml_is_told_nothing_and_forgotten(pa
             await home.pay("webhook", 5)
         hook.heard.clear()
         async with at_home(path, settings(hook.url, tmp_path), home.clock) as home:
-            await home.cloud.run()
+            await home.cloud.forget_strangers()
             await home.plug_out()
             assert await home.cloud.outbox.backlogs() == {}
         assert hook.heard == []
