@@ -530,7 +530,7 @@ class SteeringSettings:
     phase_down_budget_wh: Annotated[float, Ge(0)] = 25.0
     """Worth lost on three phases before they become one"""
     phase_hold_s: Annotated[float, Ge(120)] = 120.0
-    """The other phases must have been better for so long"""
+    """Three phases must have been better than one for so long"""
     phase_dwell_s: Annotated[float, Ge(600)] = 900.0
     """Between two changes of phases"""
     phase_settle_s: Annotated[float, Ge(60)] = 120.0

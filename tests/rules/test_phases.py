@@ -35,6 +35,15 @@ def test_three_phases_come_when_one_has_lost_enough() -> None:
     assert change.reason.startswith("6.0 kW of surplus: 3 phases would have been worth")
 
 
+def test_one_phase_comes_back_before_a_pause_would() -> None:
+    home = Home(boxes=(AUTO,))
+    home.play(1200.0, sun_w=7000.0)
+    assert home.car.phases == 3
+    home.play(60.0, sun_w=2500.0)
+    assert home.car.phases == 1
+    assert DecisionKind.STOP not in [decision.kind for decision in home.said]
+
+
 def test_a_little_more_sun_than_one_phase_takes_is_not_worth_a_change() -> None:
     assert on_one_phase().play(1800.0, sun_w=3800.0).phases == 1
 
