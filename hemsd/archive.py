@@ -7,9 +7,11 @@ looks at a running visit wants to see the newest ones, so a question hastens the
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
+from hemsd.courses import read_course
 from hemsd.model import Command, Decision, SiteMinute, Visit
 from hemsd.store.queries import place, visit_page
 from hemsd.store.rows import Identities as StoredIdentities
@@ -18,15 +20,30 @@ from hemsd.store.store import Store
 from web.house import Identities, Reading, VisitStory
 
 FRESH_S = 10.0
+IDS_AT_ONCE = 500  # SQLite takes a limited number of values in one question
+
+
+class Findings(Protocol):
+    """What somebody found out about finished visits."""
+
+    async def of(self, visit_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Sentences for people, by visit; one without any may be left out."""
+        ...
 
 
 class StoreArchive:
     """Satisfies ``web.house.Archive``."""
 
     def __init__(
-        self, store: Store, wallboxes: Sequence[str], vehicles: Sequence[str], policies: Sequence[str]
+        self,
+        store: Store,
+        wallboxes: Sequence[str],
+        vehicles: Sequence[str],
+        policies: Sequence[str],
+        findings: Findings | None = None,
     ) -> None:
         self._store = store
+        self.findings = findings
         self._names = (tuple(wallboxes), tuple(vehicles), tuple(policies))
         self._settled_s = float("-inf")  # real time: people look in real time, however fast the home lives
 
@@ -47,11 +64,22 @@ class StoreArchive:
         wanted = VisitFilter(plugged_in_from_at=from_at, plugged_in_to_at=to_at)
         last = place(seen) if seen else None
         found, _, _ = await store.views.ask(lambda db: visit_page(db, wanted, limit, last, None))
-        return tuple(VisitStory(visit) for visit in found)
+        return await self._stories(found)
 
     async def visit(self, visit_id: str) -> VisitStory | None:
         visit = await (await self._fresh()).views.visit(visit_id)
-        return VisitStory(visit) if visit else None
+        return (await self._stories([visit]))[0] if visit else None
+
+    async def _stories(self, visits: Sequence[Visit]) -> tuple[VisitStory, ...]:
+        """With the bill that the visit's course ended with, and what was found unusual."""
+        if not visits:
+            return ()
+        ids = [visit.id for visit in visits]
+        courses: dict[str, object] = {}
+        for first in range(0, len(ids), IDS_AT_ONCE):
+            courses |= await self._store.views.courses(ids[first : first + IDS_AT_ONCE])
+        found = await self.findings.of(ids) if self.findings is not None else {}
+        return tuple(_story(visit, courses.get(visit.id), found.get(visit.id, ())) for visit in visits)
 
     async def decisions(self, visit_id: str) -> Sequence[Decision]:
         return await (await self._fresh()).views.decisions(visit_id)
@@ -85,3 +113,15 @@ class StoreArchive:
         return Identities(
             made.org_id, made.user_id, made.location_id, dict(made.wallboxes), dict(made.vehicles), dict(made.policies)
         )
+
+
+def _story(visit: Visit, written: object, findings: Sequence[str]) -> VisitStory:
+    course = read_course(written)
+    bill = course.bill if course is not None else None
+    if bill is None or not bill.has_complete_price_coverage:
+        return VisitStory(visit, findings=tuple(findings))
+    return VisitStory(visit, _cents(bill.cost_eur), _cents(bill.savings_eur), tuple(findings))
+
+
+def _cents(amount_eur: float | None) -> float | None:
+    return None if amount_eur is None else round(amount_eur, 2)

@@ -13,15 +13,17 @@ import hemsd
 from hemsd.alerts import Alerts
 from hemsd.clock import Clock
 from hemsd.control import Control
+from hemsd.courses import Courses
 from hemsd.latest import Latest
-from hemsd.model import Command, Mode, Outcome, Snapshot, SteeringState, WallboxImage, WallboxSettings, Wish
+from hemsd.model import Command, Mode, Outcome, Snapshot, WallboxImage, WallboxSettings, Wish
+from hemsd.outlook import Outlook, countdowns
 from rules.charge import BoxMemory
 from web.changes import Changes
 from web.models import (
     AlertPage,
     BudgetPage,
-    CountdownPage,
     MeterPage,
+    PlanPage,
     PowerMixPage,
     SimulationPage,
     SitePage,
@@ -31,7 +33,6 @@ from web.models import (
 from web.pages import command_page, decision_page
 
 LATE_TICKS = 4.0
-STALE_SAMPLES = 3.0
 
 
 @dataclass(slots=True)
@@ -56,11 +57,16 @@ class Home:
     control: Control
     alerts: Alerts
     vehicle_of: Mapping[str, str]  # by wallbox
+    courses: Courses | None = None  # None: visits are only metered
     simulation: SimulationPage | None = None
     soc_told: Callable[[str, float], None] = lambda _vehicle, _soc_pct: None
     chose_mode: Callable[[str, Mode], None] = lambda _wallbox, _mode: None
     obedience: dict[str, Obedience] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
+    outlook: Outlook = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.outlook = Outlook(self.courses)
 
     @property
     def wallboxes(self) -> Sequence[str]:
@@ -99,7 +105,7 @@ class Home:
             site=SitePage(name=site.name, fuse_a=site.main_fuse_a, timezone=site.timezone),
             meters={name: self._meter(name) for name in self.latest.meters},
             wallboxes={
-                box.name: self._wallbox(box, image)
+                box.name: self._wallbox(box, image, snapshot)
                 for box in self.control.settings.boxes
                 for image in snapshot.wallboxes
                 if image.name == box.name
@@ -112,21 +118,25 @@ class Home:
             simulate=self.simulation,
         )
 
+    def plan(self) -> PlanPage:
+        return self.outlook.page(self.clock.utc())
+
     def _meter(self, name: str) -> MeterPage:
-        metered = self.latest.meter(name)
+        metered, role = self.latest.meter(name), self.latest.role_of(name)
         limit_s = self.control.settings.steering.stale_skip_s
         if metered is None:
-            return MeterPage(power_w=None, age_s=None, ok=False)
+            return MeterPage(power_w=None, age_s=None, ok=False, role=role)
         reading = metered.reading
         return MeterPage(
             power_w=reading.power_w,
             age_s=round(metered.age_s, 1),
             ok=reading.power_w is not None and metered.age_s <= limit_s,
+            role=role,
             soc_pct=reading.soc_pct,
             doubts=list(reading.doubts),
         )
 
-    def _wallbox(self, box: WallboxSettings, image: WallboxImage) -> WallboxPage:
+    def _wallbox(self, box: WallboxSettings, image: WallboxImage, snapshot: Snapshot) -> WallboxPage:
         memory = self.control.memory.boxes.get(box.name, BoxMemory())
         order = self.control.orders[box.name]
         decision = self.control.decisions.get(box.name)
@@ -134,7 +144,9 @@ class Home:
         sources = self.control.visits.sources.get(box.name)
         running = self.control.visits.running.get(box.name)
         visit = running.visit if running else None
-        sample = image.sample
+        sample, steering = image.sample, self.control.settings.steering
+        target = self.outlook.target(box.name)
+        cost, saved = self.outlook.money(visit, snapshot.at) if visit else (None, None)
         return WallboxPage(
             connected=image.connected,
             plugged=image.plugged,
@@ -151,6 +163,8 @@ class Home:
             session_battery_kwh=_kwh(visit.battery_wh) if visit else None,
             session_grid_kwh=_kwh(visit.grid_wh) if visit else None,
             session_id=visit.id if visit else None,
+            session_cost=cost,
+            session_saved=saved,
             plugged_in_at=visit.plugged_in_at if visit else None,
             decision=decision_page(decision) if decision else None,
             command=command_page(order.command) if order.command else None,
@@ -169,9 +183,13 @@ class Home:
             if sources
             else None,
             budgets=self._budgets(memory),
-            countdowns=self._countdowns(memory),
+            countdowns=countdowns(box, memory, steering, snapshot, self.outlook.boost_until_at(box.name)),
+            next_start=memory.next_start,
             vehicle=self.vehicle_of.get(box.name),
             soc_pct=image.soc_pct,
+            soc_age_s=round(image.soc_age_s, 1) if image.soc_age_s is not None else None,
+            target_pct=target.minimum_charge_target_pct if target else None,
+            ready_by=target.ready_by_at if target else None,
             boost=memory.boost,
             obeyed=obedience.obeyed,
             judged=obedience.judged,
@@ -185,18 +203,6 @@ class Home:
             stop_used_wh=round(memory.bought_wh, 1),
             stop_wh=round(memory.stop_allows_wh or steering.stop_budget_wh, 1),
         )
-
-    def _countdowns(self, memory: BoxMemory) -> list[CountdownPage]:
-        steering = self.control.settings.steering
-        lasts_s = {
-            SteeringState.COMMITMENT: ("minimum_run", steering.min_run_s),
-            SteeringState.COOLDOWN: ("minimum_pause", steering.min_pause_s),
-        }.get(memory.state)
-        if lasts_s is None:
-            return []
-        what, seconds = lasts_s
-        left_s = memory.since_s + seconds - self.clock.monotonic()
-        return [CountdownPage(what=what, ends_at=self.clock.utc() + timedelta(seconds=left_s))] if left_s > 0 else []
 
 
 def _kwh(energy_wh: float) -> float:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from hemsd.model import UNKNOWN_PHASES, Command, Decision, PerPhase, SiteMinute, Visit, Wish
 from web.changes import Changes
-from web.models import StatePage
+from web.models import PlanPage, StatePage
 
 
 class House(Protocol):
@@ -31,6 +31,10 @@ class House(Protocol):
     def vehicles(self) -> Sequence[str]: ...
 
     def state(self) -> StatePage: ...
+
+    def plan(self) -> PlanPage:
+        """Prices and planned blocks."""
+        ...
 
     def wish(self, wish: Wish) -> None:
         """Puts it into the next tick."""

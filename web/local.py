@@ -14,7 +14,18 @@ from pydantic import BaseModel
 from hemsd.model import Wish
 from web.events import EventStreams
 from web.house import House
-from web.models import BoostBody, HealthPage, ModeBody, Problem, SocBody, SocPage, StatePage, TargetBody, WishPage
+from web.models import (
+    BoostBody,
+    HealthPage,
+    ModeBody,
+    PlanPage,
+    Problem,
+    SocBody,
+    SocPage,
+    StatePage,
+    TargetBody,
+    WishPage,
+)
 from web.routes import Refused, Route, Scope, answer, body_of
 
 
@@ -38,6 +49,7 @@ class LocalApi:
                 state,
                 produces="text/event-stream",
             ),
+            Route("GET", "/api/plan", self.get_plan, "Prices, and what is planned ahead", {200: PlanPage}),
             Route("PUT", f"{box}/mode", self.put_mode, "How the wallbox charges", wish, body=ModeBody),
             Route("PUT", f"{box}/boost", self.put_boost, "Start at once", wish, body=BoostBody),
             Route("DELETE", f"{box}/boost", self.delete_boost, "Take that back", wish),
@@ -63,6 +75,9 @@ class LocalApi:
 
     async def get_state(self, _request: web.Request) -> web.Response:
         return answer(self.house.state())
+
+    async def get_plan(self, _request: web.Request) -> web.Response:
+        return answer(self.house.plan())
 
     async def get_health(self, _request: web.Request) -> web.Response:
         if self.house.ticking():

@@ -168,8 +168,12 @@ class WallboxPage(Page):
     mix: PowerMixPage | None = None
     budgets: BudgetPage | None = None
     countdowns: list[CountdownPage] = []
+    next_start: str = ""
+    """What a waiting car waits for, for people"""
     vehicle: str | None = None
     soc_pct: float | None = None
+    soc_age_s: float | None = None
+    """Since it was told"""
     target_pct: float | None = None
     ready_by: Utc | None = None
     boost: bool = False
@@ -204,6 +208,52 @@ class StatePage(Page):
     house_w: float | None = None
     """What the house uses without the cars"""
     simulate: SimulationPage | None = None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# GET /api/plan
+
+
+class QuarterPage(Page):
+    """What is known of a UTC quarter-hour."""
+
+    start: Utc
+    import_eur_per_kwh: float | None = None
+    export_eur_per_kwh: float | None = None
+    surplus_w: float | None = None
+    """What the sun is expected to leave to cars"""
+
+
+class BlockPage(Page):
+    """A stretch in which a car is planned to charge."""
+
+    type: str
+    """Why: BATTERY_RESERVE, REGULAR or IMMEDIATE_START"""
+    start: Utc
+    end: Utc
+    kwh: float
+    cost: float | None = None
+
+
+class BoxPlanPage(Page):
+    """The plan of one running visit."""
+
+    reason: str
+    blocks: list[BlockPage]
+    kwh: float
+    cost: float | None = None
+    target_pct: float | None = None
+    ready_by: Utc | None = None
+    target_reachable: bool = True
+    level_at_deadline_pct: float | None = None
+
+
+class PlanPage(Page):
+    """What lies ahead: prices where a tariff tells them, and planned blocks."""
+
+    time: Utc
+    quarters: list[QuarterPage]
+    wallboxes: dict[str, BoxPlanPage]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ It implements ``web.house.House`` and ``Archive``, so the page and the API can b
 
     python -m tests.web.fake_house [--port 8080] [--scene SCENE] [--password PW] [--speed N]
 
-SCENE is one of charging, waiting, paused, stale, empty, offline, two.
+SCENE is one of charging, waiting, paused, stale, empty, offline, two, night.
 
 The day is made by a small plant model and a crude controller, a minute at a time, always the same. The words of its
 decisions are made up; hemsd's own rules speak for themselves.
@@ -39,10 +39,14 @@ from web.changes import Changes
 from web.house import Identities, Reading, VisitStory
 from web.models import (
     AlertPage,
+    BlockPage,
+    BoxPlanPage,
     BudgetPage,
     CountdownPage,
     MeterPage,
+    PlanPage,
     PowerMixPage,
+    QuarterPage,
     SimulationPage,
     SitePage,
     StatePage,
@@ -75,6 +79,12 @@ def house_w(minute: float) -> float:
     washing = 1900 if 610 < minute < 632 else 0
     evening = 450 * math.exp(-(((minute - 1200) / 90) ** 2))
     return base + meals + washing + evening
+
+
+def price_eur(at: datetime) -> float:
+    """Two valleys a day, as the exchange has them in summer."""
+    hour = (at - MIDNIGHT).total_seconds() / 3600 % 24
+    return round(0.31 - 0.08 * math.exp(-(((hour - 3) / 2.5) ** 2)) - 0.11 * math.exp(-(((hour - 13.5) / 2.5) ** 2)), 4)
 
 
 @dataclass
@@ -315,7 +325,9 @@ class FakeHouse:
         self.vehicles: Sequence[str] = ("car",)
         self.plant = Plant()
         self.minute = 0.0
-        until = {"waiting": PLUGGED_IN_MIN + 6, "paused": 701, "empty": PLUGGED_IN_MIN - 30}.get(scene, 14 * 60 + 22)
+        until = {"night": 22 * 60 + 40, "waiting": PLUGGED_IN_MIN + 6, "paused": 701, "empty": PLUGGED_IN_MIN - 30}.get(
+            scene, 14 * 60 + 22
+        )
         while self.minute < until:
             self.plant.step(self.minute, 1.0)
             self.minute += 1.0
@@ -385,6 +397,30 @@ class FakeHouse:
             simulate=SimulationPage(speed=1, day="a made-up day in June"),
         )
 
+    def plan(self) -> PlanPage:
+        """Prices dip in the night and at noon; the rest of the charge is planned for the night."""
+        quarters = [
+            QuarterPage(start=at, import_eur_per_kwh=price_eur(at), export_eur_per_kwh=0.08, surplus_w=None)
+            for number in range(-8 * 4, 34 * 4)
+            if (at := MIDNIGHT + timedelta(hours=8, minutes=15 * number))
+        ]
+        if self.plant.visit is None or self.plant.target_pct is None:
+            return PlanPage(time=self.at, quarters=quarters, wallboxes={})
+        begins = MIDNIGHT + timedelta(hours=26)
+        missing_kwh = max(0.0, self.plant.target_pct - self.plant.car_soc) / 100 * CAPACITY_WH / 900
+        ends = begins + timedelta(minutes=15 * round(missing_kwh / 11 * 4))
+        block = BlockPage(type="REGULAR", start=begins, end=ends, kwh=round(missing_kwh, 2), cost=1.52)
+        garage = BoxPlanPage(
+            reason="The cheapest hours before 07:00; whatever the sun gives until then is taken off.",
+            blocks=[block] if ends > begins else [],
+            kwh=round(missing_kwh, 2),
+            cost=1.52,
+            target_pct=self.plant.target_pct,
+            ready_by=self.plant.ready_by_at,
+            level_at_deadline_pct=self.plant.target_pct,
+        )
+        return PlanPage(time=self.at, quarters=quarters, wallboxes={"garage": garage})
+
     def _garage(self) -> WallboxPage:
         plant, visit = self.plant, self.plant.visit
         offline = self.scene == "offline"
@@ -435,7 +471,12 @@ class FakeHouse:
             what = "minimum_pause" if plant.state is SteeringState.COOLDOWN else "minimum_run"
             ends_at = MIDNIGHT + timedelta(minutes=plant.changed_min + 3)
             box = box.model_copy(update={"countdowns": [CountdownPage(what=what, ends_at=ends_at)]})
-        return _stale(box, self.at) if self.scene == "stale" else box
+        match self.scene:
+            case "stale":
+                return _stale(box, self.at)
+            case "night":
+                return _night(box)
+        return box
 
     # -- Archive -----------------------------------------------------------------------------------------------------
 
@@ -514,6 +555,15 @@ def _stale(box: WallboxPage, at: datetime) -> WallboxPage:
     return box.model_copy(
         update={"decision": decision, "countdowns": [CountdownPage(what="stale_stop", ends_at=ends_at)]}
     )
+
+
+def _night(box: WallboxPage) -> WallboxPage:
+    """In the words of hemsd's own rules, which count a surplus below nothing."""
+    assert box.decision is not None
+    inputs = {"share_w": -420.0, "minimum_w": 1380.0, "given_wh": 0.0, "start_needs_wh": 10.0}
+    reason = "-0.4 kW of surplus, too little: charging takes 1.4 kW for 6 A on 1 phase."
+    waits = {"kind": DecisionKind.HOLD, "rule": "waiting", "reason": reason, "inputs": inputs}
+    return box.model_copy(update={"decision": box.decision.model_copy(update=waits)})
 
 
 def _carport(at: datetime) -> WallboxPage:

@@ -195,6 +195,18 @@ async def test_the_page_speaks_german(browser: Browser) -> None:
         await expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Charging from the sun"))
 
 
+@pytest.mark.parametrize(
+    ("locale", "why"),
+    [
+        ("en", "The house takes 420 W more than the sun gives. Charging needs 1.4 kW to spare."),
+        ("de", "Das Haus braucht 420 W mehr, als die Sonne gibt. Zum Laden müssten 1,4 kW übrig sein."),
+    ],
+)
+async def test_at_night_a_lack_is_told_and_no_negative_surplus(browser: Browser, locale: str, why: str) -> None:
+    async with serving(FakeHouse("night")) as url, opened(browser, url, locale=locale) as page:
+        await expect(page.locator(".why")).to_have_text(words(why))
+
+
 async def test_a_wallbox_that_calls_itself_a_script_stays_a_text(browser: Browser) -> None:
     house = FakeHouse()
     evil = "<img src=x onerror=\"document.title='owned'\">"

@@ -39,6 +39,8 @@ export function sentence(box) {
 
 /** A reason in this language: by its rule and inputs where there is such a text, else as the house said it. */
 export function told(decision) {
+  const short = lack(decision);
+  if (short) return short;
   const key = [`reason.${decision.rule}.${decision.kind}`, `reason.${decision.rule}`].find(has);
   if (!key) return unbroken(decision.reason);
   const { inputs, limit_a, phases } = decision;
@@ -46,6 +48,15 @@ export function told(decision) {
   const values = { ...inputs, surplus_w, limit_a, phases: phasesOf(phases) };
   if (holes(key).some((name) => values[name] == null)) return unbroken(decision.reason);
   return t(key, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, written(name, value)])));
+}
+
+/** Less than nothing is left over, as at night: that is a lack, and no negative surplus. */
+function lack({ rule, inputs, limit_a }) {
+  const share_w = inputs.share_w ?? inputs.surplus_w;
+  if (!has(`lack.${rule}`) || !(share_w <= -5) || inputs.battery_w < -50) return "";
+  const values = { ...inputs, limit_a, lack_w: -share_w };
+  if (holes(`lack.${rule}`).some((name) => values[name] == null)) return "";
+  return t(`lack.${rule}`, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, written(name, value)])));
 }
 
 /** No line ends between a number and its unit. */
