@@ -92,8 +92,7 @@ def physics(home: Household, visit: RealVisit, rng: Generator) -> Physics:
     power_w = _until_full(power_w, wanted_wh, home.taper, rng)
     asks = np.ones(minutes)
     full = int(np.flatnonzero(power_w > 0)[-1]) + 1 if np.any(power_w > 0) else minutes
-    done = np.cumsum(power_w)[-1] / 60 >= 0.97 * wanted_wh
-    if done and full < minutes:
+    if (offered_w[full:] > 0).any():
         asks[full:] = -1
         _blips(power_w, offered_w, asks, full, home, rng)
     if rng.random() < 0.02 and full > 90:  # the car pauses by itself: its battery is too cold, or it is updated

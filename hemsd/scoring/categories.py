@@ -23,6 +23,7 @@ from hemsd.scoring.trace import LEAST_FALL_WH, Trace, trace_of
 
 Bools = NDArray[np.bool_]
 
+LEAST_MOVES: Final = 10  # on and off; the sun alone may command eight
 FLOWS_W: Final = 300.0
 OFFERED_W: Final = 1275.0  # 6 A at 230 V, less what a step loses when the limit comes within it
 
@@ -183,7 +184,7 @@ def stuck_meter(session: Session) -> Finding | None:
     for begin, end in runs(_bridged(flat, np.isnan(trace.measured_w))):
         minutes = session.minutes(end - begin)
         missing_wh = float(np.nansum(trace.measured_w[begin:end])) * trace.step_s / 3600
-        if minutes >= 15 and missing_wh >= max(4 * trace.quantum_wh, 250):
+        if minutes >= max(15, 2 * trace.step_s / 60) and missing_wh >= max(4 * trace.quantum_wh, 250):
             sure = 0.95 if minutes >= 20 else 0.8
             return Finding(
                 Category.STUCK_METER, begin * trace.step_s, end * trace.step_s, 0.93, sure, size=missing_wh / 1000
@@ -327,7 +328,7 @@ def above_cap(session: Session) -> Finding | None:
     if trace.step_s >= 300:
         held_w = np.fmax(held_w, np.concatenate((trace.offered_w[1:], [np.nan])))
     grain_w = 3600 * trace.quantum_wh / trace.step_s
-    over = np.nan_to_num(trace.power_w) > 1.12 * held_w + 150 + grain_w
+    over = (np.nan_to_num(trace.power_w) > 1.12 * held_w + 150 + grain_w) & (trace.fine > 0)
     for begin, end in runs(over):
         if session.minutes(end - begin) >= 8:
             excess_w = float(np.mean(trace.power_w[begin:end] - held_w[begin:end]))
@@ -344,17 +345,26 @@ def derating(session: Session) -> Finding | None:
         return None
     expected_w = np.fmin(trace.offered_w, known.car_w)
     steady_offer = np.abs(np.diff(trace.offered_w, prepend=trace.offered_w[:1])) < 50
-    low = session.flows & session.offered & steady_offer & (np.nan_to_num(trace.power_w) < 0.78 * expected_w)
+    low = (
+        session.flows
+        & session.offered
+        & steady_offer
+        & (trace.fine > 0)
+        & (np.nan_to_num(trace.power_w) < 0.78 * expected_w)
+    )
     flat_steps = max(3, round(1200 / trace.step_s))
     paused = np.flatnonzero(trace.asks < 0)
     until = int(paused[0]) if len(paused) else len(low)  # a full car takes what it likes
     for begin, end in runs(low):
         if end - begin < flat_steps or begin >= until:
             continue
-        if end == len(low) or not session.flows[end:].any():
-            end -= max(1, round(600 / trace.step_s))  # the last minutes before full are always low
+        tail = not (session.flows[end:] & ~low[end:]).any()
+        if tail:
+            end -= round(1200 / trace.step_s)  # the last minutes before a car is full are always low
         part = trace.power_w[begin + 1 : end] if trace.step_s > 120 else trace.power_w[begin:end]
-        if len(part) * trace.step_s < 1100 or float(np.std(part)) > 0.05 * float(np.mean(part)) + 40:
+        if len(part) * trace.step_s < (2400 if tail else 1100):
+            continue
+        if float(np.std(part)) > 0.05 * float(np.mean(part)) + 40:
             continue
         share = float(np.mean(part) / np.mean(expected_w[begin:end]))
         return Finding(Category.DERATING, begin * trace.step_s, end * trace.step_s, 0.75, 0.75, size=100 * (1 - share))
@@ -369,7 +379,7 @@ def flapping(session: Session) -> Finding | None:
     moves = np.flatnonzero((np.diff(flows.astype(np.int8)) != 0) & seen[1:] & seen[:-1])
     commanded = np.flatnonzero(np.diff(session.offered.astype(np.int8)) != 0)
     moves = np.array([m for m in moves if not len(commanded) or np.abs(commanded - m).min() * trace.step_s > 400])
-    if len(moves) < 8:
+    if len(moves) < LEAST_MOVES:
         return None
     gaps = np.diff(moves)
     if session.minutes(float(np.median(gaps))) > 25 or (trace.asks[moves] < 0).mean() > 0.5:

@@ -7,12 +7,11 @@ others. Writers wait for each other: a PATCH counts what an earlier one left. An
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 from uuid import uuid4
 
 from hemsd.clock import Clock
@@ -24,7 +23,7 @@ from hemsd.scoring.features import BUCKET_S, Buckets, buckets
 from hemsd.scoring.fusion import calibrated
 from hemsd.scoring.judge import LEAST_VALUES, Judge, Judged, shipped_calibration
 from hemsd.scoring.series import NOTHING_KNOWN, Known, MeterValue, last_hours, series_of
-from hemsd.scoring.shelf import Record
+from hemsd.scoring.shelf import HOME, Record
 from hemsd.scoring.trace import trace_of
 from hemsd.scoring.words import answer, explanation, language_of
 from hemsd.store.outbox import Statement
@@ -57,12 +56,12 @@ RECURRING: Final = 2
 UNJUDGEABLE: Final = (EngineError, ArithmeticError, ValueError, LookupError)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A session as it can be told: its findings with what they rest on."""
+class HomeVisits(Protocol):
+    """Where the values of the home's own visits are, and what else is known of them."""
 
-    flagged: tuple[Finding, ...]
-    hints: tuple[Finding, ...]
+    async def values(self, visit_id: str) -> list[MeterValue]: ...
+
+    async def known(self, visit_id: str) -> Known: ...
 
 
 class SessionDesk:
@@ -70,6 +69,7 @@ class SessionDesk:
 
     def __init__(self, store: Store, judge: Judge, clock: Clock) -> None:
         self.store, self.judge, self.clock = store, judge, clock
+        self.home: HomeVisits | None = None
         self._writing = asyncio.Lock()
         self._last_number: int | None = None
 
@@ -84,7 +84,7 @@ class SessionDesk:
         async with self._writing:
             known = await self._own(tenant, asked.session_id)
             record = known or Record(
-                number=await self._next_number(),
+                number=await self.next_number(),
                 id=str(uuid4()),
                 tenant=tenant,
                 external_id=asked.session_id,
@@ -132,6 +132,13 @@ class SessionDesk:
         await self._on_the_card()
         return record
 
+    async def judge_own(self, record: Record) -> Record:
+        """Judges a visit of the home, whose values are in the store already."""
+        await self._on_the_card()
+        async with self._writing:
+            judged = await self._judged(record.unjudged(), await self._values(record), await self._known(record))
+            return await self._keep(judged, [], ())
+
     async def _on_the_card(self) -> None:
         try:
             async with asyncio.timeout(ON_THE_CARD_S):
@@ -139,7 +146,7 @@ class SessionDesk:
         except (TimeoutError, OSError) as error:
             raise Refused(503, "the database can't be written at present") from error
 
-    async def _next_number(self) -> int:
+    async def next_number(self) -> int:
         if self._last_number is None:
             self._last_number = await self.store.views.ask(shelf.last_number)
         self._last_number += 1
@@ -155,23 +162,25 @@ class SessionDesk:
             lambda db: shelf.healthy_surprises(db, record.tenant, record.station, record.number)
         )
         try:
-            judged = await self.judge.score(values, known, calibrated(healthy, shipped_calibration()))
+            own = record.tenant == HOME
+            judged = await self.judge.score(values, known, calibrated(healthy, shipped_calibration()), whole=own)
         except UNJUDGEABLE as error:
             log.warning("Session %s can't be judged: %s", record.id, error)
             return replace(record, status=Status.FAILED, analyzed_at=self.clock.utc())
         if judged is None:
             return record
         before = await self.store.views.ask(lambda db: shelf.seen_before(db, record))
-        return self._with_verdict(record, judged, before)
+        return self._with_verdict(record, judged, before, known)
 
-    def _with_verdict(self, record: Record, judged: Judged, before: dict[str, int]) -> Record:
+    def _with_verdict(self, record: Record, judged: Judged, before: dict[str, int], known: Known) -> Record:
         verdict = judged.verdict
-        anomalies = tuple(anomaly_page(one, judged) for one in verdict.findings)
-        facts = facts_of(judged.series, NOTHING_KNOWN)
+        pages = (anomaly_page(one, judged) for one in verdict.findings)
+        anomalies = tuple(page for page in pages if page is not None)
+        facts = facts_of(judged.series, known)
         return replace(
             record,
             status=Status.ACTIVE,
-            is_anomaly=verdict.is_anomaly,
+            is_anomaly=bool(anomalies),
             score=verdict.score,
             confidence=verdict.confidence,
             is_incident=verdict.is_incident,
@@ -201,6 +210,8 @@ class SessionDesk:
         return await self._own(tenant, session)
 
     async def _values(self, record: Record) -> list[MeterValue]:
+        if record.tenant == HOME and self.home is not None:
+            return await self.home.values(record.external_id)
         return await self.store.views.ask(lambda db: shelf.values(db, record.number))
 
     async def session(self, tenant: str, session: str) -> DetailedPage | None:
@@ -264,13 +275,12 @@ class SessionDesk:
     async def _tell(self, record: Record, question: str | None, language: str) -> str:
         known = await self._known(record)
         series = series_of(await self._values(record), known) if record.status is Status.ACTIVE else None
-        seen = None if series is None else last_hours(series)
+        seen = None if series is None else series if record.tenant == HOME else last_hours(series)
         facts = None if seen is None else facts_of(seen, known)
         start_at = None if seen is None else seen.start_at
-        flagged_names = {one.category for one in record.anomalies}
         found = findings_in(record.story)
-        flagged = [one for one in found if one.category in flagged_names]
-        hints = [one for one in found if one.category not in flagged_names]
+        flagged = [one for one in found if not one.advisory]
+        hints = [one for one in found if one.advisory]
         if question is None:
             return explanation(facts, flagged, hints, start_at, language_of(language))
         return answer(question, facts, flagged, hints, start_at, language_of(language))
@@ -281,11 +291,13 @@ class SessionDesk:
         series = series_of(await self._values(record), known)
         if series is None:
             return None
-        seen = last_hours(series)
-        return buckets(seen, trace_of(seen, known), known.car_w, anchored=False)
+        seen = series if record.tenant == HOME else last_hours(series)
+        return buckets(seen, trace_of(seen, known), known.car_w, anchored=record.tenant == HOME)
 
     async def _known(self, record: Record) -> Known:
         """What is known of a session beyond its values; of posted ones nothing."""
+        if record.tenant == HOME and self.home is not None:
+            return await self.home.known(record.external_id)
         return NOTHING_KNOWN
 
 
@@ -312,12 +324,15 @@ def result_page(record: Record) -> ResultPage:
     )
 
 
-def anomaly_page(finding: Finding, judged: Judged) -> AnomalyPage:
-    """Positions of 15 minutes from the first analysed reading; never beyond the last one."""
-    start_at = judged.series.start_at
-    last = int(judged.series.length_s // BUCKET_S)
-    first = min(int(finding.begin_s // BUCKET_S), last)
-    end = max(first, min(int(finding.end_s // BUCKET_S), last))
+def anomaly_page(finding: Finding, judged: Judged) -> AnomalyPage | None:
+    """Positions of 15 minutes from the first analysed reading, never beyond the last one; None outside of them."""
+    begin_s, end_s = judged.window_s
+    if finding.end_s < begin_s or finding.begin_s > end_s:
+        return None
+    last = int((end_s - begin_s) // BUCKET_S)
+    first = min(int(max(finding.begin_s - begin_s, 0.0) // BUCKET_S), last)
+    end = max(first, min(int((finding.end_s - begin_s) // BUCKET_S), last))
+    start_at = judged.series.start_at + timedelta(seconds=begin_s)
     return AnomalyPage(
         category=finding.category,
         score=round(finding.score, 4),
@@ -328,8 +343,3 @@ def anomaly_page(finding: Finding, judged: Judged) -> AnomalyPage:
             end_timestamp=start_at + timedelta(seconds=end * BUCKET_S),
         ),
     )
-
-
-def plain(value: str | None) -> object:
-    """JSON as it was kept."""
-    return None if value is None else json.loads(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -58,7 +58,8 @@ def facts_of(series: Series, known: Known) -> Facts:
 
 def story_of(verdict: Verdict) -> str:
     """The findings as JSON, so that they can be told later."""
-    return to_json(list((*verdict.findings, *verdict.advisories)))
+    hints = (replace(one, advisory=True) for one in verdict.advisories)
+    return to_json([*verdict.findings, *hints])
 
 
 def findings_in(story: str) -> list[Finding]:

@@ -17,7 +17,7 @@ from hemsd.scoring.engine import Engine, Runtime, card, load
 from hemsd.scoring.features import BUCKET_S, Buckets, buckets
 from hemsd.scoring.fusion import Calibration, Verdict, fuse
 from hemsd.scoring.network import Floats
-from hemsd.scoring.series import NOTHING_KNOWN, Known, MeterValue, Series, last_hours, series_of
+from hemsd.scoring.series import NOTHING_KNOWN, WINDOW_S, Known, MeterValue, Series, last_hours, series_of
 from hemsd.scoring.surprise import Surprise, surprises
 
 LEAST_VALUES: Final = 3  # fewer say nothing
@@ -25,11 +25,15 @@ LEAST_VALUES: Final = 3  # fewer say nothing
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The verdict, with the session that it is about: its spans count from ``series.start_at``."""
+    """The verdict, with the session that it is about: its spans count from ``series.start_at``.
+
+    ``window_s`` is the first and the last reading of the six hours that positions are counted in.
+    """
 
     verdict: Verdict
     series: Series
     buckets: Buckets
+    window_s: tuple[float, float]
 
 
 def shipped_calibration(model: str = "csar-base") -> Calibration:
@@ -61,7 +65,16 @@ def judge(
         faulted=len(seen.faults) > 0,
         length=int(seen.length_s // BUCKET_S) + 1,
     )
-    return Judged(verdict, seen, place)
+    return Judged(verdict, seen, place, _window_s(seen, place))
+
+
+def _window_s(series: Series, place: Buckets) -> tuple[float, float]:
+    """The readings that lie in the buckets."""
+    end_s = min(series.length_s, float(place.begins_s[-1]) + BUCKET_S)
+    begin_s = max(0.0, end_s - WINDOW_S)
+    read_s = series.register.at_s if len(series.register) else series.power.at_s
+    inside = read_s[(read_s >= begin_s) & (read_s <= end_s)]
+    return (float(inside[0]), float(inside[-1])) if len(inside) and begin_s > 0 else (0.0, end_s)
 
 
 class Judge:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from hemsd.clock import Clock
 from hemsd.scoring.batches import BatchDesk
@@ -11,6 +13,7 @@ from hemsd.scoring.desk import SessionDesk
 from hemsd.scoring.engine import Runtime
 from hemsd.scoring.jobs import ModelDesk
 from hemsd.scoring.judge import Judge
+from hemsd.scoring.own import Outlet, OwnVisits
 from hemsd.scoring.stations import Announce, StationDesk
 from hemsd.store.store import Store
 
@@ -24,9 +27,19 @@ class Office:
     batches: BatchDesk
     stations: StationDesk
     models: ModelDesk
+    visits: OwnVisits
 
     @classmethod
-    def open(cls, store: Store, clock: Clock, *, runtime: Runtime = "auto", announce: Announce | None = None) -> Office:
+    def open(
+        cls,
+        store: Store,
+        clock: Clock,
+        *,
+        outlets: Mapping[str, Outlet] = MappingProxyType({}),
+        runtime: Runtime = "auto",
+        announce: Announce | None = None,
+    ) -> Office:
+        """``outlets`` are the home's wallboxes by name; ``announce`` hears of stations that are found odd."""
         judge = Judge(runtime)
         sessions = SessionDesk(store, judge, clock)
         return cls(
@@ -35,12 +48,14 @@ class Office:
             batches=BatchDesk(store, sessions, clock),
             stations=StationDesk(store, clock, announce),
             models=ModelDesk(store, sessions, clock),
+            visits=OwnVisits(store, sessions, clock, outlets),
         )
 
     async def run(self) -> None:
-        """Batches, training and the daily look, until cancelled."""
+        """Own visits, batches, training and the daily look, until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self.visits.run(), name="own visits")
                 group.create_task(self.batches.run(), name="batches")
                 group.create_task(self.models.run(), name="training")
                 group.create_task(self.stations.run(), name="station health")

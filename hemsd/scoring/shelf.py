@@ -241,6 +241,16 @@ def healthy_surprises(db: Connection, tenant: str, station: str, before: int) ->
     return [float(row["surprise"]) for row in rows]
 
 
+def peaks(db: Connection, tenant: str, station: str, before: str) -> list[float]:
+    """The highest power of each of this station's newest unflagged sessions, ``before`` left out."""
+    rows = db.execute(
+        "SELECT peak_w FROM analysis_sessions WHERE tenant = ? AND station = ? AND is_anomaly = 0"
+        " AND peak_w IS NOT NULL AND external_id <> ? ORDER BY created_ms DESC LIMIT 20",
+        (tenant, text(station), before),
+    )
+    return [float(row["peak_w"]) for row in rows]
+
+
 def seen_before(db: Connection, record: Record) -> dict[str, int]:
     """How often each category was found on the same connector in the 30 days before this session."""
     rows = db.execute(

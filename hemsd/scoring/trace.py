@@ -19,7 +19,8 @@ from hemsd.scoring.series import EMPTY, Curve, Known, Numbers, Series
 STEPS_S: Final = (60.0, 90.0, 180.0, 300.0, 450.0, 900.0)  # each divides a quarter-hour
 QUANTA_WH: Final = (1000.0, 100.0, 10.0, 1.0)
 FINEST_WH: Final = 0.1
-LONGEST_GAP_S: Final = 1800.0  # over a longer silence only the mean is known
+LONGEST_GAP: Final = 2.5  # times the usual one; over a longer silence only the mean is known
+SHORT_GAP_S: Final = 300.0  # so long is always fine
 OUT_OF_LINE: Final = 5  # so many readings may stick out before they count as the new line
 DEFAULT_CONNECTION_W: Final = 22_080.0  # 3 x 32 A: the largest wallbox that homes have
 SHARE_OF_USUAL: Final = 0.1
@@ -117,9 +118,9 @@ def trace_of(series: Series, known: Known) -> Trace:
     source = series.register if len(series.register) else series.power
     sampled = sampled_s(source)
     step_s = _step_s(energy, quantum, sampled)
-    count = max(1, int(np.ceil(series.length_s / step_s))) if series.length_s else 1
+    count = max(1, round(series.length_s / step_s))  # the last step takes what is left over
     edges = np.arange(count + 1) * step_s
-    edges[-1] = max(min(edges[-1], series.length_s), edges[-2] + 1.0)
+    edges[-1] = max(series.length_s, edges[-2] + 1.0)
     middle = (edges[:-1] + edges[1:]) / 2
     return Trace(
         step_s=step_s,
@@ -127,7 +128,7 @@ def trace_of(series: Series, known: Known) -> Trace:
         measured_w=_measured(series.power, edges, sampled),
         offered_w=_mean_held(series.offered, edges),
         asks=np.nan_to_num(series.asks.holds_at(middle)),
-        fine=_fine(source, edges),
+        fine=_fine(source, edges, sampled),
         quantum_wh=quantum,
         sampled_s=sampled,
         energy=energy,
@@ -186,10 +187,11 @@ def _mean_held(curve: Curve, edges: Numbers) -> Numbers:
     return np.where(width > 0, mean, np.nan)
 
 
-def _fine(source: Curve, edges: Numbers) -> Numbers:
+def _fine(source: Curve, edges: Numbers, sampled: float) -> Numbers:
     if len(source) < 2:
         return np.zeros(len(edges) - 1)
     middle = (edges[:-1] + edges[1:]) / 2
     after = np.clip(np.searchsorted(source.at_s, middle), 1, len(source) - 1)
-    close: Numbers = (source.at_s[after] - source.at_s[after - 1] <= LONGEST_GAP_S).astype(np.float64)
+    longest_s = max(LONGEST_GAP * sampled, SHORT_GAP_S)
+    close: Numbers = (source.at_s[after] - source.at_s[after - 1] <= longest_s).astype(np.float64)
     return close
