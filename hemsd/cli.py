@@ -13,10 +13,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hemsd
 
 REFUSED = 2  # as argparse does for a wrong command line
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     probe.add_argument("--wait", type=float, default=20.0, metavar="S", help="how long a device may stay silent")
     probe.set_defaults(command=_probe)
 
+    commission = commands.add_parser(
+        "commission", parents=[reads_config], help="let a wallbox change its current, and see whether the meter agrees"
+    )
+    commission.add_argument("wallbox", nargs="?", help="its name in the file; left out, the first one")
+    commission.set_defaults(command=_commission)
+
     replay = commands.add_parser("replay", parents=[reads_config], help="play a recorded day under the rules of now")
     replay.add_argument("file", type=Path, metavar="FILE", help="a CSV t_s,pv_w,house_w, or a day exported by hemsd")
     replay.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, once for this run")
@@ -61,9 +71,66 @@ def _parser() -> argparse.ArgumentParser:
     password = commands.add_parser("password", parents=[reads_config], help="set the page's password")
     password.set_defaults(command=_password)
 
+    backup = commands.add_parser("backup", parents=[reads_config], help="copy the database, also while hemsd runs")
+    backup.add_argument("file", type=Path, metavar="FILE", help="the copy")
+    backup.set_defaults(command=_backup)
+
+    restore = commands.add_parser("restore", parents=[reads_config], help="take the database back from a copy")
+    restore.add_argument("file", type=Path, metavar="FILE", help="the copy")
+    restore.set_defaults(command=_restore)
+
+    _add_client(commands, reads_config)
+    _add_cloud(commands, reads_config)
+
+    export = commands.add_parser("export", parents=[reads_config], help="print what is recorded as CSV")
+    export.add_argument("what", choices=("sessions", "decisions", "readings"))
+    for option, bound in (("--from", "from_at"), ("--to", "to_at")):
+        export.add_argument(option, dest=bound, metavar="TIME", help="2026-06-21 or 2026-06-21T14:30, local; [from, to)")
+    export.set_defaults(command=_export)
+
     schema = commands.add_parser("schema", help="print the JSON Schema of config.yaml")
     schema.set_defaults(command=_schema)
+
+    openapi = commands.add_parser("openapi", help="print the OpenAPI document of the HTTP interface")
+    openapi.set_defaults(command=_openapi)
     return parser
+
+
+def _add_client(commands: _Commands, reads_config: argparse.ArgumentParser) -> None:
+    """``hemsd client add | list | remove``."""
+    client = commands.add_parser("client", help="credentials for programs that use the HTTP interface")
+    actions = client.add_subparsers(title="actions", required=True, metavar="ACTION")
+    add = actions.add_parser("add", parents=[reads_config], help="make credentials, and print them this once")
+    add.add_argument("name", metavar="NAME", help="whose they are")
+    add.add_argument(
+        "--scope",
+        action="append",
+        default=[],
+        choices=["flex", "analysis", "partner", "local"],
+        help="what they are good for, once each; default: all but local",
+    )
+    add.set_defaults(command=_client, action="add")
+    actions.add_parser("list", parents=[reads_config], help="who has some").set_defaults(command=_client, action="list")
+    remove = actions.add_parser("remove", parents=[reads_config], help="take them back")
+    remove.add_argument("name", metavar="NAME", help="the name or the client_id")
+    remove.set_defaults(command=_client, action="remove")
+
+
+def _add_cloud(commands: _Commands, reads_config: argparse.ArgumentParser) -> None:
+    """``hemsd cloud preview | status | retry``."""
+    cloud = commands.add_parser("cloud", help="what leaves the house")
+    actions = cloud.add_subparsers(title="actions", required=True, metavar="ACTION")
+    actions.add_parser("preview", parents=[reads_config], help="print exactly what would leave it").set_defaults(
+        command=_cloud, action="preview"
+    )
+    status = actions.add_parser("status", parents=[reads_config], help="who is told, what waits, what was refused")
+    status.add_argument("--json", action="store_true", help="print JSON")
+    status.set_defaults(command=_cloud, action="status")
+    retry = actions.add_parser("retry", parents=[reads_config], help="send again what was refused or given up")
+    retry.add_argument(
+        "letter", nargs="?", type=int, metavar="NUMBER", help="one of `hemsd cloud status`; default: all"
+    )
+    retry.set_defaults(command=_cloud, action="retry")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -114,6 +181,18 @@ def _probe(options: argparse.Namespace) -> int:
             return REFUSED
 
 
+def _commission(options: argparse.Namespace) -> int:
+    _log_to_stderr(verbose=False, level=logging.ERROR)
+    from hemsd.commission import main as commission
+    from hemsd.config import ConfigError
+
+    try:
+        return commission(options.config, options.wallbox)
+    except ConfigError as error:
+        _print_problems(options.config, error)
+        return REFUSED
+
+
 def _replay(options: argparse.Namespace) -> int:
     from hemsd.config import ConfigError
     from hemsd.replay import main as replay
@@ -153,6 +232,116 @@ def _asked_password() -> str:
     if getpass.getpass("Once more: ") != first:
         raise PasswordRefused("not the same as the first time")
     return first
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from hemsd.config import ConfigError
+    from hemsd.ops.backup import backup
+    from hemsd.ops.place import config_of
+    from hemsd.store.rows import StoreError
+
+    try:
+        backup(config_of(options.config).storage.path, options.file)
+    except ConfigError as error:
+        _print_problems(options.config, error)
+        return REFUSED
+    except StoreError as error:
+        print(f"hemsd: {error}", file=sys.stderr)
+        return 1
+    print(f"{options.file} is a copy of the database as it is now.")
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from hemsd.app import only_one
+    from hemsd.clock import SystemClock
+    from hemsd.config import ConfigError
+    from hemsd.ops.backup import restore
+    from hemsd.ops.place import config_of
+    from hemsd.store.rows import StoreError
+
+    try:
+        database = config_of(options.config).storage.path
+        with only_one(database):
+            aside = restore(options.file, database, SystemClock())
+    except ConfigError as error:
+        _print_problems(options.config, error)
+        return REFUSED
+    except StoreError as error:
+        print(f"hemsd: {error}", file=sys.stderr)
+        return 1
+    print(f"{database} is what {options.file} was." + (f" What it was before is kept as {aside}." if aside else ""))
+    return 0
+
+
+def _client(options: argparse.Namespace) -> int:
+    from hemsd import clients
+    from hemsd.config import ConfigError
+
+    try:
+        match options.action:
+            case "add":
+                return clients.add(options.config, options.name, options.scope)
+            case "remove":
+                return clients.remove(options.config, options.name)
+            case _:
+                return clients.show(options.config)
+    except ConfigError as error:
+        _print_problems(options.config, error)
+        return REFUSED
+
+
+def _cloud(options: argparse.Namespace) -> int:
+    from hemsd.cloud import commands
+    from hemsd.config import ConfigError, load
+
+    try:
+        config = load(options.config)
+    except ConfigError as error:
+        _print_problems(options.config, error)
+        return REFUSED
+    match options.action:
+        case "preview":
+            return commands.print_preview(config, options.config.absolute().parent / "devices")
+        case "status":
+            return commands.print_status(config, as_json=options.json)
+        case _:
+            return commands.retry_letters(config, options.letter)
+
+
+def _openapi(options: argparse.Namespace) -> int:
+    from hemsd.dialects.described import openapi
+
+    print(json.dumps(openapi(), indent=2, ensure_ascii=False))
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from zoneinfo import ZoneInfo
+
+    from hemsd.config import ConfigError
+    from hemsd.ops.export import What, export, moment
+    from hemsd.ops.place import config_of
+    from hemsd.store.rows import StoreError
+
+    try:
+        config = config_of(options.config)
+        zone = ZoneInfo(config.site.timezone)
+        from_at, to_at = (moment(text, zone) if text else None for text in (options.from_at, options.to_at))
+        export(config.storage.path, What(options.what), sys.stdout, from_at, to_at)
+        sys.stdout.flush()
+    except ConfigError as error:
+        _print_problems(options.config, error)
+        return REFUSED
+    except ValueError as error:
+        print(f"hemsd: {error}", file=sys.stderr)
+        return REFUSED
+    except StoreError as error:
+        print(f"hemsd: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `| head` has seen enough; Python would complain of it once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _schema(options: argparse.Namespace) -> int:

@@ -72,6 +72,7 @@ class Turn:
 
     @property
     def plan(self) -> str:
+        """The same for the same request; ``frozen_upto_ms`` reads it again."""
         return f"{self.method} {self.after.upto_ms} {self.after.looks}"
 
 
@@ -91,6 +92,12 @@ def next_turn(has: Progress | None, held: Sequence[Moment], most_values: int) ->
     upto_ms = group[-1].at_ms
     brought = tuple(each for each in held if each.at_ms <= upto_ms)
     return Turn(method, group, Progress(upto_ms, digest_of(brought)), complete=len(brought) == len(held))
+
+
+def frozen_upto_ms(plan: str | None) -> int | None:
+    """How far the request reached that is under way; None: none is, or it brings nothing."""
+    upto = (plan or "").split(" ")[1:2]
+    return int(upto[0]) if upto and upto[0] != "None" else None
 
 
 @dataclass(slots=True)
@@ -128,7 +135,7 @@ class AnalysisRoute:
         visit = await self.outbox.store.views.visit(entry.subject)
         if visit is None or visit.wallbox not in self.stations:
             return NothingToSay(over=True)
-        turn = next_turn(Progress.read(entry.progress), await self.held(visit, at), self.most_values)
+        turn = self._turn(entry, await self.held(visit, at))
         if turn is None:
             over = visit.plugged_out_at is not None
             return NothingToSay(progress=entry.progress, due_at=at + timedelta(seconds=self.group_s), over=over)
@@ -138,6 +145,16 @@ class AnalysisRoute:
             self.request(turn.method, f"/v1/sessions{path}", self._document(visit, turn)),
             turn.plan,
         )
+
+    def _turn(self, entry: Entry, held: Sequence[Moment]) -> Turn | None:
+        """What was under way already goes out again as it was, though more is held by now; or it would get a new key."""
+        has = Progress.read(entry.progress)
+        upto_ms = frozen_upto_ms(entry.plan)
+        if upto_ms is not None:
+            again = next_turn(has, [each for each in held if each.at_ms <= upto_ms], self.most_values)
+            if again is not None and again.plan == entry.plan:
+                return replace(again, complete=held[-1].at_ms <= upto_ms)
+        return next_turn(has, held, self.most_values)
 
     async def held(self, visit: Visit, at: datetime) -> tuple[Moment, ...]:
         """Everything of a visit that may leave now."""

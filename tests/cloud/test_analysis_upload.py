@@ -282,3 +282,25 @@ async def test_a_running_charge_does_not_wait_for_the_batch(path: Path, tmp_path
         await home.plug_in(9)
         await home.pay("analysis", 1)
         assert cloud.heard[-1].body["session_id"] == visit_id(9)
+
+
+async def test_what_was_under_way_goes_out_again_as_it_was_though_there_is_more_by_now(
+    path: Path, tmp_path: Path
+) -> None:
+    cloud = Receiver()
+    async with receiving(cloud), at_home(path, settings(cloud.url, tmp_path, "analysis")) as home:
+        await home.plug_in()
+        await home.pay("analysis", 1)
+        await home.charge(minutes=20)
+        cloud.behaves = says(503)
+        await home.pay("analysis", 5)
+        await home.charge(minutes=20, from_wh=2000)
+        cloud.behaves = taken
+        await home.plug_out()
+        await home.pay("analysis", 900)
+        patches = [heard for heard in cloud.heard if heard.method == "PATCH"]
+        assert len({heard.raw for heard in patches}) == 2
+        assert len({heard.key for heard in patches}) == 2
+        assert patches[0].raw == patches[-2].raw
+        brought = [pair for heard in (cloud.heard[0], *patches[-2:]) for pair in registers(heard)]
+        assert len(brought) == len(set(brought)) == 1 + 40 + 1
