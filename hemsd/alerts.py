@@ -50,7 +50,14 @@ def of_wallbox(image: WallboxImage, outcomes: tuple[Outcome, ...]) -> Iterable[F
     if image.error_code not in ("NoError", ""):
         yield f"fault:{name}", f"The wallbox {name} reports {image.error_code}.", "See its manual."
     newest = outcomes[-2:]
-    if len(newest) == 2 and all(outcome in DISOBEYED for outcome in newest):
+    if not image.controllable:
+        yield (
+            f"control:{name}",
+            f"The wallbox {name} can't be steered: it accepts every limit, and none has an effect.",
+            "It is left at the failsafe until the next charge. Look for another app or load manager that steers it,"
+            " and for newer firmware.",
+        )
+    elif len(newest) == 2 and all(outcome in DISOBEYED for outcome in newest):
         yield (
             f"obedience:{name}",
             f"The wallbox {name} does not do what it is told ({newest[-1].replace('_', ' ')}).",

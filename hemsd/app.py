@@ -245,7 +245,7 @@ class Daemon:
             health=health,
             systemd=Systemd(),
             alerts=found,
-            simulated=_simulated(config.simulate, config, clock),
+            simulated=simulated_home(config.simulate, config, clock),
             began_s=clock.monotonic(),
             prices=prices,
             cloud=cloud,
@@ -487,7 +487,7 @@ def _ladders(store: Store) -> dict[str, LadderMemory]:
     return found
 
 
-def _simulated(settings: SimulateSettings | None, config: Config, clock: Clock) -> SimulatedHome | None:
+def simulated_home(settings: SimulateSettings | None, config: Config, clock: Clock) -> SimulatedHome | None:
     if settings is None:
         return None
     from drivers.simulated.home import SimulatedHome

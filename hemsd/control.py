@@ -79,6 +79,8 @@ class Control:
     visits: Visits
     ticked: Callable[[Snapshot], None] = lambda _: None
     judged: Callable[[Command], None] = lambda _: None  # hears of each verdict
+    disobeyed: Callable[[Command], bool] = lambda _: False  # whether its driver knows another way to say it
+    controllable: Callable[[str], bool] = lambda _: True  # False: nothing that it was told had an effect
     identified: Callable[[str], None] = lambda _: None  # hears that a wallbox said who it is
     memory: Memory = field(default_factory=Memory)
     decisions: dict[str, Decision] = field(default_factory=dict)  # the newest of each wallbox
@@ -89,7 +91,7 @@ class Control:
     _rows: DecisionRows = field(init=False)
 
     def __post_init__(self) -> None:
-        self.trials = Trials(self.settings.verification, self._judged)
+        self.trials = Trials(self.settings.verification, self._judged, self._say_otherwise)
         self._rows = DecisionRows(self.journal)
         for name, courier in self.couriers.items():
             self.orders[name] = Order()
@@ -168,6 +170,7 @@ class Control:
             limit_age_s=now_s - order.since_s if order.limit_a is not None else None,
             last_outcome=order.command.outcome if order.command else None,
             last_final=order.command is None or order.command.final,
+            controllable=self.controllable(image.name),
         )
 
     def _carry_out(self, decision: Decision, snapshot: Snapshot) -> Decision:
@@ -237,6 +240,15 @@ class Control:
         self.journal.record_command(command)
         self.visits.judged(command)
         self.judged(command)
+
+    def _say_otherwise(self, command: Command) -> bool:
+        """Sends a command again that had no effect, if it is still the newest and can be said in another way."""
+        newest = self.orders[command.wallbox].command
+        if newest is None or newest.id != command.id or not self.disobeyed(command):
+            return False
+        log.info("%s accepted %g A without effect; it is said in another way", command.wallbox, command.amps)
+        self.couriers[command.wallbox].give(command, self.settings.steering.failsafe_a)
+        return True
 
     def _judged(self, command: Command) -> None:
         order = self.orders.get(command.wallbox)

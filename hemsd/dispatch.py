@@ -1,7 +1,9 @@
-"""Carries commands to one wallbox: one at a time, and of those that wait only the newest.
+"""Carries commands to one wallbox: one at a time, of those that wait only the newest, and a lower limit at once.
 
 Control never waits for a wallbox. It gives a command and goes on; the answer comes back through ``answered``. OCPP-J
-4.1.1 allows one call at a time in each direction, so a slow wallbox delays only itself.
+4.1.1 allows one call at a time in each direction, so a slow wallbox delays only itself. A command may take several
+calls and the pauses between them; a newer one that lowers the limit is handed over meanwhile, and the driver lets the
+newest win. Each command gets its own answer.
 """
 
 from __future__ import annotations
@@ -56,7 +58,9 @@ class Dispatcher:
         self._clock = clock
         self._waiting: tuple[Command, float] | None = None
         self._resting: tuple[float, int | None, float] | None = None
-        self._given = asyncio.Event()
+        self._flying: list[Command] = []  # sent and not answered, oldest first
+        self._rest_flies = False
+        self._changed = asyncio.Event()
         self._said = asyncio.Event()
 
     def give(self, command: Command, failsafe_a: float) -> None:
@@ -65,31 +69,50 @@ class Dispatcher:
         if given_up is not None:
             self.answered(given_up[0], SUPERSEDED, self._clock.monotonic())
         self._resting = None
-        self._given.set()
+        self._changed.set()
 
     def rest(self, limit_a: float, phases: int | None, failsafe_a: float) -> None:
         self._resting = (limit_a, phases, failsafe_a)
-        self._given.set()
+        self._changed.set()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._carry())
+            group.create_task(self._carry(group))
             group.create_task(self._look())
 
-    async def _carry(self) -> None:
+    async def _carry(self, group: asyncio.TaskGroup) -> None:
         while True:
-            await self._given.wait()
-            self._given.clear()
-            while (waiting := self._waiting) or self._resting:
-                if waiting is None:
-                    await self._send_rest()
-                    continue
-                self._waiting = None
-                command, failsafe_a = waiting
-                answer = await self._wallbox.send_limit(command.amps, command.phases, failsafe_a=failsafe_a)
-                self.answered(command, answer, self._clock.monotonic())
-                if answer.status is DispatchStatus.APPLIED:
-                    self._said.set()
+            await self._changed.wait()
+            self._changed.clear()
+            if self._waiting is not None and self._may_go(self._waiting[0]):
+                (command, failsafe_a), self._waiting = self._waiting, None
+                self._flying.append(command)
+                group.create_task(self._send(command, failsafe_a))
+            elif self._resting is not None and not self._flying and not self._rest_flies:
+                resting, self._resting = self._resting, None
+                self._rest_flies = True
+                group.create_task(self._send_rest(*resting))
+
+    def _may_go(self, command: Command) -> bool:
+        """One at a time, but what lowers the limit overtakes: it must not wait for a pause or a slow answer."""
+        if not self._flying:
+            return not self._rest_flies
+        newest = self._flying[-1]
+        return command.amps < newest.amps or command.watts < newest.watts
+
+    async def _send(self, command: Command, failsafe_a: float) -> None:
+        answer = await self._wallbox.send_limit(command.amps, command.phases, failsafe_a=failsafe_a)
+        self._flying.remove(command)
+        self._changed.set()
+        self.answered(command, answer, self._clock.monotonic())
+        if answer.status is DispatchStatus.APPLIED:
+            self._said.set()
+
+    async def _send_rest(self, limit_a: float, phases: int | None, failsafe_a: float) -> None:
+        answer = await self._wallbox.send_limit(limit_a, phases, failsafe_a=failsafe_a)
+        self._rest_flies = False
+        self._changed.set()
+        self.rested(self._wallbox.name, answer, self._clock.monotonic())
 
     async def _look(self) -> None:
         """Asks for samples soon after a command: the proof of it should not wait for the wallbox's own rhythm."""
@@ -101,9 +124,3 @@ class Dispatcher:
                 if self._said.is_set():
                     break
                 await self._wallbox.request_sample()
-
-    async def _send_rest(self) -> None:
-        if self._resting is not None:
-            (limit_a, phases, failsafe_a), self._resting = self._resting, None
-            answer = await self._wallbox.send_limit(limit_a, phases, failsafe_a=failsafe_a)
-            self.rested(self._wallbox.name, answer, self._clock.monotonic())

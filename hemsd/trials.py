@@ -1,6 +1,9 @@
 """The commands that still wait for their verdict, one for each wallbox, with the samples that came since.
 
 ``rules.verify`` judges; this keeps what it needs between ticks, and what verdicts teach about each wallbox.
+
+A limit that was accepted without effect may be said in another way. That is the same command still: its trial waits
+for the next answer, the outcome so far stands meanwhile, and only when no way is left is it final.
 """
 
 from __future__ import annotations
@@ -24,9 +27,22 @@ class _Open:
     samples: list[Sample] = field(default_factory=list)
 
 
+def nowhere(_command: Command) -> bool:
+    """There is no other way to say it."""
+    return False
+
+
 class Trials:
-    def __init__(self, settings: VerificationSettings, judged: Callable[[Command], None]) -> None:
+    """``said_otherwise`` is asked when a command had no effect: whether it now goes out in another way."""
+
+    def __init__(
+        self,
+        settings: VerificationSettings,
+        judged: Callable[[Command], None],
+        said_otherwise: Callable[[Command], bool] = nowhere,
+    ) -> None:
         self.settings = settings
+        self._said_otherwise = said_otherwise
         self.witnesses: dict[str, Witness] = {}
         self._judged = judged
         self._open: dict[str, _Open] = {}
@@ -39,9 +55,17 @@ class Trials:
 
     def answered(self, command: Command, dispatch: Dispatch, now_s: float) -> Command:
         """The wallbox's answer starts the window; gives the command as it now stands."""
-        command = replace(command, dispatch_status=dispatch.status, attempts=dispatch.attempts)
+        told_before = command.outcome is Outcome.ACCEPTED_INEFFECTIVE
         opened = self._open.get(command.wallbox)
-        if opened is None or opened.command.id != command.id:
+        current = opened is not None and opened.command.id == command.id
+        command = replace(command, attempts=(*command.attempts, *dispatch.attempts))
+        if told_before and (not current or dispatch.status not in (DispatchStatus.APPLIED, DispatchStatus.TIMEOUT)):
+            # It went out before and had no effect; that it could not be said again changes nothing of that.
+            if current:
+                del self._open[command.wallbox]
+            return replace(command, final=True)
+        command = replace(command, dispatch_status=dispatch.status)
+        if opened is None or not current:
             # It was given up before it went out, or its wallbox was unplugged: what was known at dispatch is all.
             accepted = dispatch.status is DispatchStatus.APPLIED
             outcome = Outcome.UNVERIFIED if accepted else Outcome(dispatch.status.value)
@@ -79,16 +103,31 @@ class Trials:
         wallbox = opened.command.wallbox
         witness = self.witnesses.get(wallbox, Witness())
         verdict = judge(opened.trial, opened.samples, witness, now_s, self.settings)
+        if not verdict.final and opened.command.outcome is Outcome.ACCEPTED_INEFFECTIVE:
+            return opened.command
         opened.command = _with_verdict(opened.command, verdict)
         if verdict.final:
             self.witnesses[wallbox] = learn(witness, opened.trial, verdict)
-            del self._open[wallbox]
+            self._finish(opened)
         return opened.command
+
+    def _finish(self, opened: _Open) -> None:
+        final = opened.command
+        if final.outcome is Outcome.ACCEPTED_INEFFECTIVE:
+            opened.command, opened.trial = replace(final, final=False), None
+            if self._said_otherwise(opened.command):
+                return
+            opened.command = final
+        del self._open[final.wallbox]
 
     def close(self, wallbox: str, why: str) -> None:
         """Ends the waiting for a verdict: what is not proven by now stays unverified."""
         opened = self._open.pop(wallbox, None)
-        if opened is not None and opened.trial is not None:
+        if opened is None:
+            return
+        if opened.command.outcome is Outcome.ACCEPTED_INEFFECTIVE:
+            self._judged(replace(opened.command, final=True))
+        elif opened.trial is not None:
             self._judged(replace(opened.command, final=True, evidence=Evidence("superseded", why)))
 
     def forget_car(self, wallbox: str) -> None:

@@ -114,9 +114,14 @@ class ChargePoint:
             return replace(cleared, status=DispatchStatus.APPLIED)
         return cleared
 
-    def verdict(self, outcome: Outcome) -> None:
-        """Takes Control's verdict on the newest limit, so that the next one is said in a way that works."""
-        self.steering.verdict(outcome)
+    def verdict(self, outcome: Outcome) -> bool:
+        """Takes Control's verdict on the newest limit; True: there is another way to say it, so say it again."""
+        return self.steering.verdict(outcome)
+
+    @property
+    def controllable(self) -> bool:
+        """False: proven, in this session, to follow no limit however it is said."""
+        return not self.steering.speaker.gave_up
 
     async def _command(self, request: object) -> Dispatch:
         if not self.linked:

@@ -1,8 +1,10 @@
 """Saying one setpoint to one box, in as many frames as it takes, and learning from how the box took it.
 
-What the box accepted last is *installed*. A way that is refused is followed by the next one at once (``ladder``); a
-way that was accepted without effect is left when the verdict says so. A box that refuses a pause in a way in which it
-takes a limit refuses the pause, not the way.
+What the box accepted last is *installed*. A way that is refused is followed by the next one at once (``ladder``). A
+way that was accepted without effect is said once more, one ampere lower, because an identical repetition has been
+taken for no news; then it is left, and whoever judged it says the limit again in the next way. When each way has had
+its turn, our profiles are cleared and the first way gets one last chance; after that this session is given up. A box
+that refuses a pause in a way in which it takes a limit refuses the pause, not the way.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from enum import StrEnum
 from typing import Protocol
 
 from ocpp.v16.call import ClearChargingProfile
@@ -31,7 +34,7 @@ from drivers.ocpp16.profiles import (
 from drivers.ocpp16.rpc import Reply
 from drivers.ocpp16.ways import Offer, Purpose, Way
 from hemsd.clock import Clock
-from hemsd.model import Attempt, Dispatch, DispatchStatus, Outcome
+from hemsd.model import MIN_PILOT_A, Attempt, Dispatch, DispatchStatus, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +82,15 @@ class Station(Protocol):
     async def call(self, request: object) -> Reply: ...
 
 
+class LastChance(StrEnum):
+    """Of the first way, once our profiles are off the box."""
+
+    AHEAD = "ahead"
+    DUE = "due"  # the next attempt clears ours first
+    TAKEN = "taken"
+    LOST = "lost"
+
+
 class WriteBudget:
     """Counts the profiles that were written on one UTC day."""
 
@@ -117,11 +129,18 @@ class Speaker:
         self._failsafe_after_s = failsafe_after_s
         self._wired_phases = wired_phases
         self._remember = remember
+        self._offer = Offer()  # what the ladder was made for
         self._step_a = self.memory.step_a
         self._silences = 0
         self._unanswered: Installed | None = None  # what is installed if the box acted without answering
         self._repeats = 0  # how often the same words were said again for want of effect
         self._made_room = False  # a full store was emptied of ours once
+        self._last_chance = LastChance.AHEAD
+
+    @property
+    def gave_up(self) -> bool:
+        """Each way was tried in this session, and none had an effect."""
+        return self._last_chance is LastChance.LOST
 
     @property
     def can_steer(self) -> bool:
@@ -142,8 +161,8 @@ class Speaker:
             failsafe_a=quantised_a(setpoint.failsafe_a, self._step_a),
         )
 
-    async def say(self, setpoint: Setpoint) -> Dispatch:
-        """Tries until the box accepts, or nothing is left to try."""
+    async def say(self, setpoint: Setpoint, is_past: Callable[[], bool] = lambda: False) -> Dispatch:
+        """Tries until the box accepts, nothing is left to try, or something newer is to be said."""
         attempts: list[Attempt] = []
         while True:
             obstacle = self._obstacle(setpoint)
@@ -152,12 +171,12 @@ class Speaker:
             way = self.ladder.way
             attempts.append(await self._attempt(way, setpoint))
             newest = attempts[-1]
-            if newest.status is not DispatchStatus.REJECTED or self._refuses_only_this(way, setpoint):
+            if newest.status is not DispatchStatus.REJECTED or self._refuses_only_this(way, setpoint) or is_past():
                 break
             if await self._make_room(way):
                 continue
             self._climb(Setback.REFUSED)
-            if self.ladder.exhausted:
+            if self.ladder.exhausted and self._last_chance is not LastChance.DUE:
                 await self._restore()
                 break
         return Dispatch(newest.status, tuple(attempts), newest.text)
@@ -188,7 +207,11 @@ class Speaker:
         at = self._clock.utc()
         self.writes.count(at.date())
         would_be = self._would_be(way, setpoint, circumstances)
-        answer = judged(await self._station.call(set_charging_profile(way, setpoint, circumstances)))
+        if self._last_chance is LastChance.DUE:
+            self._last_chance = LastChance.TAKEN
+            await self._clear_ours()
+        said = self._lowered(setpoint) if self._repeats else setpoint
+        answer = judged(await self._station.call(set_charging_profile(way, said, circumstances)))
         self._unanswered = would_be if answer.status is DispatchStatus.TIMEOUT else None
         if answer.status is DispatchStatus.APPLIED:
             await self._note_installed(would_be)
@@ -197,6 +220,15 @@ class Speaker:
             beyond = frozenset(Purpose) if answer.unknown_action else frozenset({way.purpose})
             self.learn(replace(self.memory, incapable=self.memory.incapable | beyond))
         return Attempt(at, str(way), answer.status, answer.text)
+
+    async def _clear_ours(self) -> None:
+        for number in PROFILE_IDS.values():
+            await self._station.call(ClearChargingProfile(id=number))
+
+    def _lowered(self, setpoint: Setpoint) -> Setpoint:
+        """By one ampere where that leaves a charge; a fraction might be a word that the box does not know."""
+        lower_a = quantised_a(setpoint.limit_a - WHOLE_A, WHOLE_A)
+        return replace(setpoint, limit_a=lower_a) if lower_a >= MIN_PILOT_A else setpoint
 
     def would_fall_back(self) -> bool:
         """Whether the box would return to the failsafe by itself if it were told now."""
@@ -263,10 +295,11 @@ class Speaker:
         if outcome is Outcome.APPLIED:
             self._note_proof()
             return False
-        if outcome is Outcome.ACCEPTED_INEFFECTIVE and self.installed and self.installed.way == self.ladder.way:
+        if outcome is not Outcome.ACCEPTED_INEFFECTIVE or self.installed is None or self.gave_up:
+            return False
+        if self.installed.way == self.ladder.way:
             self._choose_other_words(self.installed.setpoint)
-            return True
-        return False
+        return not self.gave_up
 
     def _note_proof(self) -> None:
         if self._unanswered is not None:  # some boxes act and forget to answer
@@ -274,6 +307,7 @@ class Speaker:
         if self.installed is None:
             return
         self._repeats = self._silences = 0
+        self._last_chance = LastChance.AHEAD
         zero_proven = self.memory.zero_proven or self.installed.setpoint.limit_a == 0
         self.learn(replace(self.memory, way=self.installed.way, step_a=self._step_a, zero_proven=zero_proven))
 
@@ -283,7 +317,9 @@ class Speaker:
         A way that worked before gets more chances: a car that is slow once is no reason to give up a good way.
         """
         patience = REPEATS_PROVEN if self.memory.way == self.ladder.way else REPEATS
-        if self._step_a < WHOLE_A and setpoint.limit_a % WHOLE_A > 0:
+        if self._last_chance is LastChance.TAKEN:
+            self._climb(Setback.INEFFECTIVE)
+        elif self._step_a < WHOLE_A and setpoint.limit_a % WHOLE_A > 0:
             self._step_a = WHOLE_A
         elif self._repeats < patience:
             self._repeats += 1
@@ -300,6 +336,8 @@ class Speaker:
             log.info("%s: %s was %s, next is %s", self._name, left, why, self.ladder.way)
         elif not was_exhausted:
             log.warning("%s follows none of the ways to say a limit", self._name)
+        if self.ladder.exhausted and self.ladder.ineffective:
+            self._last_chance = LastChance.DUE if self._last_chance is LastChance.AHEAD else LastChance.LOST
 
     def learn(self, memory: Memory) -> None:
         """Keeps what was found out, here and, for a box whose kind is known, for the next time."""
@@ -312,8 +350,14 @@ class Speaker:
     # -- beginnings ---------------------------------------------------------------------------------------------------
 
     def identified(self, memory: Memory) -> None:
-        """The box said who it is, and what it can do is known: begin where such a box was left."""
-        self.memory = memory
+        """The box said who it is, and what it can do is known: begin where such a box was left.
+
+        After a mere loss of the link nothing of that is news, and the climb goes on where it was.
+        """
+        known = (memory, self._station.configuration.offer)
+        if known == (self.memory, self._offer):
+            return
+        self.memory, self._offer = known
         self._step_a = memory.step_a
         self.start_over()
 
@@ -321,9 +365,12 @@ class Speaker:
         """A TxProfile ends with its transaction (OCPP 1.6 section 3.13.1)."""
         if self.installed is not None and self.installed.way.purpose is Purpose.TX:
             self.installed = None
+        if self.ladder.ineffective:
+            self.start_over()
 
     def start_over(self) -> None:
         """A new session: what failed may work now."""
         self.ladder = foot(self._station.configuration.offer, self.memory)
         self._silences = self._repeats = 0
         self._made_room = False
+        self._last_chance = LastChance.AHEAD

@@ -117,6 +117,8 @@ class Steering:
             if superseded.is_set():
                 return Dispatch(DispatchStatus.UNREACHABLE, text="superseded by a newer command before it was sent")
             dispatch = await self._carry_out(setpoint, superseded)
+        if self.speaker.gave_up:
+            self._give_up()
         if refuses_zero and dispatch.status is DispatchStatus.APPLIED:
             return replace(dispatch, status=DispatchStatus.NOT_CAPABLE, text="6 A: 0 A would end the transaction")
         return dispatch
@@ -133,13 +135,13 @@ class Steering:
     async def _carry_out(self, setpoint: Setpoint, superseded: asyncio.Event) -> Dispatch:
         attempts: tuple[Attempt, ...] = ()
         if self._eases_off_first(setpoint):
-            gentle = await self._say(replace(setpoint, limit_a=MIN_PILOT_A))
+            gentle = await self._say(replace(setpoint, limit_a=MIN_PILOT_A), superseded)
             attempts = gentle.attempts
             if gentle.status is DispatchStatus.APPLIED and await happens_within(self._clock, EASE_OFF_S, superseded):
                 return replace(gentle, text="superseded by a newer command after 6 A")
             if gentle.status in (DispatchStatus.UNREACHABLE, DispatchStatus.NOT_CAPABLE):
                 return gentle
-        said = await self._say(setpoint)
+        said = await self._say(setpoint, superseded)
         if said.status is DispatchStatus.REJECTED and self.installed is not None and setpoint == self.wanted:
             self.wanted = self.installed.setpoint  # what stands is to be kept, and not what the box refuses
         return replace(said, attempts=attempts + said.attempts)
@@ -150,19 +152,30 @@ class Steering:
             return False
         return self.installed is None or self.installed.setpoint.limit_a > MIN_PILOT_A
 
-    async def _say(self, setpoint: Setpoint) -> Dispatch:
+    async def _say(self, setpoint: Setpoint, superseded: asyncio.Event) -> Dispatch:
         marks = self._marks
-        dispatch = await self.speaker.say(setpoint)
+        dispatch = await self.speaker.say(setpoint, superseded.is_set)
         if dispatch.status is DispatchStatus.APPLIED:
             self._retry_s = RETRY_S
             if setpoint == self.wanted and marks == self._marks:  # nothing happened while the box made up its mind
                 self._stale.clear()
         return dispatch
 
-    def verdict(self, outcome: Outcome) -> None:
-        """Takes the verdict on the newest command; what had no effect is said again."""
-        if self.speaker.verdict(outcome) and self.wanted is not None:
-            self.wanted = self.speaker.sayable(self.wanted)
+    def verdict(self, outcome: Outcome) -> bool:
+        """Takes the verdict on the newest command; True: it had no effect, and saying it again may have one.
+
+        Whoever judges says it again, because only a command is judged. A box on which nothing had an effect is left at
+        the failsafe; if it hears anything at all, it is that.
+        """
+        again = self.speaker.verdict(outcome)
+        if self.speaker.gave_up:
+            self._give_up()
+        return again and not self._released
+
+    def _give_up(self) -> None:
+        if self.wanted is not None and self.wanted != self._at_rest(self.wanted.failsafe_a):
+            log.warning("%s can't be steered: nothing that it was told had an effect", self.name)
+            self.wanted = self._at_rest(self.wanted.failsafe_a)
             self.mark_stale()
 
     # -- what happens to the box --------------------------------------------------------------------------------------
@@ -245,7 +258,7 @@ class Steering:
             if self.speaker.waits_for_transaction:  # its beginning will mark the limit stale
                 self._stale.clear()
                 return
-            dispatch = await self._say(wanted)
+            dispatch = await self._say(wanted, self._superseded)
         if dispatch.status is DispatchStatus.APPLIED:
             return
         self._stale.clear()

@@ -62,15 +62,55 @@ async def test_wb_37_what_worked_is_where_the_next_home_with_such_a_box_begins()
 async def test_wb_37_accepted_without_effect_is_said_again_and_then_in_another_way():
     async with home() as at, charging_box(at) as (station, _):
         await at.garage.send_limit(9, None, failsafe_a=6)
-        said = []
-        for _ in range(3):
-            before = len(station.profiles)
-            at.garage.verdict(Outcome.ACCEPTED_INEFFECTIVE)
-            await until(lambda n=before: len(station.profiles) > n)
-            await settle()
-            said.append(station.profiles[-1]["chargingProfileKind"])
-        assert said == ["Absolute", "Relative", "Relative"]
-        assert set(station.limits) == {9.0}
+        said = [await said_again(at, station, 9) for _ in range(3)]
+        assert said == [("Absolute", 8.0), ("Relative", 9.0), ("Relative", 8.0)]
+        at.garage.verdict(Outcome.APPLIED)
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        assert station.limits[-1] == 9.0
+
+
+async def test_the_last_chance_of_a_box_comes_after_its_profiles_were_cleared_and_then_it_is_left_at_the_failsafe():
+    async with home() as at, charging_box(at) as (station, _):
+        await at.garage.send_limit(10, None, failsafe_a=6)
+        said = 1
+        while at.garage.verdict(Outcome.ACCEPTED_INEFFECTIVE):
+            assert at.garage.controllable
+            await at.garage.send_limit(10, None, failsafe_a=6)
+            said += 1
+        ways = 6  # three purposes in two kinds; one stack level, one unit
+        assert said == 2 * ways + 1
+        cleared = station.got("ClearChargingProfile")
+        assert [each["id"] for each in cleared[-4:]] == [6101, 6102, 6103, 6103]
+        assert not at.garage.controllable
+        assert not at.garage.verdict(Outcome.ACCEPTED_INEFFECTIVE)
+        await until(lambda: station.limits[-1] == 6.0)
+
+
+async def test_a_box_that_was_given_up_gets_another_chance_with_the_next_car():
+    async with home() as at, charging_box(at) as (station, transaction_id):
+        await at.garage.send_limit(10, None, failsafe_a=6)
+        while at.garage.verdict(Outcome.ACCEPTED_INEFFECTIVE):
+            await at.garage.send_limit(10, None, failsafe_a=6)
+        await station.stop(transaction_id)
+        await until(lambda: at.garage.controllable)
+
+
+async def test_a_climb_goes_on_where_it_was_after_the_link_was_lost():
+    async with home() as at:
+        async with charging_box(at) as (station, _):
+            await at.garage.send_limit(9, None, failsafe_a=6)
+            assert [await said_again(at, station, 9) for _ in range(2)][-1] == ("Relative", 9.0)
+        await settle()
+        async with box(at.url()) as station:
+            await at.leap_until(lambda: station.limits, most_s=20)
+            assert station.profiles[-1]["chargingProfileKind"] == "Relative"
+
+
+async def said_again(at: Home, station: Box, limit_a: float) -> tuple[str, float]:
+    """What the box hears after what it heard before had no effect."""
+    assert at.garage.verdict(Outcome.ACCEPTED_INEFFECTIVE)
+    await at.garage.send_limit(limit_a, None, failsafe_a=6)
+    return station.profiles[-1]["chargingProfileKind"], station.limits[-1]
 
 
 async def test_a_box_that_refuses_a_pause_keeps_the_way_and_the_6_a_that_it_took():
@@ -117,13 +157,7 @@ async def test_a_way_that_worked_before_is_not_given_up_for_one_slow_car():
     async with home() as at, charging_box(at) as (station, _):
         await at.garage.send_limit(9, None, failsafe_a=6)
         at.garage.verdict(Outcome.APPLIED)
-        kinds = []
-        for _ in range(4):
-            before = len(station.profiles)
-            at.garage.verdict(Outcome.ACCEPTED_INEFFECTIVE)
-            await until(lambda n=before: len(station.profiles) > n)
-            await settle()
-            kinds.append(station.profiles[-1]["chargingProfileKind"])
+        kinds = [(await said_again(at, station, 9))[0] for _ in range(4)]
         assert kinds == ["Absolute", "Absolute", "Absolute", "Relative"]
         assert str(at.garage.steering.memory.way) == "TxDefaultProfile Absolute stack 0 A"
 
@@ -221,8 +255,7 @@ async def test_wb_41_the_same_limit_always_bears_the_same_id_and_stack_level():
 async def test_wb_44_a_box_that_rounds_a_fraction_up_is_given_whole_amperes():
     async with home() as at, charging_box(at) as (station, _):
         await at.garage.send_limit(8.8, None, failsafe_a=6)
-        at.garage.verdict(Outcome.ACCEPTED_INEFFECTIVE)
-        await until(lambda: station.limits == [8.8, 8.0])
+        assert await said_again(at, station, 8.8) == ("Absolute", 8.0)
         at.garage.verdict(Outcome.APPLIED)
         assert at.memories[-1].step_a == 1.0
 
