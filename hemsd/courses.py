@@ -219,7 +219,9 @@ class Courses:
             del self.upcoming[policy.name]
             self.remember(UPCOMING_FACT + policy.name, None)
         assumed_pct = policy.battery_reserve_pct if policy is not None else UNKNOWN_PCT
-        self.running[visit.wallbox] = Following(fold.plug_in(course, at, image.soc_pct, _told_at(image, at), assumed_pct))
+        self.running[visit.wallbox] = Following(
+            fold.plug_in(course, at, image.soc_pct, _told_at(image, at), assumed_pct)
+        )
 
     def follow(self, visit: Visit, image: WallboxImage, at: datetime) -> None:
         """One tick further."""

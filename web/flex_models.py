@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -12,8 +12,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
-    SerializerFunctionWrapHandler,
-    model_serializer,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -42,6 +40,10 @@ def _number(value: float) -> float | int:
 
 Number = Annotated[float, Field(ge=0, le=100), PlainSerializer(_number, when_used="json")]
 """A percentage: 20 and not 20.0."""
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class Flex(BaseModel):
@@ -160,7 +162,7 @@ class FlexSession(Flex):
 
     model_config = ConfigDict(json_schema_extra={"examples": examples("flex_session")})
 
-    id: Uuid | None = None
+    id: Annotated[Uuid | None, Field(exclude_if=_is_none)] = None
     policy_id: Uuid | None
     """None: nobody's policy counted, so it was only recorded"""
     state: FlexState
@@ -171,13 +173,6 @@ class FlexSession(Flex):
     target: FlexTarget
     outcome: FlexOutcome
     error: FlexError
-
-    @model_serializer(mode="wrap")
-    def _without_early_id(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        written: dict[str, Any] = handler(self)
-        if written.get("id") is None:
-            written.pop("id", None)
-        return written
 
 
 class FlexPagination(Flex):

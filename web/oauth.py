@@ -2,7 +2,7 @@
 
 There are three addresses, because the dialects' clients expect them. ``/oauth2/token`` is everybody's. The partner
 dialect has one below its own base and one with a slash at the end; both take a form or JSON and answer as its clients
-expect: ten hours, and "read write" where we would name our scopes. Nobody gets a refresh token: asking again is as easy.
+expect: ten hours, and "read write" where we would name our scopes. Nobody gets a refresh token: to ask again is easy.
 """
 
 from __future__ import annotations

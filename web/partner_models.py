@@ -1,4 +1,4 @@
-"""What the partner dialect says: snake_case, words in lower case, nullable keys always there, times in UTC with ``Z``."""
+"""What the partner dialect says: snake_case, words in lower case, nullable keys always there, times with ``Z``."""
 
 from __future__ import annotations
 

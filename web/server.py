@@ -7,9 +7,11 @@ until it is cancelled, and then ends the event streams first, or a browser would
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import ssl
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -60,12 +62,19 @@ def application(
 
 
 def described(routes: Sequence[Route]) -> Route:
-    """The route of the document that describes all the others."""
+    """The route of the document that describes all routes, this one too."""
+
+    @cache
+    def described_once() -> str:
+        return json.dumps(document((*routes, own), hemsd.__version__))
 
     async def get(_request: web.Request) -> web.Response:
-        return web.json_response(document(routes, hemsd.__version__))
+        response = web.Response(text=described_once(), content_type="application/json")
+        response.enable_compression()
+        return response
 
-    return Route("GET", "/openapi.json", get, "This description", {200: None}, scope=Scope.OPEN)
+    own = Route("GET", "/openapi.json", get, "This description", {200: None}, scope=Scope.OPEN)
+    return own
 
 
 def _add_page(app: web.Application, doors: Doors) -> None:

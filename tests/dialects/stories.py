@@ -214,6 +214,18 @@ async def before_the_car_comes(folder: Path) -> Told:
 
 
 @story
+async def first_an_override(folder: Path) -> Told:
+    """Another level by another time, asked for before the car comes and before anything else."""
+    told = Told()
+    async with played(folder, start_at=at("00:30"), prices=CheapAt()) as home:
+        body = {"minimum_charge_target_pct": 90, "ready_by": "2025-06-11T08:00:00Z"}
+        await home.send("PUT", "/api/wallboxes/garage/target", body)
+        home.tick()
+        told["override"] = await home.flex()
+    return told
+
+
+@story
 async def a_sunny_day(folder: Path) -> Told:
     """A schedule that is met already, and enough sun for a charge."""
     told = Told()
@@ -284,6 +296,7 @@ async def guests(folder: Path) -> Told:
             **{"from": "2025-06-11", "to": "2025-06-11"},
         )
         told["energy_wh"] = home.boxes["yard"].station.energy_wh
+        told["unmanaged"] = next(each for each in told["sessions"] if each["statistics"]["aggregated"]["kwhSum"] > 1)
         unmanaged = told["sessions"][0]["id"]
         told["under a policy"] = await home.get(f"/flex/vehicle-policies/{home.policy_id}/sessions/{unmanaged}")
     return told
