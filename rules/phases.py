@@ -3,8 +3,8 @@
 Three phases begin at 4.1 kW, one phase ends at 3.7 kW. A change costs a pause and wears the contactors, so it is
 decided like everything else here by energy: the worth that the present phases lose against the others piles up, and
 empties again when they are the better ones. The change comes when that is more than its budget and the last change is
-long enough ago. Up, it must also have lasted; down, it need not: what three phases lose is bought, and a pause would
-come first.
+long enough ago; each change of the last 24 hours adds a tenth to the price of the next. Up, it must also have lasted;
+down, it need not: what three phases lose is bought, and a pause would come first.
 
 A wallbox that has no pause of its own is taken through one: 6 A, 0 A, wait until nothing flows, the new phases at
 0 A, wait, 6 A. Whether the change happened is told by the measured currents; after two failures in a visit the phases
@@ -92,10 +92,11 @@ def worth_changing(memory: PhaseMemory, settings: SteeringSettings, now_s: float
     """Whether the pile is high enough and old enough, and a change is allowed."""
     if memory.better_since_s is None or not may_change(memory, settings, now_s):
         return False
+    price = 1.0 + len(memory.changed_s) / 10.0
     if memory.phases == 3:
-        return memory.gain_wh >= settings.phase_down_budget_wh
+        return memory.gain_wh >= settings.phase_down_budget_wh * price
     held_s = now_s - memory.better_since_s
-    return memory.gain_wh >= settings.phase_up_budget_wh and held_s >= settings.phase_hold_s
+    return memory.gain_wh >= settings.phase_up_budget_wh * price and held_s >= settings.phase_hold_s
 
 
 def change(memory: PhaseMemory, phases: int, now_s: float, *, pause_first: bool = False) -> PhaseMemory:
