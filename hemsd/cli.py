@@ -85,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", parents=[reads_config], help="print what is recorded as CSV")
     export.add_argument("what", choices=("sessions", "decisions", "readings"))
     for option, bound in (("--from", "from_at"), ("--to", "to_at")):
-        export.add_argument(option, dest=bound, metavar="TIME", help="2026-06-21 or 2026-06-21T14:30, local; [from, to)")
+        export.add_argument(
+            option, dest=bound, metavar="TIME", help="2026-06-21 or 2026-06-21T14:30, local; [from, to)"
+        )
     export.set_defaults(command=_export)
 
     schema = commands.add_parser("schema", help="print the JSON Schema of config.yaml")

@@ -66,11 +66,14 @@ def shipped() -> list[str]:
 
 
 def load(name_or_path: str) -> Day:
-    """A shipped day by its name, or any CSV with the header t_s,pv_w,house_w. ValueError says what is wrong."""
+    """A shipped day by its name, or any CSV with the header t_s,pv_w,house_w. ValueError says what is wrong.
+
+    Rows in which one of the two is not known are left out; what lies between their neighbours takes their place.
+    """
     path = FOLDER / f"{name_or_path}.csv" if name_or_path in shipped() else Path(name_or_path)
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = [(float(row["t_s"]), float(row["pv_w"]), float(row["house_w"])) for row in csv.DictReader(file)]
+            rows = [_numbers(row) for row in csv.DictReader(file) if row["pv_w"] and row["house_w"]]
     except FileNotFoundError as error:
         raise ValueError(f"no day {name_or_path!r}: take one of {', '.join(shipped())}, or a CSV's path") from error
     except KeyError as error:
@@ -84,6 +87,10 @@ def load(name_or_path: str) -> Day:
     return Day(
         path.stem, times_s, pv_w, house_w, _BEGINS.get(path.stem.split("-")[0], _BEGINS_ELSE), _date_in(path.stem)
     )
+
+
+def _numbers(row: dict[str, str]) -> tuple[float, float, float]:
+    return float(row["t_s"]), float(row["pv_w"]), float(row["house_w"])
 
 
 def _date_in(name: str) -> date:

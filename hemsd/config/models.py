@@ -118,6 +118,8 @@ class StorageSettings(Strict):
     """The database; a relative path counts from the directory of config.yaml"""
     keep_days: Annotated[int, Field(ge=7, le=36_500)] = 730
     """Older readings and decisions are deleted; visits stay"""
+    copies: Annotated[int, Field(ge=0, le=30)] = 3
+    """How many daily copies of the database are kept beside it; 0 makes none"""
 
     @property
     def password_hash_file(self) -> Path:

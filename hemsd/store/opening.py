@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlite_utils import Database
 
 from hemsd.clock import Clock, SystemClock
+from hemsd.store.copies import copy_database, newest_good, read_only
 from hemsd.store.rows import StoreError
 from hemsd.store.schema import PAGE_BYTES, migrations
 
@@ -19,17 +22,44 @@ CHECK_WITHIN_S = 10.0  # a start must not wait longer for the check of a large f
 CHECKPOINT_BYTES = 4 << 20  # a longer log copies hot pages less often
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The connection for the writer, and what had to be done to get it."""
+
+    db: Database
+    mended: str | None = None  # for people; None: the file was sound
+
+
 def open_database(path: Path, clock: Clock) -> Database:
-    """The connection for the writer. A damaged file is set aside, never deleted: better a new memory than no daemon."""
+    """The connection for the writer, whatever it took. Raises StoreError."""
+    return mend_and_open(path, clock).db
+
+
+def mend_and_open(path: Path, clock: Clock) -> Opened:
+    """A damaged file is set aside, never deleted, and the newest good copy takes its place.
+
+    Without a copy a new database begins: better a new memory than no daemon. Raises StoreError.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         complaint = damage(path) if path.exists() else None
-        if complaint is not None:
-            aside = set_aside(path, clock)
-            log.error("The database %s is damaged (%s); it is kept as %s, and a new one begins", path, complaint, aside)
-        return _connect(path)
+        mended = None if complaint is None else _mend(path, complaint, clock)
+        return Opened(_connect(path), mended)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"The database {path} can't be opened: {error}") from error
+
+
+def _mend(path: Path, complaint: str, clock: Clock) -> str:
+    aside = set_aside(path, clock)
+    copy = newest_good(path)
+    if copy is None:
+        instead = "and a new one begins"
+    else:
+        copy_database(copy, path)
+        instead = f"and {copy.name} takes its place"
+    mended = f"The database {path} is damaged ({complaint}); it is kept as {aside.name}, {instead}"
+    log.error("%s", mended)
+    return mended
 
 
 def damage(path: Path) -> str | None:
@@ -58,6 +88,15 @@ def set_aside(path: Path, clock: Clock) -> Path:
         if part.exists():
             part.rename(f"{aside}{suffix}")
     return aside
+
+
+def refuse_what_is_not_ours(path: Path) -> None:
+    """Raises StoreError when the file is no database of hemsd, or of a newer one; sqlite3.Error when it is none."""
+    with closing(read_only(path)) as connection:
+        db = Database(connection, execute_plugins=False)
+        if "visits" not in db.table_names():
+            raise StoreError(f"{path} is no database of hemsd")
+        _refuse_a_newer_one(db)
 
 
 def _connect(path: Path) -> Database:

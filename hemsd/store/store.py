@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID, uuid4
 
-from sqlite_utils import Database
-
 from hemsd.clock import Clock
 from hemsd.model import Command, Decision, QuarterHour, Sample, SiteMinute, Visit
 from hemsd.store import changes, queries
 from hemsd.store.changes import Change
 from hemsd.store.codec import to_json
-from hemsd.store.opening import open_database
+from hemsd.store.opening import Opened, mend_and_open
 from hemsd.store.outbox import Announcer, Mark, Nobody, Statement
 from hemsd.store.rows import Identities
 from hemsd.store.transactions import Start, Transactions
@@ -36,7 +34,11 @@ from hemsd.store.writer import Writer
 class Store:
     """Made by ``await Store.open(path, clock)``, ended by ``await close()``."""
 
-    def __init__(self, path: Path, clock: Clock, db: Database) -> None:
+    def __init__(self, path: Path, clock: Clock, opened: Opened) -> None:
+        db = opened.db
+        self.path = path
+        self.mended = opened.mended
+        """What had to be done to a damaged file before it could be used, for people; None: it was sound."""
         beginning = queries.beginning(db.conn)
         self._facts = dict(beginning.facts)  # as JSON, so that nobody can change one behind our back
         self._identities = dict(beginning.identities)
@@ -62,7 +64,7 @@ class Store:
 
     @classmethod
     def _open(cls, path: Path, clock: Clock) -> Self:
-        return cls(path, clock, open_database(path, clock))
+        return cls(path, clock, mend_and_open(path, clock))
 
     async def close(self) -> None:
         """Writes what waits and lets go of the file."""
@@ -94,6 +96,10 @@ class Store:
     def bytes_written(self) -> int:
         """What the database asked of the card since it was opened; ``views.written_days()`` has it per day."""
         return self._writer.bytes_written
+
+    def also_wrote(self, bytes_: int) -> None:
+        """Counts what was written beside the database on its behalf."""
+        self._writer.also_wrote(bytes_)
 
     # -- ids ----------------------------------------------------------------------------------------------------------
 

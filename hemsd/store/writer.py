@@ -77,6 +77,7 @@ class Writer:
         self._pause_s = 0.0
         self._retry_real_s = 0.0
         self._untallied = [0, 0]
+        self._elsewhere = 0
         self._tallied_s = clock.monotonic()
         self.trouble: str | None = None
         self.forgotten = 0  # changes that memory had no room for
@@ -116,6 +117,11 @@ class Writer:
         """A thread that died of a bug ends the daemon here, which then starts anew."""
         if not self._thread.is_alive():
             raise StoreError("The thread that writes the database has ended")
+
+    def also_wrote(self, bytes_: int) -> None:
+        """What went to the card beside the log, such as a copy; it counts in the day's sum."""
+        with self._wake:
+            self._elsewhere += bytes_
 
     @property
     def busy(self) -> bool:
@@ -236,7 +242,8 @@ class Writer:
     # -- what is asked of the card ------------------------------------------------------------------------------------
 
     def _add_up(self) -> None:
-        written = self._count.new_bytes()
+        with self._wake:
+            written, self._elsewhere = self._count.new_bytes() + self._elsewhere, 0
         self.bytes_written += written
         self.commits += 1
         self._untallied[0] += written

@@ -1,0 +1,103 @@
+"""Copies of the database: one a day beside it, and whatever ``hemsd backup`` is told.
+
+A copy is made through SQLite's own backup, in one step, so it is one moment of the database even while the daemon
+writes. It becomes a copy under its name only when it is whole, checked and on the card: a copy that exists is good. It
+is a single file without a log beside it, readable by its owner only, and any SQLite tool opens it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from shutil import disk_usage
+
+from hemsd.store.rows import StoreError
+
+BUSY_S = 5.0
+ROOM = 1.5  # a copy is not begun on a card that has less free than this many times its size
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Makes ``target`` a copy of the database at ``source``, or leaves it as it was. Raises StoreError."""
+    draft = target.with_name(f".{target.name}.new")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft.unlink(missing_ok=True)
+        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with closing(read_only(source)) as theirs, closing(sqlite3.connect(draft)) as ours:
+            theirs.backup(ours)
+            ours.execute("PRAGMA journal_mode = DELETE")  # no log: the copy is this one file
+        complaint = integrity(draft)
+        if complaint is not None:
+            raise StoreError(f"{source} can't be copied, it is damaged: {complaint}")
+        force(draft)
+        draft.replace(target)
+        force(target.parent)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{source} can't be copied to {target}: {error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing. Raises sqlite3.Error where there is no database."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)
+
+
+def integrity(path: Path) -> str | None:
+    """What SQLite's full check finds, indexes included; None when all is well."""
+    try:
+        with closing(read_only(path)) as db:
+            verdict = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return None if verdict == "ok" else verdict
+
+
+def force(path: Path) -> None:
+    """A file, or the names in a directory, to the card itself."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One a day
+
+
+def daily(path: Path, at: datetime) -> Path:
+    """Where the copy of this UTC day belongs."""
+    return path.with_name(f"{path.name}.copy-{at:%Y%m%d}")
+
+
+def kept(path: Path) -> list[Path]:
+    """The daily copies of the database at ``path``, newest first."""
+    return sorted(path.parent.glob(f"{path.name}.copy-????????"), reverse=True)
+
+
+def copy_of_the_day(path: Path, at: datetime, keep: int) -> int:
+    """Makes today's copy if there is none, and drops all but the newest ``keep``. The bytes that it wrote.
+
+    Raises StoreError; the older copies are still there then.
+    """
+    target = daily(path, at)
+    written = 0
+    if not target.exists():
+        size = path.stat().st_size
+        if disk_usage(path.parent).free < ROOM * size:
+            raise StoreError(f"there is no room for a copy of {size / 1e6:.0f} MB")
+        copy_database(path, target)
+        written = target.stat().st_size
+    for old in kept(path)[keep:]:
+        old.unlink()
+    return written
+
+
+def newest_good(path: Path) -> Path | None:
+    """The newest daily copy that is whole."""
+    return next((copy for copy in kept(path) if integrity(copy) is None), None)
