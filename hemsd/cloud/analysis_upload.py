@@ -147,7 +147,7 @@ class AnalysisRoute:
         )
 
     def _turn(self, entry: Entry, held: Sequence[Moment]) -> Turn | None:
-        """What was under way already goes out again as it was, though more is held by now; or it would get a new key."""
+        """What is under way goes out again as it was, though more is held by now: or it would get a new key."""
         has = Progress.read(entry.progress)
         upto_ms = frozen_upto_ms(entry.plan)
         if upto_ms is not None:

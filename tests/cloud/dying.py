@@ -75,10 +75,9 @@ async def pay(home: Home, for_s: float = 1.0) -> None:
         await home.pay(name, for_s)
 
 
-async def live(path: Path, url: str, folder: Path) -> None:
-    anew = not path.exists()
+async def live(path: Path, url: str, folder: Path, clock: ManualClock) -> None:
     cloud = settings(url, folder, "analysis", "summaries", "webhook")
-    async with at_home(path, cloud, ManualClock(STORY if anew else later(path))) as home:
+    async with at_home(path, cloud, clock) as home:
         if await home.store.views.visit_numbered(1) is None:
             await home.plug_in()
             home.quarter()
@@ -101,7 +100,8 @@ def main(folder: Path) -> None:
         child = os.fork()
         if child == 0:
             Fate.dies_at = int(dies_at)
-            asyncio.run(live(Path(path), url, folder))
+            clock = ManualClock(later(Path(path)) if Path(path).exists() else STORY)
+            asyncio.run(live(Path(path), url, folder, clock))
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
