@@ -14,6 +14,7 @@ from hemsd.model import Alert, Outcome, Role, Snapshot, SteeringSettings, Strang
 log = logging.getLogger(__name__)
 
 LINK_GRACE_S = 60.0
+RIVAL_TIMES = 3
 DISOBEYED = frozenset({Outcome.ACCEPTED_INEFFECTIVE, Outcome.PHASE_SWITCH_INEFFECTIVE, Outcome.REJECTED})
 
 Found = tuple[str, str, str]
@@ -62,6 +63,16 @@ def of_wallbox(image: WallboxImage, outcomes: tuple[Outcome, ...]) -> Iterable[F
             f"obedience:{name}",
             f"The wallbox {name} does not do what it is told ({newest[-1].replace('_', ' ')}).",
             "Look at the evidence of the last commands; another app or the car may be steering it as well.",
+        )
+
+
+def of_rival(wallbox: str, times: int) -> Iterable[Found]:
+    """``times`` commands in a row the wallbox was seen to offer less than it may."""
+    if times >= RIVAL_TIMES:
+        yield (
+            f"rival:{wallbox}",
+            f"The wallbox {wallbox} keeps offering less than it may: something else limits it as well.",
+            "Look for a solar mode or a limit in its own app, or a load manager; only one should steer it.",
         )
 
 

@@ -13,7 +13,7 @@ import asyncio
 import fcntl
 import logging
 import signal
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -46,17 +46,32 @@ from hemsd.doors import HouseDoors
 from hemsd.house import Home, Obedience, house_w
 from hemsd.latest import Latest
 from hemsd.meters import behind_inverter, meter_drivers
-from hemsd.model import Command, MeterReading, Mode, Outcome, Snapshot, StrangerRefused, ToldBy, WallboxEvent, Wish
+from hemsd.model import (
+    Command,
+    MeterReading,
+    Mode,
+    Outcome,
+    Snapshot,
+    StatusChanged,
+    StrangerRefused,
+    ToldBy,
+    WallboxEvent,
+    Wish,
+)
 from hemsd.password import PagePassword
 from hemsd.planning import courses_of
 from hemsd.prices import ToldPrices
+from hemsd.scoring.office import Office
+from hemsd.scoring.own import Outlet
 from hemsd.series import series_drivers
+from hemsd.store.outbox import Mark
 from hemsd.store.rows import StoreError
 from hemsd.store.store import Store
 from hemsd.supervise import Health, Systemd, keep
 from hemsd.tokens import Tokens
 from hemsd.visits import Car, Visits
 from rules.verify import Witness
+from web.analysis import AnalysisApi
 from web.models import SimulationPage
 from web.server import WebServer, application
 
@@ -166,6 +181,7 @@ class Daemon:
     began_s: float
     prices: ToldPrices
     cloud: Cloud
+    office: Office
     devices: Path | None = None  # where the installer's own device files are
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     snapshots: list[Snapshot] | None = None  # a test may keep what each tick saw
@@ -215,7 +231,8 @@ class Daemon:
             else None,
             chose_mode=lambda wallbox, mode: store.save_fact(MODE_FACT + wallbox, mode.value),
         )
-        archive = StoreArchive(store, names, tuple(config.vehicles), tuple(config.policies))
+        office = Office.open(store, clock, outlets=_outlets(config), tell=sinks.odd_station)
+        archive = StoreArchive(store, names, tuple(config.vehicles), tuple(config.policies), office.visits)
         cloud = Cloud(config.cloud, store, clock, _stations(config))
         cloud.payloads = DialectPayloads(
             StoredFlex(store, clock, visits, courses), StoredPartner(store, clock, visits, courses)
@@ -228,7 +245,10 @@ class Daemon:
             house,
             archive,
             HouseDoors(password, tokens),
-            dialects=public_routes(store, clock, visits, courses, tokens),
+            dialects=(
+                *public_routes(store, clock, visits, courses, tokens),
+                *AnalysisApi(office, tokens.owner).routes(),
+            ),
             allowed_hosts=config.web.allowed_hosts,
         )
         server = WebServer(config.web, app)
@@ -249,6 +269,7 @@ class Daemon:
             began_s=clock.monotonic(),
             prices=prices,
             cloud=cloud,
+            office=office,
             devices=devices,
         )
         sinks.daemon = daemon
@@ -259,6 +280,7 @@ class Daemon:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.office.close()
         await self.store.close()
 
     # --- running
@@ -288,6 +310,7 @@ class Daemon:
                 start(driver.name, keep(driver.name, driver.run, self.health))
             for name, tell in self.cloud.tellers():
                 start(name, keep(name, tell, self.health))
+            start("scoring", keep("scoring", self.office.run, self.health))
             start("web", self.web.run())
             await self.web.listening.wait()
             ticking = group.create_task(self.control.run(), name="control")
@@ -344,6 +367,8 @@ class Daemon:
             self._strangers[event.identity] = (event, self.clock.monotonic())
             while len(self._strangers) > MOST_STRANGERS:
                 del self._strangers[next(iter(self._strangers))]
+        if isinstance(event, StatusChanged):
+            self.office.visits.notice(event)
         self.control.notice(event)
         self.house.changes.bump()
 
@@ -371,6 +396,7 @@ class Daemon:
         found = [*alerts.of_meters(snapshot, self.config.steering, self.health.troubles, up_s)]
         for image in snapshot.wallboxes:
             found.extend(alerts.of_wallbox(image, self._outcomes.get(image.name, ())))
+            found.extend(alerts.of_rival(image.name, self.control.trials.limited_by_box.get(image.name, 0)))
         for stranger, seen_s in self._strangers.values():
             if snapshot.now_s - seen_s < STRANGER_SHOWN_S:
                 found.append(alerts.of_stranger(stranger))
@@ -447,6 +473,9 @@ class _Sinks:
     def event(self, event: WallboxEvent) -> None:
         self.daemon.notice(event)
 
+    def odd_station(self, anomaly: Mapping[str, object]) -> Iterable[Mark]:
+        return self.daemon.cloud.marks.of_station(anomaly)
+
 
 def _differs(before: Config, after: Config, section: str) -> bool:
     return bool(getattr(before, section) != getattr(after, section))
@@ -455,6 +484,15 @@ def _differs(before: Config, after: Config, section: str) -> bool:
 def _cars(config: Config) -> dict[str, Car]:
     vehicle_of = {car.wallbox: name for name, car in config.vehicles.items()}
     return {name: Car(vehicle_of.get(name), box.steer, _cards(box.id_tags)) for name, box in config.wallboxes.items()}
+
+
+def _outlets(config: Config) -> dict[str, Outlet]:
+    """What a wallbox can carry at most, for judging what flowed."""
+    volts = config.site.voltage_v
+    return {
+        name: Outlet(box.max_a * volts * (1 if box.phases == "1" else 3), volts)
+        for name, box in config.wallboxes.items()
+    }
 
 
 def _cards(id_tags: list[str] | None) -> frozenset[str] | None:

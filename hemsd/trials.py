@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from hemsd.model import Command, Dispatch, DispatchStatus, Evidence, Outcome, Sample, VerificationSettings
-from rules.verify import Trial, Verdict, Witness, judge, learn
+from rules.verify import LIMITED_BY_BOX, Trial, Verdict, Witness, judge, learn
 
 KEPT_SAMPLES = 64  # a window of two minutes at 2 s; older ones prove nothing
 
@@ -44,6 +44,7 @@ class Trials:
         self.settings = settings
         self._said_otherwise = said_otherwise
         self.witnesses: dict[str, Witness] = {}
+        self.limited_by_box: dict[str, int] = {}  # how many commands in a row ended so
         self._judged = judged
         self._open: dict[str, _Open] = {}
         self._car_phases: dict[str, int] = {}
@@ -108,6 +109,8 @@ class Trials:
         opened.command = _with_verdict(opened.command, verdict)
         if verdict.final:
             self.witnesses[wallbox] = learn(witness, opened.trial, verdict)
+            limited = verdict.evidence.rule == LIMITED_BY_BOX
+            self.limited_by_box[wallbox] = self.limited_by_box.get(wallbox, 0) + 1 if limited else 0
             self._finish(opened)
         return opened.command
 

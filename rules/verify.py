@@ -12,7 +12,10 @@ window that is as long as the wallbox's own sampling makes necessary. Two witnes
 Only samples count that arrived after the answer, are not a replay of history, and do not close a transaction; two in
 a row must agree, or one where the wallbox samples more rarely than every 30 s. A verdict is given as soon as its
 evidence is complete; what would need to be *absent* is judged when the window ends. No evidence is ``unverified``,
-never success.
+never success; that a wallbox says it holds a profile (GetCompositeSchedule) is none.
+
+A limit is an upper bound, so a wallbox that offers less has obeyed, and the rule of its evidence says why it is less:
+``offered-capped`` where it went up to a ceiling of its own, ``offered-limited`` where something else steers it, too.
 
 Tolerances: a pilot step is about 0.25 A (IEC 61851-1: 10 microseconds of duty cycle are 0.06 A, boxes use 1 % to
 0.4 %), meters in wallboxes are good to a few percent, and many boxes report whole amperes.
@@ -24,13 +27,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from hemsd.model import Command, DispatchStatus, Evidence, Outcome, Sample, VerificationSettings
+from hemsd.model import MIN_PILOT_A, Command, DispatchStatus, Evidence, Outcome, Sample, VerificationSettings
 
 OFF_A = 0.5
 OFF_W = 100.0
 LIMIT_BOUND_A = 0.5  # a car this close to its limit would take more if it were offered more
 OFFERED_BELOW_A = 1.0  # boxes round down to whole amperes
 OFFERED_ABOVE_A = 0.3
+STEP_A = 3.0  # some boxes know only 6, 8, 10, 13 and 16 A: a raise by less may change nothing and be obeyed
+CAPPED = "offered-capped"
+LIMITED_BY_BOX = "offered-limited"
 
 
 class Trust(StrEnum):
@@ -48,6 +54,7 @@ class Witness:
     trust: Trust = Trust.UNKNOWN
     followed: tuple[tuple[float, float], ...] = ()  # (setpoint, offered) pairs that agreed, newest last, at most 4
     stuck_at: tuple[tuple[float, float], ...] = ()  # (setpoint, offered) of proven commands that it did not follow
+    cap_a: float | None = None  # more it was never seen to offer, though told to
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,8 @@ class Trial:
     @property
     def window_s(self) -> float:
         """How long a verdict may take, from the answer on."""
-        if self.switches_phases:
+        first_of_visit = self.command.phases is not None and self.before_phases is None
+        if self.switches_phases or first_of_visit:  # its relay may have to move
             return 120.0 + self.interval_s
         if self.command.amps > 0 and not self.command.before_a:
             return 60.0 + self.interval_s  # a car needs time to start
@@ -134,11 +142,12 @@ def judge(
     disproof = _phases_disproved(trial, recent)
     if disproof:
         return _verdict(trial, Outcome.PHASE_SWITCH_INEFFECTIVE, True, disproof, usables)
-    disproof = _amps_disproved(trial, recent, witness, settings)
+    newest = usables[-2:]  # for a verdict against a wallbox two are heard even where it samples rarely
+    disproof = _amps_disproved(trial, newest, witness, settings)
     if disproof:
         return _verdict(trial, Outcome.ACCEPTED_INEFFECTIVE, True, disproof, usables)
     return _verdict(
-        trial, Outcome.UNVERIFIED, True, Evidence("no-proof", "Nothing seen proves or disproves it.", recent), usables
+        trial, Outcome.UNVERIFIED, True, Evidence("no-proof", "Nothing seen proves or disproves it.", newest), usables
     )
 
 
@@ -146,11 +155,12 @@ def _proof(
     trial: Trial, recent: tuple[Sample, ...], witness: Witness, settings: VerificationSettings, over: bool
 ) -> Evidence | None:
     if not trial.switches_phases or trial.command.amps == 0:
-        return _amps_proved(trial, recent, witness, settings)
+        proof = _amps_proved(trial, recent, witness, settings, over)
+        return None if proof and trial.command.amps > 0 and _too_many_phases(trial, recent) else proof
     if _phases_visible(recent):
         return _phases_proved(trial, recent)
     # Nothing flows, so the phases can't be seen. A car may still be waking up: only at the end is the current enough.
-    return _amps_proved(trial, recent, witness, settings) if over else None
+    return _amps_proved(trial, recent, witness, settings, over) if over else None
 
 
 def _verdict(trial: Trial, outcome: Outcome, final: bool, evidence: Evidence, usables: tuple[Sample, ...]) -> Verdict:
@@ -172,12 +182,12 @@ def _verdict(trial: Trial, outcome: Outcome, final: bool, evidence: Evidence, us
 
 
 def _amps_proved(
-    trial: Trial, recent: tuple[Sample, ...], witness: Witness, settings: VerificationSettings
+    trial: Trial, recent: tuple[Sample, ...], witness: Witness, settings: VerificationSettings, over: bool
 ) -> Evidence | None:
     by_offered = _offered_proves(trial, recent, witness, settings) if "offered" in settings.evidence else None
-    if by_offered:
+    if by_offered or "import" not in settings.evidence:
         return by_offered
-    return _import_proves(trial, recent) if "import" in settings.evidence else None
+    return _import_proves(trial, recent) or (_limited_by_box(trial, recent, witness) if over else None)
 
 
 def offered_matches(offered_a: float | None, limit_a: float) -> bool:
@@ -200,8 +210,8 @@ def _offered_proves(
         return Evidence(
             "offered", f"The wallbox offers {recent[-1].offered_a:g} A as it was told ({amps:g} A).", recent
         )
-    if amps > 0 and not strict and _offered_is_capped(trial, recent):
-        return Evidence("offered-capped", f"The wallbox went up to {recent[-1].offered_a:g} A and no further.", recent)
+    if amps > 0 and not strict and _offered_is_capped(trial, recent, witness):
+        return Evidence(CAPPED, f"The wallbox went up to {recent[-1].offered_a:g} A and no further.", recent)
     return None
 
 
@@ -231,11 +241,29 @@ def earns_trust(followed: Sequence[tuple[float, float]]) -> bool:
     return False
 
 
-def _offered_is_capped(trial: Trial, recent: tuple[Sample, ...]) -> bool:
+def _offered_is_capped(trial: Trial, recent: tuple[Sample, ...], witness: Witness) -> bool:
+    """It went up and stopped short of the limit, or stands where it always stops."""
     old, amps = trial.command.before_a or 0.0, trial.command.amps
+    cap_a = witness.cap_a
     return all(
-        sample.offered_a is not None and old + import_tolerance_a(old) < sample.offered_a < amps for sample in recent
+        sample.offered_a is not None
+        and sample.offered_a < amps
+        and (
+            old + import_tolerance_a(old) < sample.offered_a
+            or (cap_a is not None and abs(sample.offered_a - cap_a) <= OFFERED_ABOVE_A)
+        )
+        for sample in recent
     )
+
+
+def _limited_by_box(trial: Trial, recent: tuple[Sample, ...], witness: Witness) -> Evidence | None:
+    """It offers clearly less than both the new limit and the old one: somebody else steers it as well."""
+    most_a = min(trial.command.amps, trial.command.before_a or 0.0) - OFFERED_BELOW_A
+    if witness.trust is not Trust.TRUSTED or any(_draws_above(sample, trial.command.amps) for sample in recent):
+        return None
+    if all(sample.offered_a is not None and MIN_PILOT_A <= sample.offered_a < most_a for sample in recent):
+        return Evidence(LIMITED_BY_BOX, f"The wallbox offers {recent[-1].offered_a:g} A by its own choice.", recent)
+    return None
 
 
 def _draws_above(sample: Sample, limit_a: float) -> bool:
@@ -303,7 +331,7 @@ def _amps_disproved(
     unmoved = witness.trust is Trust.TRUSTED and all(
         value is not None and value <= old + OFFERED_ABOVE_A for value in offered
     )
-    if old > 0 and limit_bound and stayed and unmoved:
+    if old > 0 and amps - old > STEP_A and limit_bound and stayed and unmoved:
         return Evidence("raise-ignored", f"Offer and current both stay at {old:g} A.", recent)
     if old == 0 and unmoved and trial.command.amps > 0:
         return Evidence("raise-ignored", "The wallbox goes on offering nothing.", recent)
@@ -317,10 +345,17 @@ def _phases_visible(recent: tuple[Sample, ...]) -> bool:
     return all((sample.active_phases or 0) >= 1 for sample in recent)
 
 
+def _too_many_phases(trial: Trial, recent: tuple[Sample, ...]) -> bool:
+    """One phase is the wallbox's to give; fewer than were asked for may be the car's own choice."""
+    return trial.command.phases == 1 and any((sample.active_phases or 0) >= 2 for sample in recent)
+
+
 def _phases_proved(trial: Trial, recent: tuple[Sample, ...]) -> Evidence | None:
-    wanted = trial.command.phases
-    if _phases_visible(recent) and all(sample.active_phases == wanted for sample in recent):
-        return Evidence("phases", f"The current flows on {wanted} phase{'s' if wanted != 1 else ''}.", recent)
+    """Two of three are a car's own choice, and more than a wallbox could give that had stayed on one."""
+    wanted, active = trial.command.phases, [sample.active_phases or 0 for sample in recent]
+    matches = all(count >= 2 for count in active) if wanted == 3 else all(count == wanted for count in active)
+    if matches and not any(_draws_above(sample, trial.command.amps) for sample in recent):
+        return Evidence("phases", f"The current flows on {active[-1]} phase{'s' if active[-1] != 1 else ''}.", recent)
     return None
 
 
@@ -349,17 +384,21 @@ def learn(witness: Witness, trial: Trial, verdict: Verdict) -> Witness:
     offered = recent[-1].offered_a
     if offered is None:
         return witness
+    if verdict.evidence.rule == CAPPED:
+        return replace(witness, cap_a=offered)
+    if witness.cap_a is not None and offered > witness.cap_a + OFFERED_ABOVE_A:
+        witness = replace(witness, cap_a=None)
     amps = trial.command.amps
     if offered_matches(offered, amps):
         followed = (*_followed_before(trial, witness), (amps, offered))[-4:]
         trust = Trust.TRUSTED if witness.trust is Trust.TRUSTED or earns_trust(followed) else Trust.UNKNOWN
-        return Witness(trust, followed, witness.stuck_at)
+        return replace(witness, trust=trust, followed=followed)
     if verdict.outcome is Outcome.APPLIED and verdict.evidence.rule.startswith("import"):
         stuck = (*witness.stuck_at, (amps, offered))[-4:]
         constant = max(o for _, o in stuck) - min(o for _, o in stuck) <= OFFERED_ABOVE_A
         apart = max(a for a, _ in stuck) - min(a for a, _ in stuck) >= 2.0
         trust = Trust.DISTRUSTED if constant and apart else witness.trust
-        return Witness(trust, witness.followed, stuck)
+        return replace(witness, trust=trust, stuck_at=stuck)
     return witness
 
 

@@ -254,3 +254,125 @@ def test_two_setpoints_earn_trust_when_rounding_can_not_explain_them(
     followed: list[tuple[float, float]], earned: bool
 ) -> None:
     assert earns_trust(followed) is earned
+
+
+# --- the field's cases by their numbers
+
+
+def told(amps: float, before_a: float, offered: float, *, drawn: float | None = None, **more: object) -> Verdict:
+    """Told ``amps`` after ``before_a``, the wallbox then offers ``offered``; its word is trusted."""
+    flowed_a, drawn = before_a - 0.2, offered - 0.2 if drawn is None else drawn
+    t = trial(amps, before_a, before=sample(95, flowed_a, before_a))
+    seen = (sample(105, drawn, offered), sample(115, drawn, offered))
+    return judge(t, seen, more.get("witness", TRUSTED), 400)  # type: ignore[arg-type]
+
+
+def test_wb_51_a_cap_that_is_known_is_still_obedience_when_nothing_moves_any_more() -> None:
+    t = trial(16, 6, before=sample(95, 5.9, 6))
+    capped = verdict(t, sample(105, 9.9, 10), sample(115, 9.9, 10), witness=TRUSTED)
+    known = learn(TRUSTED, t, capped)
+    assert known.cap_a == 10.0
+    assert told(13, 16, 10, witness=known).evidence.rule == "offered-capped"
+    assert told(16, 13, 10, witness=known).evidence.rule == "offered-capped"
+
+
+def test_wb_51_a_cap_that_was_lifted_is_forgotten() -> None:
+    t = trial(16, 6, before=sample(95, 5.9, 6))
+    seen = (sample(105, 15.8, 16), sample(115, 15.8, 16))
+    known = Witness(Trust.TRUSTED, cap_a=10.0)
+    assert learn(known, t, judge(t, seen, known, 400)).cap_a is None
+
+
+def test_wb_54_one_contradiction_is_enough_where_samples_are_rare_too() -> None:
+    t = trial(6, 16, before=sample(95, 15.8, 16), interval_s=60)
+    lying = (sample(150, 15.8, 6), sample(210, 15.8, 6))
+    got = judge(t, lying, TRUSTED, 400)
+    assert got.outcome is Outcome.ACCEPTED_INEFFECTIVE
+    assert learn(TRUSTED, t, got).trust is Trust.DISTRUSTED
+
+
+def test_wb_54_an_offer_of_nothing_while_a_proven_current_flows_is_distrusted() -> None:
+    t = trial(8, 16, before=sample(95, 15.8, 0))
+    got = judge(t, (sample(105, 7.8, 0), sample(115, 7.8, 0)), Witness(), 400)
+    assert got.outcome is Outcome.APPLIED
+    assert learn(Witness(), t, got).trust is Trust.DISTRUSTED
+
+
+def test_wb_55_without_an_offer_a_cut_is_proved_and_a_raise_that_nobody_uses_is_not() -> None:
+    down = trial(8, 16, before=sample(95, 15.8))
+    assert verdict(down, sample(105, 7.9), sample(115, 7.9)).outcome is Outcome.APPLIED
+    up = trial(16, 8, before=sample(95, 7.9))
+    got = verdict(up, sample(105, 7.9), sample(115, 7.9))
+    assert (got.outcome, got.evidence.rule, got.offered_a) == (Outcome.UNVERIFIED, "no-proof", None)
+
+
+@pytest.mark.parametrize("drawn", [0.0, 3.0, 7.0, 9.9])
+@pytest.mark.parametrize("witness", [Witness(), TRUSTED])
+def test_wb_56_a_raise_is_never_ineffective_because_the_car_takes_less(drawn: float, witness: Witness) -> None:
+    t = trial(32, 10, before=sample(95, drawn, 10))
+    seen = (sample(105, drawn, 32), sample(115, drawn, 32))
+    assert judge(t, seen, witness, 400).outcome is not Outcome.ACCEPTED_INEFFECTIVE
+
+
+@pytest.mark.parametrize("raised_to", [10.5, 12.0, 13.0])
+def test_wb_56_a_small_raise_that_a_box_with_coarse_steps_rounds_away_is_not_held_against_it(raised_to: float) -> None:
+    assert told(raised_to, 10, 10).outcome in (Outcome.UNVERIFIED, Outcome.APPLIED)
+    assert told(13.1, 10, 10).outcome is Outcome.ACCEPTED_INEFFECTIVE
+
+
+def test_wb_57_an_overshoot_right_before_the_end_of_the_window_needs_two_samples_to_count() -> None:
+    t = trial(8, 16, before=sample(95, 15.8))
+    assert verdict(t, sample(112, 7.9), sample(128, 15.8), now_s=130).outcome is Outcome.UNVERIFIED
+
+
+def test_wb_60_what_a_wallbox_merely_holds_is_no_evidence() -> None:
+    """There is no place in a sample for a composite schedule; without samples a command stays unverified."""
+    got = verdict(trial(8, 16, before=sample(95, 15.8)), witness=TRUSTED)
+    assert (got.outcome, got.evidence.rule) == (Outcome.UNVERIFIED, "no-samples")
+
+
+@pytest.mark.parametrize(
+    ("amps", "before_a", "offered", "rule"),
+    [
+        (12, 10, 6, "offered-limited"),  # its own solar mode holds it down
+        (10, 16, 6, "import-fell"),  # a cut is proved all the same
+        (12, 10, 10, "no-proof"),  # not moved is not limited
+        (12, 10, 9, "no-proof"),  # rounding
+        (12, 10, 0, "no-proof"),  # an open contactor is no limit
+    ],
+)
+def test_wb_62_a_box_that_something_else_limits_as_well_has_obeyed(
+    amps: float, before_a: float, offered: float, rule: str
+) -> None:
+    got = told(amps, before_a, offered)
+    assert got.evidence.rule == rule
+    assert (got.outcome is Outcome.APPLIED) is (rule != "no-proof")
+
+
+def test_wb_62_an_offer_that_has_not_earned_trust_excuses_nothing() -> None:
+    assert told(12, 10, 6, drawn=9.8, witness=Witness()).outcome is Outcome.UNVERIFIED
+
+
+@pytest.mark.parametrize(("before_phases", "ends_s"), [(3, 230.0), (None, 230.0), (1, 130.0)])
+def test_wb_63_a_current_on_three_phases_is_never_one_phase_obeyed(before_phases: int | None, ends_s: float) -> None:
+    three, lower = (15.8, 15.8, 15.8), (7.9, 7.9, 7.9)
+    t = trial(8, 16, before=sample(95, three), phases=1, before_phases=before_phases)
+    seen = (sample(105, lower), sample(115, lower))
+    assert not verdict(t, *seen, now_s=ends_s - 0.1).final
+    got = verdict(t, *seen, now_s=ends_s)
+    assert (got.outcome, got.final) == (Outcome.PHASE_SWITCH_INEFFECTIVE, True)
+
+
+@pytest.mark.parametrize("active", [2, 3])
+def test_wb_66_a_car_of_two_phases_proves_three_that_were_asked_for(active: int) -> None:
+    flowing = tuple(7.9 if phase < active else 0.0 for phase in range(3))
+    t = trial(8, 8, before=sample(95, (7.9, 0.0, 0.0)), phases=3, before_phases=1)
+    assert verdict(t, sample(215, flowing), sample(225, flowing)).outcome is Outcome.APPLIED
+    one = trial(8, 8, before=sample(95, flowing), phases=1, before_phases=3)
+    assert verdict(one, sample(215, flowing), sample(225, flowing)).outcome is Outcome.PHASE_SWITCH_INEFFECTIVE
+
+
+def test_three_phases_that_carry_more_than_the_limit_have_not_obeyed_it() -> None:
+    t = trial(6, 8, before=sample(95, (7.9, 0.0, 0.0)), phases=3, before_phases=1)
+    high = (15.8, 15.8, 15.8)
+    assert verdict(t, sample(215, high), sample(225, high)).outcome is Outcome.ACCEPTED_INEFFECTIVE

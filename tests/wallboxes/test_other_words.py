@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from drivers.simulated import day
+from hemsd.alerts import of_rival
 from hemsd.control import ControlSettings
 from hemsd.model import (
     Attempt,
@@ -24,6 +25,7 @@ from hemsd.model import (
 )
 from hemsd.replay import Stage, play, stage
 from hemsd.trials import Trials
+from rules.verify import Trust, Witness
 
 START = datetime(2026, 6, 21, 10, 0, tzinfo=UTC)
 BEFORE = Sample(95.0, START, currents_a=(15.8, 0.0, 0.0))
@@ -189,3 +191,21 @@ def test_a_wallbox_that_is_given_up_is_left_alone() -> None:
     assert not at.snapshots[-1].wallboxes[0].controllable
     (stop,) = [each for each in at.journal.commands.values() if each.amps == 0]
     assert (stop.outcome, stop.final) == (INEFFECTIVE, True)
+
+
+def test_wb_62_a_box_that_is_limited_by_itself_three_times_in_a_row_is_named() -> None:
+    trials = Trials(VerificationSettings(), lambda _: None)
+    trials.witnesses["garage"] = Witness(Trust.TRUSTED)
+    named = []
+    for number in range(1, 5):
+        at_s = 1000.0 * number
+        up = replace(command(number), amps=12.0, before_a=10.0, sent_s=at_s)
+        trials.open(up, replace(BEFORE, received_s=at_s - 5, currents_a=(9.8, 0.0, 0.0), offered_a=10.0), 10.0, None)
+        trials.answered(up, said("absolute"), at_s)
+        offered_a = 6.0 if number < 4 else 12.0
+        for after_s in (10, 20, 31):
+            drawn = (offered_a - 0.2, 0.0, 0.0)
+            trials.sample("garage", Sample(at_s + after_s, START, currents_a=drawn, offered_a=offered_a))
+        trials.judge(at_s + 31)
+        named.append([key for key, _, _ in of_rival("garage", trials.limited_by_box["garage"])])
+    assert named == [[], [], ["rival:garage"], []]
