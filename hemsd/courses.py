@@ -15,7 +15,7 @@ from typing import Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
-from hemsd.model import Command, Mode, QuarterHour, Snapshot, Visit, WallboxImage, Wish
+from hemsd.model import Because, Command, Mode, QuarterHour, Snapshot, Visit, WallboxImage, Wish
 from hemsd.policies import Policies, Policy, Remember
 from hemsd.prices import PriceBook
 from rules import course as fold
@@ -200,14 +200,15 @@ class Courses:
         if not asks and wallbox not in self._boosting:
             return None
         (self._boosting.add if asks else self._boosting.discard)(wallbox)
-        return Wish(wallbox, boost=asks)
+        return Wish(wallbox, boost=asks is not None, because=asks)
 
-    def _asks_now(self, wallbox: str, policy: Policy) -> bool:
+    def _asks_now(self, wallbox: str, policy: Policy) -> Because | None:
         following = self.running.get(wallbox)
         if following is None or following.course.policy is None:
             course = self.upcoming.get(policy.name)
-            return course is not None and fold.boost_pct(course) is not None
-        return following.asked is not None
+            boosted = course is not None and fold.boost_pct(course) is not None
+            return fold.because(BlockType.IMMEDIATE_START, None) if boosted else None
+        return None if following.asked is None else fold.because(following.asked, following.plan)
 
     # --- a visit
 

@@ -297,6 +297,14 @@ class WallboxImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Because:
+    """Why something is wished: the rule's short name, and a sentence."""
+
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """What somebody asked for; None leaves a thing as it is. The rules decide what becomes of it."""
 
@@ -304,6 +312,7 @@ class Wish:
     mode: Mode | None = None
     boost: bool | None = None
     boost_target_pct: float | None = None
+    because: Because | None = None  # of a boost that no person asked for just now
     target_pct: float | None = None
     ready_by_at: datetime | None = None
     clear_target: bool = False

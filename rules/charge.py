@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from hemsd.model import Mode, SteeringSettings, SteeringState
+from hemsd.model import Because, Mode, SteeringSettings, SteeringState
 from rules.phases import PhaseMemory
 from rules.response import NEW, Response
 
@@ -58,6 +58,7 @@ class BoxMemory:
     mode: Mode | None = None  # what a person asked for; None: as configured
     boost: bool = False
     boost_target_pct: float | None = None
+    because: Because | None = None  # why it is boosted
 
     given_wh: float = 0.0  # worth given away while waiting
     start_needs_wh: float = 0.0  # ... and how much of it a start needs, at today's price

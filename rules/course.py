@@ -22,8 +22,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import assert_never
 
-from hemsd.model import Command, Outcome
+from hemsd.model import Because, Command, Outcome
 from rules.plan_values import FULL_PCT, Block, BlockType, Plan, estimated_soc_pct
 from rules.schedule import (
     NO_TARGETS,
@@ -346,6 +347,20 @@ def blocked(course: Course, seen: Seen, asked: BlockType | None, plan: Plan | No
     elif running is not None and asked is not None:
         course = _replanned(course, running, plan, seen.at)
     return replace(course, energy_wh=seen.energy_wh, seen_at=seen.at)
+
+
+def because(asked: BlockType, plan: Plan | None) -> Because:
+    """Why the car charges at full power now, for the homeowner."""
+    match asked:
+        case BlockType.IMMEDIATE_START:
+            return Because("boost", "Immediate start")
+        case BlockType.BATTERY_RESERVE:
+            return Because("reserve", "Below the reserve of the car's battery, at once")
+        case BlockType.REGULAR:
+            reason = plan.reason if plan is not None else ""
+            return Because("plan", f"By plan ({reason[:1].lower()}{reason[1:]})" if reason else "By plan")
+        case _:
+            assert_never(asked)
 
 
 def _just_ended(course: Course, at: datetime) -> bool:

@@ -110,7 +110,8 @@ def _start(memory: BoxMemory, now: Situation, option: Option) -> tuple[BoxMemory
     offer = _offer(option.limit_a, option.phases)
     match now.mode:
         case Mode.FAST:
-            text = f"Fast: {offer}, as much as {now.ceiling_because} allows."
+            rule, text = _as_fast_as_allowed(memory, now, offer)
+            return memory, Choice(option.limit_a, option.phases, "start" if rule == "fast" else rule, text)
         case Mode.MIN_SOLAR:
             text = f"Minimum and sun: {offer} with {kilowatts(now.surplus_w)} of surplus."
         case _:
@@ -134,8 +135,16 @@ def _fast(
     limit_a = present.limit_a
     if memory.cut_s is not None and now.now_s - memory.cut_s < RAISE_AFTER_CUT_S:
         limit_a = min(limit_a, memory.limit_a)
-    text = f"Fast: {_offer(limit_a, present.phases)}, as much as {now.ceiling_because} allows."
-    return memory, Choice(limit_a, present.phases, "fast", text)
+    rule, text = _as_fast_as_allowed(memory, now, _offer(limit_a, present.phases))
+    return memory, Choice(limit_a, present.phases, rule, text)
+
+
+def _as_fast_as_allowed(memory: BoxMemory, now: Situation, offer: str) -> tuple[str, str]:
+    """The rule and the reason: a plan, the reserve or an immediate start may be behind it."""
+    text = f"{offer}, as much as {now.ceiling_because} allows."
+    if memory.boost and memory.because is not None:
+        return memory.because.rule, f"{memory.because.text}: {text}"
+    return "fast", f"Fast: {text}"
 
 
 def _on_surplus(

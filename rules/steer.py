@@ -95,7 +95,7 @@ def _wished(memory: BoxMemory, wish: Wish) -> BoxMemory:
     if wish.mode is not None:
         memory = replace(memory, mode=wish.mode)
     if wish.boost is not None:
-        memory = replace(memory, boost=wish.boost, boost_target_pct=wish.boost_target_pct)
+        memory = replace(memory, boost=wish.boost, boost_target_pct=wish.boost_target_pct, because=wish.because)
     return memory
 
 

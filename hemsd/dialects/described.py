@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import hemsd
+from web.analysis import AnalysisApi, AnalysisDesk
 from web.events import EventStreams
 from web.flex import FlexApi, FlexHouse
 from web.house import Archive, House
@@ -26,6 +27,7 @@ def openapi() -> dict[str, Any]:
         *PastApi(house, cast(Archive, nobody)).routes(),
         *FlexApi(cast(FlexHouse, nobody)).routes(),
         *PartnerApi(cast(PartnerHouse, nobody)).routes(),
+        *AnalysisApi(cast(AnalysisDesk, nobody), nobody).routes(),
         *OAuthApi(cast(TokenOffice, nobody)).routes(),
     )
     return document((*routes, described(routes)), hemsd.__version__)
