@@ -18,9 +18,9 @@ from tests.web.browser import DESKTOP, PHONE, chromium, opened, serving  # noqa:
 from tests.web.fake_house import VISIT_ID, FakeHouse  # noqa: E402
 
 OUT = Path(__file__).parent / "screenshots"
-SCENES = ("charging", "waiting", "stale", "empty", "two")
+SCENES = ("charging", "waiting", "stale", "empty", "two", "night")
 KEPT = ("charging", "stale", "visit")
-VIEWS = {"visits": "#/visits", "visit": f"#/visits/{VISIT_ID}", "devices": "#/devices"}
+VIEWS = {"history": "#/history", "visits": "#/visits", "visit": f"#/visits/{VISIT_ID}", "devices": "#/devices"}
 DEVICES = {"phone": {**PHONE, "device_scale_factor": 2}, "desktop": DESKTOP}
 
 

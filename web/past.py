@@ -18,6 +18,7 @@ from web.models import (
     CommandsPage,
     DecisionsPage,
     HistoryPage,
+    HistoryPoint,
     IdentitiesPage,
     Problem,
     ReadingsPage,
@@ -59,6 +60,7 @@ class PastApi:
             get("/api/decisions", self.get_decisions, "Decisions of every wallbox", DecisionsPage, query=SPAN),
             get("/api/commands", self.get_commands, "Commands to every wallbox", CommandsPage, query=SPAN),
             get("/api/history", self.get_history, "Power by source and sink", HistoryPage, query=(*SPAN, step)),
+            get("/api/history.csv", self.get_history_csv, "The same as a table", query=(*SPAN, step)),
             get("/api/identities", self.get_identities, "The uuids of the public dialects", IdentitiesPage),
         )
 
@@ -131,12 +133,25 @@ class PastApi:
         return answer(CommandsPage(commands=[command_page(command) for command in commands]))
 
     async def get_history(self, request: web.Request) -> web.Response:
+        return answer(await self._history(request))
+
+    async def get_history_csv(self, request: web.Request) -> web.Response:
+        page = await self._history(request)
+        powers = [name for name in HistoryPoint.model_fields if name not in ("time", "cars_w")]
+        cars = sorted({name for point in page.points for name in point.cars_w})
+        rows = (
+            [row["time"], *(row[name] for name in powers), *(row["cars_w"].get(name) for name in cars)]
+            for row in (point.model_dump(mode="json") for point in page.points)
+        )
+        return _table("hemsd-history.csv", ["time", *powers, *(f"{name}_w" for name in cars)], rows)
+
+    async def _history(self, request: web.Request) -> HistoryPage:
         from_at, to_at = self._span(request)
         step_s = _whole(request, "step_s", 300, least=60, most=86400)
         if (to_at - from_at).total_seconds() / step_s > MAX_STEPS:
             raise Refused(422, f"step_s: too small for this span; at most {MAX_STEPS} steps are answered")
         steps = await self.archive.history(from_at, to_at, step_s)
-        return answer(history_page(from_at, to_at, step_s, list(steps)))
+        return history_page(from_at, to_at, step_s, list(steps))
 
     async def get_identities(self, _request: web.Request) -> web.Response:
         return answer(identities_page(await self.archive.identities()))

@@ -4,7 +4,8 @@ import { html, useLayoutEffect, useMemo, useRef, useState } from "./vendor/htm-3
 import { told } from "./sentence.js";
 import { Verdict, decisionIcon, intent, isBad } from "./verdict.js";
 import { Icon } from "./icons.js";
-import { clock, energy, midnight, power, powerWords, t, tickPower } from "./words.js";
+import { Planned, Prices, blocksOf } from "./plan.js";
+import { clock, energy, midnight, power, powerWords, shortDay, t, tickPower } from "./words.js";
 
 const HEIGHT = 220;
 const PAD = { top: 10, right: 2, bottom: 20, left: 38 };
@@ -81,12 +82,28 @@ function stepOf(size) {
   return 50_000;
 }
 
-export function Chart({ history, decisions, commands, from, to, at }) {
+/** Where the time axis is labelled: full hours, or midnights when it is long. */
+function timeTicks(from, to, width) {
+  const every = [0.25, 0.5, 1, 2, 3, 4, 6, 12].find((n) => ((n * HOUR) / (to - from)) * width >= 56);
+  const ticks = [];
+  const first = midnight(from);
+  if (every) {
+    for (let h = first + Math.ceil((from - first) / HOUR / every) * every * HOUR; h <= to; h += every * HOUR) ticks.push([h, clock(h)]);
+    return ticks;
+  }
+  const apart = Math.ceil(((to - from) / 24 / HOUR) * (58 / width));
+  for (let m = first, n = 0; m <= to; m = midnight(m + 36 * HOUR), n++) if (m >= from && n % apart === 0) ticks.push([m, shortDay(m)]);
+  return ticks;
+}
+
+/** ``plan`` adds what lies ahead; ``quiet`` leaves out the decisions, where there would be too many. */
+export function Chart({ history, decisions, commands, from, to, at, plan, quiet }) {
   const [ref, width] = useWidth();
   const [chosen, setChosen] = useState(null); // index into marks
   const points = history?.points ?? [];
-  const marks = decisions.filter((one) => one.kind !== "hold" || one.command_id);
-  const high = Math.max(1000, ...points.map((p) => Math.max(sum(p, UP), p.pv_w ?? 0)));
+  const marks = quiet ? [] : decisions.filter((one) => (one.kind !== "hold" || one.command_id) && inSpan(one, from, to));
+  const ahead = blocksOf(plan, at).filter((block) => block.from < to);
+  const high = Math.max(1000, ...ahead.map((block) => block.watts * 1.15), ...points.map((p) => Math.max(sum(p, UP), p.pv_w ?? 0)));
   const low = Math.max(300, ...points.map((p) => sum(p, DOWN) + sum(p, STORED)));
   const x = (moment) => Math.round((PAD.left + ((moment - from) / (to - from)) * (width - PAD.left - PAD.right)) * 10) / 10;
   const scale = (HEIGHT - PAD.top - PAD.bottom) / (high + low);
@@ -114,36 +131,36 @@ export function Chart({ history, decisions, commands, from, to, at }) {
   const mark = marks[chosen];
   const named = labels(points, UP, x, y);
   const day = useMemo(() => parts.map((row, n) => html`<${Stretch} key=${n} row=${row} x=${x} y=${y} />`), [history, width, from, to]);
-  const every = [0.25, 0.5, 1, 2, 3, 4, 6].find((n) => ((n * HOUR) / (to - from)) * width >= 56) ?? 12;
-  const first = midnight(from);
-  const hours = [];
-  for (let h = first + Math.ceil((from - first) / HOUR / every) * every * HOUR; h <= to; h += every * HOUR) hours.push(h);
+  const ticks = timeTicks(from, to, width);
 
   return html`<div class="chart live" ref=${ref}>
     <svg width=${width} height=${HEIGHT} viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label=${t("today.about")} onClick=${choose}>
       <defs>
         <pattern id="bought" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
           <rect class="hatch" width="2" height="5" /></pattern>
+        <clipPath id="inside"><rect x=${PAD.left} y="0" width=${width - PAD.left} height=${HEIGHT} /></clipPath>
       </defs>
       ${lines.map((w) => html`<g key=${w} class=${w === 0 ? "axis zero" : "axis"}>
         <line x1=${PAD.left} x2=${width} y1=${y(w)} y2=${y(w)} /></g>`)}
-      ${day}
-      ${named.map(({ kind, left, top }) => html`<text key=${kind} class=${`name ${kind}`} x=${left} y=${top}>${t(`sink.${kind}`)}</text>`)}
+      <g clip-path="url(#inside)">${day}</g>
+      <${Planned} blocks=${ahead} x=${x} y=${y} at=${Math.max(at, from)} most=${high} />
+      ${named.filter(({ left }) => left > PAD.left + 16 && left < width - 16).map(({ kind, left, top }) => html`<text key=${kind} class=${`name ${kind}`} x=${left} y=${top}>${t(`sink.${kind}`)}</text>`)}
       ${lines.filter((w) => w !== 0).map((w) => html`<text key=${w} class="tick" x=${PAD.left - 6} y=${y(w) + 4} text-anchor="end">${tickPower(Math.abs(w))}</text>`)}
-      ${hours.map((h) => html`<text key=${h} class="tick" x=${x(h)} y=${HEIGHT - 4}
-        text-anchor=${x(h) > width - 16 ? "end" : "middle"}>${clock(h)}</text>`)}
+      ${ticks.map(([moment, text]) => html`<text key=${moment} class="tick" x=${x(moment)} y=${HEIGHT - 4}
+        text-anchor=${x(moment) > width - 20 ? "end" : x(moment) < 20 ? "start" : "middle"}>${text}</text>`)}
       ${at > from && at < to && html`<g class="present"><line x1=${x(at)} x2=${x(at)} y1=${PAD.top} y2=${HEIGHT - PAD.bottom} />
         <text class="tick" x=${x(at) + (x(at) > width - 40 ? -5 : 5)} y=${PAD.top + 9} text-anchor=${x(at) > width - 40 ? "end" : "start"}>${t("today.now")}</text></g>`}
       ${mark && html`<line class="picked" x1=${x(Date.parse(mark.time))} x2=${x(Date.parse(mark.time))} y1="0" y2=${HEIGHT - PAD.bottom} />`}
     </svg>
-    <div class="marks" role="slider" tabindex="0" aria-label=${t("today.marks")} aria-valuemin="0" aria-valuemax=${Math.max(marks.length - 1, 0)}
+    ${plan && html`<${Prices} plan=${plan} from=${from} to=${to} x=${x} width=${width} at=${at} />`}
+    ${!quiet && html`<div class="marks" role="slider" tabindex="0" aria-label=${t("today.marks")} aria-valuemin="0" aria-valuemax=${Math.max(marks.length - 1, 0)}
       aria-valuenow=${chosen ?? 0} aria-valuetext=${mark ? `${clock(mark.time)} ${told(mark)}` : t("today.pick")} onClick=${choose} onKeyDown=${move}>
       <svg width=${width} height="26" viewBox="0 0 ${width} 26" aria-hidden="true">
         ${marks.map((one, index) => html`<${Mark} key=${one.time + one.kind} one=${one} x=${x(Date.parse(one.time))}
           bad=${isBad(commandOf(one, commands) ?? { final: false })} chosen=${index === chosen} />`)}
       </svg>
-    </div>
-    <${Reason} decision=${mark} command=${mark && commandOf(mark, commands)} empty=${!marks.length} point=${mark && pointAt(points, mark)} />
+    </div>`}
+    ${!quiet && html`<${Reason} decision=${mark} command=${mark && commandOf(mark, commands)} empty=${!marks.length} point=${mark && pointAt(points, mark)} />`}
   </div>`;
 }
 
@@ -159,6 +176,7 @@ function Stretch({ row, x, y }) {
   </g>`;
 }
 
+const inSpan = ({ time }, from, to) => Date.parse(time) >= from && Date.parse(time) <= to;
 const commandOf = (decision, commands) => commands.find((one) => one.id === decision.command_id);
 
 /** Starts point right, pauses are blocks, doubts are rings, steps are strokes; a cross was not obeyed. */

@@ -4,6 +4,7 @@ import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./v
 import { Chart, Totals } from "./chart.js";
 import { Devices } from "./devices.js";
 import { Flow } from "./flow.js";
+import { History } from "./history.js";
 import { Icon } from "./icons.js";
 import { connect, live, now, subscribe } from "./live.js";
 import { Timeline } from "./timeline.js";
@@ -41,7 +42,7 @@ function App() {
   useEffect(() => {
     document.body.classList.toggle("lost", lostAt !== null);
   }, [lostAt]);
-  const at = ["visits", "devices"].includes(view) ? view : "now";
+  const at = ["history", "visits", "devices"].includes(view) ? view : "now";
   useEffect(() => {
     document.title = [at === "now" ? "" : t(`nav.${at}`), state?.site.name ?? "hemsd"].filter(Boolean).join(" · ");
   }, [at, state?.site.name]);
@@ -59,6 +60,7 @@ function App() {
     ${state && html`<${Alerts} alerts=${state.alerts} />`}
     ${view === "visits" && id && html`<${VisitView} id=${id} key=${id} news=${newsOfVisit(state, id)} />`}
     ${view === "visits" && !id && html`<${Visits} />`}
+    ${view === "history" && state && html`<${History} />`}
     ${view === "devices" && state && html`<${Devices} state=${state} />`}
     ${at === "now" && (state ? html`<${Now} state=${state} />` : html`<${Shell} />`)}
     <${Foot} />`;
@@ -67,7 +69,7 @@ function App() {
 const newsOfVisit = (state, id) => newsOf(Object.values(state?.wallboxes ?? {}).filter((box) => box.session_id === id));
 
 function Nav({ at }) {
-  return html`<nav aria-label=${t("nav.title")}>${[["now", "#/"], ["visits", "#/visits"], ["devices", "#/devices"]].map(([name, href]) => html`
+  return html`<nav aria-label=${t("nav.title")}>${[["now", "#/"], ["history", "#/history"], ["visits", "#/visits"], ["devices", "#/devices"]].map(([name, href]) => html`
     <a key=${name} href=${href} aria-current=${name === at ? "page" : undefined}><${Icon} name=${name} /><span>${t(`nav.${name}`)}</span></a>`)}</nav>`;
 }
 
@@ -97,11 +99,11 @@ function Now({ state }) {
       ${boxes.length === 0 && html`<p class="why">${t("say.no_wallbox")}</p>`}
     </div>
     <section class="today"><h2>${t("today.title")}</h2>
-      <${Chart} history=${today.history} decisions=${today.decisions} commands=${today.commands} from=${today.shownFrom} to=${today.shownTo} at=${now()} />
+      <${Chart} history=${today.history} decisions=${today.decisions} commands=${today.commands} from=${today.shownFrom} to=${today.shownTo} at=${now()} plan=${today.plan} />
       <${Totals} history=${today.history} />
     </section></div>
     <div class="right"><${Flow} state=${state} />
-    <div class="stay">${visits.map(([name, box]) => html`<${ThisVisit} key=${name} name=${name} box=${box} alone=${boxes.length === 1} />`)}</div></div>
+    <div class="stay">${visits.map(([name, box]) => html`<${ThisVisit} key=${name} name=${name} box=${box} plan=${today.plan?.wallboxes[name]} alone=${boxes.length === 1} />`)}</div></div>
     <section class="why-all"><h2>${t("timeline.title")}</h2><${Timeline} decisions=${today.decisions} commands=${today.commands} boxes=${boxes.length} /></section>
   </main>`;
 }

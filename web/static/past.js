@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { call, now } from "./live.js";
+import { blocksOf } from "./plan.js";
 import { midnight } from "./words.js";
 
 const HOUR = 3_600_000;
@@ -71,10 +72,11 @@ export function useToday(state) {
     const old = today.from === from ? today : NOTHING;
     const newest = Date.parse(old.history?.points.at(-1)?.time ?? 0);
     const since = Math.max(from, from + Math.floor((newest - OVERLAP - from) / 1000 / STEP_S) * STEP_S * 1000);
-    const fresh = await ask(from, to, since).catch(() => null);
+    const [fresh, plan] = await Promise.all([ask(from, to, since), call("GET", "api/plan")]).catch(() => []);
     if (!fresh) return;
     setToday({
       ...fresh,
+      plan,
       history: { ...fresh.history, points: merged(old.history?.points ?? [], fresh.history.points, pointKey) },
       decisions: merged(old.decisions, fresh.decisions, decisionKey),
       commands: merged(old.commands, fresh.commands, commandKey),
@@ -84,12 +86,44 @@ export function useToday(state) {
   return { ...today, ...shown(today) };
 }
 
-/** The part of the day worth showing: from its first record to somewhat after now. */
-function shown({ history, from, to }) {
+/** The part of the day worth showing: from its first record to somewhat after now, or after what is planned. */
+function shown({ history, from, to, plan }) {
   if (!history?.points.length) return { shownFrom: from, shownTo: to };
   const first = from + Math.floor((Date.parse(history.points[0].time) - from) / HOUR) * HOUR;
   const long = Math.max(4 * HOUR, (now() - first) * 1.2);
-  return { shownFrom: first, shownTo: Math.min(to, from + Math.ceil((first + long - from) / HOUR) * HOUR) };
+  const planned = Math.min(Math.max(0, ...blocksOf(plan, now()).map((block) => block.to)), now() + 24 * HOUR);
+  const until = Math.min(to, from + Math.ceil((first + long - from) / HOUR) * HOUR);
+  return { shownFrom: first, shownTo: Math.max(until, Math.ceil(planned / HOUR) * HOUR) };
+}
+
+// A step for each length of a span, so that a chart has some hundreds of points.
+const STEPS_S = [60, 300, 900, 1800, 3600, 7200];
+
+/** Any span with its surroundings, loaded when it has come to rest; what is known already is shown meanwhile. */
+export function useSpan(from, to) {
+  const [found, setFound] = useState(NOTHING);
+  const step = STEPS_S.find((one) => (to - from) / 1000 / one <= 400) ?? STEPS_S.at(-1);
+  const settled = found.history && found.step === step && found.from <= from && found.to >= Math.min(to, now());
+  useEffect(() => {
+    if (settled) return;
+    let over = false;
+    const timer = setTimeout(async () => {
+      const room = (to - from) / 2;
+      const [wide, end] = [Math.floor((from - room) / step / 1000) * step * 1000, to + room];
+      const asked = span(wide, end);
+      const few = to - from <= 2.1 * 24 * HOUR;
+      const answers = await Promise.all([
+        call("GET", `api/history?${asked}&step_s=${step}`),
+        few ? call("GET", `api/decisions?${span(from - room, end)}`) : { decisions: [] },
+        few ? call("GET", `api/commands?${span(from - room, end)}`) : { commands: [] },
+      ]).catch(() => null);
+      if (over || !answers) return;
+      const [history, { decisions }, { commands }] = answers;
+      setFound({ from: wide, to: end, step, history, decisions, commands });
+    }, found.history ? 200 : 0);
+    return () => { over = true; clearTimeout(timer); };
+  }, [from, to, settled]);
+  return found;
 }
 
 /** One visit with its decisions, commands and history; or {problem}. */

@@ -5,6 +5,7 @@ import { Chart, Totals } from "./chart.js";
 import { Icon } from "./icons.js";
 import { call, now } from "./live.js";
 import { useVisit } from "./past.js";
+import { PlanWords } from "./plan.js";
 import { Timeline } from "./timeline.js";
 import { clock, day, duration, energy, money, percent, t, when } from "./words.js";
 
@@ -26,7 +27,7 @@ export function SourceBar({ kwh, slim, most }) {
 }
 
 /** This visit, on the first page. */
-export function ThisVisit({ name, box, alone }) {
+export function ThisVisit({ name, box, plan, alone }) {
   if (!box.plugged) return html`<section class="visit"><h2>${t("visit.this")}</h2><p class="quiet">${t("visit.none")}</p></section>`;
   const kwh = { solar: box.session_solar_kwh, battery: box.session_battery_kwh, grid: box.session_grid_kwh };
   return html`<section class="visit">
@@ -39,6 +40,7 @@ export function ThisVisit({ name, box, alone }) {
     </div>
     <${SourceBar} kwh=${kwh} />
     <${Level} box=${box} />
+    <${PlanWords} box=${plan} at=${now()} />
   </section>`;
 }
 

@@ -80,6 +80,7 @@ export const clock = (moment) => format(moment, { hour: "2-digit", minute: "2-di
 export const clockSeconds = (moment) => format(moment, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 export const weekday = (moment) => format(moment, { weekday: "short" });
 export const day = (moment) => format(moment, { weekday: "short", day: "numeric", month: "short" });
+export const shortDay = (moment) => format(moment, { day: "numeric", month: "short" });
 const date = (moment) => format(moment, { year: "numeric", month: "2-digit", day: "2-digit" });
 
 /** A clock time; with its day when that is not today. */
