@@ -58,6 +58,7 @@ from hemsd.model import (
     WallboxEvent,
     Wish,
 )
+from hemsd.ops.upkeep import Upkeep
 from hemsd.password import PagePassword
 from hemsd.planning import courses_of
 from hemsd.prices import ToldPrices
@@ -182,6 +183,7 @@ class Daemon:
     prices: ToldPrices
     cloud: Cloud
     office: Office
+    upkeep: Upkeep
     devices: Path | None = None  # where the installer's own device files are
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     snapshots: list[Snapshot] | None = None  # a test may keep what each tick saw
@@ -232,6 +234,8 @@ class Daemon:
             chose_mode=lambda wallbox, mode: store.save_fact(MODE_FACT + wallbox, mode.value),
         )
         office = Office.open(store, clock, outlets=_outlets(config), tell=sinks.odd_station)
+        upkeep = Upkeep(store, config.storage, clock)
+        house.storage = upkeep.page
         archive = StoreArchive(store, names, tuple(config.vehicles), tuple(config.policies), office.visits)
         cloud = Cloud(config.cloud, store, clock, _stations(config))
         cloud.payloads = DialectPayloads(
@@ -269,6 +273,7 @@ class Daemon:
             began_s=clock.monotonic(),
             prices=prices,
             cloud=cloud,
+            upkeep=upkeep,
             office=office,
             devices=devices,
         )
@@ -311,6 +316,7 @@ class Daemon:
             for name, tell in self.cloud.tellers():
                 start(name, keep(name, tell, self.health))
             start("scoring", keep("scoring", self.office.run, self.health))
+            start("upkeep", keep("upkeep", self.upkeep.run, self.health))
             start("web", self.web.run())
             await self.web.listening.wait()
             ticking = group.create_task(self.control.run(), name="control")
@@ -402,6 +408,7 @@ class Daemon:
                 found.append(alerts.of_stranger(stranger))
         if self.store.trouble:
             found.append(("store", self.store.trouble, "Charging goes on; check the memory card."))
+        found.extend(self.upkeep.found())
         for name, trouble in self.cloud.troubles().items():
             found.append((f"cloud:{name}", trouble, "What waits is kept; see hemsd cloud status."))
         self.alerts.update(found, snapshot.at)

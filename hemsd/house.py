@@ -28,6 +28,7 @@ from web.models import (
     SimulationPage,
     SitePage,
     StatePage,
+    StoragePage,
     WallboxPage,
 )
 from web.pages import command_page, decision_page
@@ -60,6 +61,7 @@ class Home:
     courses: Courses | None = None  # None: visits are only metered
     simulation: SimulationPage | None = None
     soc_told: Callable[[str, float], None] = lambda _vehicle, _soc_pct: None
+    storage: Callable[[], StoragePage | None] = lambda: None
     chose_mode: Callable[[str, Mode], None] = lambda _wallbox, _mode: None
     obedience: dict[str, Obedience] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
@@ -116,6 +118,7 @@ class Home:
             ],
             house_w=house_w(snapshot),
             simulate=self.simulation,
+            storage=self.storage(),
         )
 
     def plan(self) -> PlanPage:

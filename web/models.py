@@ -196,6 +196,21 @@ class SimulationPage(Page):
     day: str
 
 
+class StoragePage(Page):
+    """How the database and its card are."""
+
+    bytes_today: int
+    """What was written since the UTC day began"""
+    max_bytes_per_day: int
+    """More than this raises an alert"""
+    database_bytes: int | None = None
+    """None: nobody has looked yet"""
+    newest_copy: str | None = None
+    """The name of the newest daily copy"""
+    trouble: str | None = None
+    """Why nothing can be written at present"""
+
+
 class StatePage(Page):
     """The whole present."""
 
@@ -208,6 +223,7 @@ class StatePage(Page):
     house_w: float | None = None
     """What the house uses without the cars"""
     simulate: SimulationPage | None = None
+    storage: StoragePage | None = None
 
 
 # ---------------------------------------------------------------------------------------------------------------------

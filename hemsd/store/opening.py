@@ -102,6 +102,7 @@ def refuse_what_is_not_ours(path: Path) -> None:
 def _connect(path: Path) -> Database:
     connection = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # only a new file heeds it, and only before WAL
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # the same: so that a file can become smaller again
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_BYTES // PAGE_BYTES}")
     db = Database(connection, execute_plugins=False)

@@ -304,6 +304,7 @@ def m008_analysis(db: Database) -> None:
             is_recurring  INTEGER,
             anomalies     TEXT NOT NULL,
             story         TEXT NOT NULL,
+            begins_ms     INTEGER,
             length        INTEGER NOT NULL,
             analyzed_ms   INTEGER,
             surprise      REAL,

@@ -97,6 +97,10 @@ class Store:
         """What the database asked of the card since it was opened; ``views.written_days()`` has it per day."""
         return self._writer.bytes_written
 
+    def maintain(self, *statements: Statement) -> None:
+        """Puts old rows in order, with the next group; all of the statements or none."""
+        self._writer.put(Change(statements))
+
     def also_wrote(self, bytes_: int) -> None:
         """Counts what was written beside the database on its behalf."""
         self._writer.also_wrote(bytes_)

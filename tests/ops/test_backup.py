@@ -1,5 +1,7 @@
 """Copies of the database, and the way back."""
 
+# ruff: noqa: ASYNC240
+
 from __future__ import annotations
 
 import sqlite3

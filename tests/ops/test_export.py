@@ -1,5 +1,7 @@
 """What leaves as CSV."""
 
+# ruff: noqa: ASYNC240
+
 from __future__ import annotations
 
 import csv
