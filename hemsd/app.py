@@ -16,23 +16,17 @@ import signal
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
-
-from pydantic import TypeAdapter, ValidationError
 
 from drivers.base import DeviceError, Driver
-from drivers.ocpp16.memory import Memory as LadderMemory
 from drivers.ocpp16.reception import HEMSD_ID_TAG
 from drivers.ocpp16.server import CentralSystem
 from drivers.ocpp16.steering import Failsafe
-from drivers.simulated.settings import SimulateSettings
 from hemsd import alerts
 from hemsd.archive import StoreArchive
-from hemsd.clock import Clock, FastClock, SystemClock
+from hemsd.clock import Clock
 from hemsd.cloud.analysis_upload import Station
 from hemsd.cloud.service import Cloud
 from hemsd.config import Config, ConfigError, load, named_meters, wallbox_settings
@@ -45,11 +39,11 @@ from hemsd.dispatch import Dispatcher
 from hemsd.doors import HouseDoors
 from hemsd.house import Home, Obedience, house_w
 from hemsd.latest import Latest
+from hemsd.learned import Learned
 from hemsd.meters import behind_inverter, meter_drivers
 from hemsd.model import (
     Command,
     MeterReading,
-    Mode,
     Outcome,
     Snapshot,
     StatusChanged,
@@ -65,13 +59,14 @@ from hemsd.prices import ToldPrices
 from hemsd.scoring.office import Office
 from hemsd.scoring.own import Outlet
 from hemsd.series import series_drivers
+from hemsd.simulation import clock_for, simulated_home
 from hemsd.store.outbox import Mark
 from hemsd.store.rows import StoreError
 from hemsd.store.store import Store
 from hemsd.supervise import Health, Systemd, keep
 from hemsd.tokens import Tokens
 from hemsd.visits import Car, Visits
-from rules.verify import Witness
+from hemsd.what_if import WhatIf
 from web.analysis import AnalysisApi
 from web.models import SimulationPage
 from web.server import WebServer, application
@@ -86,12 +81,6 @@ KEPT_OUTCOMES = 10
 STRANGER_SHOWN_S = 3600.0
 MOST_STRANGERS = 20
 RESTART_SECTIONS = ("ocpp", "web", "storage", "simulate", "mqtt", "cloud", "tariff", "forecast")
-MODE_FACT = "mode."
-LADDER_FACT = "ladder."
-WITNESS_FACT = "witness."
-
-_LADDER = TypeAdapter(LadderMemory)
-_WITNESS = TypeAdapter(Witness)
 
 
 def run(config_path: Path) -> int:
@@ -131,32 +120,6 @@ async def _run(config_path: Path, config: Config) -> None:
         await daemon.run(config_path)
 
 
-async def clock_for(config: Config) -> Clock:
-    """The machine's clock, or the simulated home's: today, at the recorded day's own time, never before the records."""
-    simulate = config.simulate
-    if simulate is None:
-        return SystemClock()
-    from drivers.simulated import day
-
-    zone = ZoneInfo(config.site.timezone)
-    recording = day.load(simulate.day)
-    start_at = recording.moment(simulate.start_s, zone, on=SystemClock().utc().astimezone(zone).date())
-    newest_at = await _newest_record(config)
-    while newest_at is not None and start_at <= newest_at:
-        start_at += timedelta(days=1)
-    return FastClock(start_at.astimezone(UTC), simulate.speed)
-
-
-async def _newest_record(config: Config) -> datetime | None:
-    if not config.storage.path.exists():
-        return None
-    store = await Store.open(config.storage.path, SystemClock())
-    try:
-        return await store.views.newest_at()
-    finally:
-        await store.close()
-
-
 def control_settings(config: Config) -> ControlSettings:
     """What the rules and Control need of config.yaml."""
     return ControlSettings(config.steering, config.site, wallbox_settings(config), config.verification)
@@ -180,6 +143,7 @@ class Daemon:
     alerts: alerts.Alerts
     simulated: SimulatedHome | None
     began_s: float
+    learned: Learned
     prices: ToldPrices
     cloud: Cloud
     office: Office
@@ -203,6 +167,7 @@ class Daemon:
         meters = named_meters(config)
         latest = Latest(clock, {meter.name: meter.role for meter in meters}, names, behind_inverter(meters))
         sinks = _Sinks()
+        learned = Learned(store)
         central = CentralSystem(
             config.ocpp,
             config.wallboxes,
@@ -210,8 +175,8 @@ class Daemon:
             store,
             clock,
             sinks.event,
-            memories=_ladders(store),
-            remember=lambda memory: store.save_fact(LADDER_FACT + memory.key, _LADDER.dump_python(memory, mode="json")),
+            memories=learned.ladders(),
+            remember=learned.ladder,
         )
         dispatchers = {name: Dispatcher(wallbox, clock) for name, wallbox in central.wallboxes.items()}
         prices = ToldPrices()
@@ -231,7 +196,7 @@ class Daemon:
             simulation=SimulationPage(speed=config.simulate.speed, day=config.simulate.day)
             if config.simulate
             else None,
-            chose_mode=lambda wallbox, mode: store.save_fact(MODE_FACT + wallbox, mode.value),
+            chose_mode=learned.chose_mode,
         )
         office = Office.open(store, clock, outlets=_outlets(config), tell=sinks.odd_station)
         upkeep = Upkeep(store, config.storage, clock)
@@ -253,6 +218,7 @@ class Daemon:
                 *public_routes(store, clock, visits, courses, tokens),
                 *AnalysisApi(office, tokens.owner).routes(),
             ),
+            playing=WhatIf(lambda: control.settings),
             allowed_hosts=config.web.allowed_hosts,
         )
         server = WebServer(config.web, app)
@@ -271,6 +237,7 @@ class Daemon:
             alerts=found,
             simulated=simulated_home(config.simulate, config, clock),
             began_s=clock.monotonic(),
+            learned=learned,
             prices=prices,
             cloud=cloud,
             upkeep=upkeep,
@@ -389,8 +356,7 @@ class Daemon:
             self.central.wallboxes[name].verdict(command.outcome)
         witness = self.control.trials.witnesses.get(name)
         if witness is not None:
-            key = WITNESS_FACT + self.latest.identity(name)
-            self.store.save_fact(key, _WITNESS.dump_python(witness, mode="json"))
+            self.learned.witness(self.latest.identity(name), witness)
 
     def ticked(self, snapshot: Snapshot) -> None:
         """After each tick: the watchdog, the alerts, the open pages."""
@@ -424,14 +390,13 @@ class Daemon:
         self.control.identified = self.identified
         self.control.disobeyed = lambda command: self.central.wallboxes[command.wallbox].verdict(command.outcome)
         self.control.controllable = lambda wallbox: self.central.wallboxes[wallbox].controllable
-        for key, value in self.store.facts().items():
-            if key.startswith(MODE_FACT) and key.removeprefix(MODE_FACT) in self.config.wallboxes:
-                self.control.wish(Wish(key.removeprefix(MODE_FACT), mode=Mode(str(value))))
+        for wallbox, mode in self.learned.modes().items():
+            if wallbox in self.config.wallboxes:
+                self.control.wish(Wish(wallbox, mode=mode))
 
     def identified(self, wallbox: str) -> None:
         """A wallbox said who it is: what was learned of its kind counts again."""
-        stored = self.store.facts().get(WITNESS_FACT + self.latest.identity(wallbox))
-        self.control.trials.witnesses[wallbox] = _WITNESS.validate_python(stored) if stored else Witness()
+        self.control.trials.witnesses[wallbox] = self.learned.witness_of(self.latest.identity(wallbox))
 
     # --- reload
 
@@ -518,35 +483,3 @@ async def _adopt(visits: Visits, store: Store) -> None:
 def _stations(config: Config) -> dict[str, Station]:
     """The wallboxes as an analysis knows them: by the identity that they have in OCPP."""
     return {name: Station(box.charge_point, str(box.connector)) for name, box in config.wallboxes.items()}
-
-
-def _ladders(store: Store) -> dict[str, LadderMemory]:
-    """What was learned of each vendor, model and firmware; a note of an older hemsd that no longer fits is dropped."""
-    found = {}
-    for key, value in store.facts().items():
-        if key.startswith(LADDER_FACT):
-            try:
-                found[key.removeprefix(LADDER_FACT)] = _LADDER.validate_python(value)
-            except ValidationError:
-                log.info("What was learned of %s is learned anew", key.removeprefix(LADDER_FACT))
-    return found
-
-
-def simulated_home(settings: SimulateSettings | None, config: Config, clock: Clock) -> SimulatedHome | None:
-    if settings is None:
-        return None
-    from drivers.simulated.home import SimulatedHome
-    from drivers.simulated.wallbox import WallboxSpec
-
-    specs = [
-        WallboxSpec(
-            name=name,
-            charge_point=box.charge_point,
-            password=box.secret(),
-            phases=box.phases,
-            max_a=box.max_a,
-            personality=tuple(settings.personality.get(name, ("honest",))),
-        )
-        for name, box in config.wallboxes.items()
-    ]
-    return SimulatedHome(settings, clock, specs, voltage_v=config.site.voltage_v)

@@ -55,6 +55,13 @@ class Tokens:
     async def issue_to_person(self, scopes: frozenset[str], lasts_s: int) -> str:
         return self._issue(f"{PERSON}:{USER}:{' '.join(sorted(scopes))}", lasts_s, await self._password_hash())
 
+    @staticmethod
+    def owner(token: str) -> str:
+        """To whom a token that was let in belongs: a client's id, or the page's user."""
+        encoded = token.partition(".")[0]
+        subject = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+        return subject.split(":")[1]
+
     async def scopes(self, token: str) -> frozenset[str]:
         """What a token is good for now; nothing when it is made up, over, or its owner has gone."""
         encoded, _, rest = token.partition(".")

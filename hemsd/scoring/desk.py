@@ -187,6 +187,7 @@ class SessionDesk:
             is_recurring=any(before.get(one.category, 0) >= RECURRING for one in verdict.findings),
             anomalies=anomalies,
             story=story_of(verdict),
+            begins_at=judged.series.start_at,
             length=verdict.length,
             analyzed_at=self.clock.utc(),
             surprise=verdict.surprise,

@@ -14,7 +14,7 @@ from hemsd.scoring.engine import Runtime
 from hemsd.scoring.jobs import ModelDesk
 from hemsd.scoring.judge import Judge
 from hemsd.scoring.own import Outlet, OwnVisits
-from hemsd.scoring.stations import Announce, StationDesk
+from hemsd.scoring.stations import StationDesk, Tell
 from hemsd.store.store import Store
 
 
@@ -37,27 +37,27 @@ class Office:
         *,
         outlets: Mapping[str, Outlet] = MappingProxyType({}),
         runtime: Runtime = "auto",
-        announce: Announce | None = None,
+        tell: Tell | None = None,
     ) -> Office:
-        """``outlets`` are the home's wallboxes by name; ``announce`` hears of stations that are found odd."""
+        """``outlets`` are the home's wallboxes by name; ``tell`` hears of stations that are found odd."""
         judge = Judge(runtime)
         sessions = SessionDesk(store, judge, clock)
         return cls(
             judge=judge,
             sessions=sessions,
             batches=BatchDesk(store, sessions, clock),
-            stations=StationDesk(store, clock, announce),
+            stations=StationDesk(store, clock, tell),
             models=ModelDesk(store, sessions, clock),
             visits=OwnVisits(store, sessions, clock, outlets),
         )
 
     async def run(self) -> None:
-        """Own visits, batches, training and the daily look, until cancelled."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.visits.run(), name="own visits")
-                group.create_task(self.batches.run(), name="batches")
-                group.create_task(self.models.run(), name="training")
-                group.create_task(self.stations.run(), name="station health")
-        finally:
-            self.judge.close()
+        """Own visits, batches, training and the daily look, until cancelled. May be run again."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.visits.run(), name="own visits")
+            group.create_task(self.batches.run(), name="batches")
+            group.create_task(self.models.run(), name="training")
+            group.create_task(self.stations.run(), name="station health")
+
+    def close(self) -> None:
+        self.judge.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,8 +20,10 @@ from hemsd.clock import Clock
 from hemsd.model import Command, ConnectorStatus, DispatchStatus, StatusChanged, Visit
 from hemsd.scoring import shelf
 from hemsd.scoring.desk import SessionDesk
+from hemsd.scoring.facts import findings_in
 from hemsd.scoring.series import CURRENT, POWER, REGISTER, SOC, Known, MeterValue
 from hemsd.scoring.shelf import HOME, Record
+from hemsd.scoring.words import sentence
 from hemsd.store.codec import ms, visit_of
 from hemsd.store.rows import Reading
 from hemsd.store.store import Store
@@ -89,6 +91,14 @@ class OwnVisits:
             names = ", ".join(one.category for one in record.anomalies)
             log.info("%s: the visit that began %s was odd (%s)", visit.wallbox, visit.plugged_in_at, names)
         return record
+
+    async def of(self, visit_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """What was found, in sentences for the page. Satisfies ``hemsd.archive.Findings``."""
+        stories = await self.store.views.ask(lambda db: shelf.stories(db, visit_ids))
+        return {
+            visit_id: [sentence(one, start_at, "en") for one in findings_in(story) if not one.advisory]
+            for visit_id, start_at, story in stories
+        }
 
     # -- what the desk asks -------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from web.analysis_models import AnomalyPage, Status
 HOME: Final = ""
 STATIONS: Final = UUID("5b0c0cf2-7c43-5a0e-9a35-5f2f6f1d6d0e")  # the namespace of station ids
 UNKNOWN_CONNECTOR: Final = "unknown"
+IDS_AT_ONCE: Final = 500  # SQLite takes a limited number of values in one question
 REMEMBERED: Final = 200  # own healthy sessions that calibrate a home
 RECURRING_DAYS: Final = 30
 
@@ -50,6 +51,7 @@ class Record:
     is_recurring: bool | None = None
     anomalies: tuple[AnomalyPage, ...] = ()
     story: str = "[]"
+    begins_at: datetime | None = None  # from where the story counts its seconds
     length: int = 0
     analyzed_at: datetime | None = None
     surprise: float | None = None
@@ -67,6 +69,7 @@ class Record:
             is_recurring=None,
             anomalies=(),
             story="[]",
+            begins_at=None,
             length=0,
             analyzed_at=None,
             surprise=None,
@@ -98,6 +101,7 @@ def keep(record: Record) -> Statement:
         "is_recurring": record.is_recurring,
         "anomalies": json.dumps([one.model_dump(mode="json") for one in record.anomalies]),
         "story": record.story,
+        "begins_ms": ms_or_none(record.begins_at),
         "length": record.length,
         "analyzed_ms": ms_or_none(record.analyzed_at),
         "surprise": record.surprise,
@@ -223,6 +227,7 @@ def record_of(row: Row) -> Record:
         is_recurring=flag("is_recurring"),
         anomalies=tuple(AnomalyPage.model_validate(one) for one in json.loads(row["anomalies"])),
         story=row["story"],
+        begins_at=utc_or_none(row["begins_ms"]),
         length=row["length"],
         analyzed_at=utc_or_none(row["analyzed_ms"]),
         surprise=row["surprise"],
@@ -239,6 +244,21 @@ def healthy_surprises(db: Connection, tenant: str, station: str, before: int) ->
         (tenant, text(station), before, REMEMBERED),
     )
     return [float(row["surprise"]) for row in rows]
+
+
+def stories(db: Connection, visit_ids: Sequence[str]) -> list[tuple[str, datetime, str]]:
+    """(visit, the moment from which its findings count, its findings) of own visits that have any."""
+    found = []
+    for first in range(0, len(visit_ids), IDS_AT_ONCE):
+        some = visit_ids[first : first + IDS_AT_ONCE]
+        places = ", ".join("?" * len(some))
+        rows = db.execute(
+            f"SELECT external_id, begins_ms, story FROM analysis_sessions"
+            f" WHERE tenant = ? AND external_id IN ({places}) AND story <> '[]'",
+            (HOME, *some),
+        )
+        found += [(row["external_id"], utc(row["begins_ms"]), row["story"]) for row in rows if row["begins_ms"]]
+    return found
 
 
 def peaks(db: Connection, tenant: str, station: str, before: str) -> list[float]:

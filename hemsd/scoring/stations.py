@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from sqlite3 import Connection
@@ -14,6 +15,7 @@ from hemsd.clock import Clock
 from hemsd.scoring import shelf
 from hemsd.scoring.health import HISTORY_DAYS, Day, DayVerdict, judge_day
 from hemsd.scoring.shelf import Station, StationDay
+from hemsd.store.outbox import Mark
 from hemsd.store.store import Store
 from web.analysis import Paging
 from web.analysis_models import (
@@ -32,14 +34,16 @@ from web.analysis_models import (
 log = logging.getLogger(__name__)
 
 LOOKS_AFTER = timedelta(minutes=10)  # past midnight UTC: late sessions of the day are on the card by then
-Announce = Callable[[StationDay], None]
+Tell = Callable[[Mapping[str, object]], Iterable[Mark]]
+"""Who wants to hear of an odd station: what to put into the outbox together with the verdict"""
 
 
 class StationDesk:
-    """``announce`` hears of each station that is found odd, once."""
+    """``tell`` hears of each station that is found odd, once."""
 
-    def __init__(self, store: Store, clock: Clock, announce: Announce | None = None) -> None:
-        self.store, self.clock, self.announce = store, clock, announce
+    def __init__(self, store: Store, clock: Clock, tell: Tell | None = None) -> None:
+        self.store, self.clock, self.tell = store, clock, tell
+        self._looking = asyncio.Lock()
 
     async def stations(self, tenant: str, paging: Paging) -> StationList:
         found = await self.store.views.ask(lambda db: shelf.stations(db, tenant))
@@ -148,12 +152,13 @@ class StationDesk:
 
     async def look_at(self, day_at: datetime) -> None:
         """Judges every station's day; one that was judged already is left alone."""
-        for station in await self.store.views.ask(_all_stations):
-            judged, days = await self.store.views.ask(partial(_day_and_weeks, station=station, day_at=day_at))
-            verdict = None if judged else judge_day(days, day_at)
-            if verdict is not None:
-                self._keep(station, day_at, verdict)
-        await self.store.settle()
+        async with self._looking:
+            for station in await self.store.views.ask(_all_stations):
+                judged, days = await self.store.views.ask(partial(_day_and_weeks, station=station, day_at=day_at))
+                verdict = None if judged else judge_day(days, day_at)
+                if verdict is not None:
+                    self._keep(station, day_at, verdict)
+            await self.store.settle()
 
     def _keep(self, station: Station, day_at: datetime, verdict: DayVerdict) -> None:
         day = StationDay(
@@ -166,11 +171,11 @@ class StationDesk:
             details=json.dumps(dict(verdict.details)),
             analyzed_at=self.clock.utc(),
         )
-        self.store.carry_out(shelf.keep_day(day))
+        told: Iterable[Mark] = ()
         if verdict.is_anomaly:
             log.info("%s: its day %s was odd (%s)", station.name, f"{day_at:%Y-%m-%d}", verdict.details["anomaly_type"])
-            if self.announce is not None:
-                self.announce(day)
+            told = self.tell(station_anomaly(day)) if self.tell is not None else ()
+        self.store.carry_out(shelf.keep_day(day), told=told)
 
 
 def inference_page(day: StationDay) -> InferencePage:
@@ -183,13 +188,9 @@ def inference_page(day: StationDay) -> InferencePage:
     )
 
 
-def webhook_body(day: StationDay) -> dict[str, object]:
-    """``station.anomaly_detected``: what ``/inference`` says, with an id that stays the same over all retries."""
-    return {
-        "event": "station.anomaly_detected",
-        **inference_page(day).model_dump(mode="json"),
-        "webhook_id": day.id,
-    }
+def station_anomaly(day: StationDay) -> dict[str, object]:
+    """The event ``station.anomaly_detected``: what ``/inference`` says. The outbox adds ``webhook_id``."""
+    return {"event": "station.anomaly_detected", **inference_page(day).model_dump(mode="json")}
 
 
 def _all_stations(db: Connection) -> list[Station]:
