@@ -72,7 +72,7 @@ async def test_a_scan_of_an_address_where_nobody_is_says_so() -> None:
     ("device", "registers"),
     [
         ("huawei-sun2000", at(30000, text("SUN2000-10KTL-M1", 15))),
-        ("goodwe-et", at(35011, text("GW10K-ET", 5))),
+        ("goodwe-et", at(35003, text("9010KETU218W0001", 8))),
         ("sungrow-sh", {4999: 0x0E0F}),
         ("deye-3p", {0: 0x500, 598: 2310}),
         ("deye-3p-hv", {0: 6, 598: 2310}),
@@ -96,7 +96,7 @@ async def test_a_device_without_sunspec_is_known_by_its_signs(device: str, regis
     "registers",
     [
         at(30000, text("STP8000", 15)),
-        at(35011, text("XW10K-ET", 5)),
+        at(35003, text("9010KDTU218W0001", 8)),
         {4999: 0x2430},  # a string inverter of the same maker
         {0: 5},  # a type without plausible volts
         {0: 5, 598: 0},
