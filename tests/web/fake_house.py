@@ -409,12 +409,14 @@ class FakeHouse:
         begins = MIDNIGHT + timedelta(hours=26)
         missing_kwh = max(0.0, self.plant.target_pct - self.plant.car_soc) / 100 * CAPACITY_WH / 900
         ends = begins + timedelta(minutes=15 * round(missing_kwh / 11 * 4))
-        block = BlockPage(type="REGULAR", start=begins, end=ends, kwh=round(missing_kwh, 2), cost=1.52)
+        block = BlockPage(
+            type="REGULAR", start=begins, end=ends, kwh=round(missing_kwh, 2), cost=round(missing_kwh * 0.24, 2)
+        )
         garage = BoxPlanPage(
             reason="The cheapest hours before 07:00; whatever the sun gives until then is taken off.",
             blocks=[block] if ends > begins else [],
             kwh=round(missing_kwh, 2),
-            cost=1.52,
+            cost=round(missing_kwh * 0.24, 2),
             target_pct=self.plant.target_pct,
             ready_by=self.plant.ready_by_at,
             level_at_deadline_pct=self.plant.target_pct,
@@ -516,10 +518,26 @@ class FakeHouse:
         for minute in self.plant.minutes:
             if from_at <= minute.at < to_at:
                 steps.setdefault(int((minute.at - from_at).total_seconds() // step_s), []).append(minute)
-        return [_mean(from_at + timedelta(seconds=step_s * number), rows) for number, rows in steps.items()]
+        today = [_mean(from_at + timedelta(seconds=step_s * number), rows) for number, rows in steps.items()]
+        return [*(() if self.scene == "empty" else _days_before(from_at, to_at, step_s)), *today]
 
     async def identities(self) -> Identities:
         return Identities("org", "user", "location", {"garage": "box"}, {"car": "vehicle"}, {"home": "policy"})
+
+
+def _days_before(from_at: datetime, to_at: datetime, step_s: int) -> list[SiteMinute]:
+    """The same day again and again for 40 days, each with a sky of its own; at noon the car takes what is left."""
+    found = []
+    at = max(from_at, MIDNIGHT - timedelta(days=40))
+    while at < min(to_at, MIDNIGHT):
+        minutes = (at - MIDNIGHT).total_seconds() / 60 + step_s / 120
+        sky = 0.35 + 0.65 * abs(math.sin(math.floor(minutes / 1440) * 2.3))
+        pv, house = sun_w(minutes % 1440) * sky, house_w(minutes % 1440)
+        left = max(0.0, pv - house)
+        car = min(left, 3680.0) if left > 1380 and math.floor(minutes / 1440) % 3 else 0.0
+        found.append(SiteMinute(at, house + car - pv, pv, 0.0, 50.0, house, {"garage": car}))
+        at += timedelta(seconds=step_s)
+    return found
 
 
 def _mean(at: datetime, rows: list[SiteMinute]) -> SiteMinute:

@@ -165,3 +165,12 @@ async def test_a_body_that_is_too_large_is_refused(api: TestClient) -> None:
 
     assert response.status == 413
     assert await detail(response)
+
+
+async def test_the_plan_gives_prices_and_planned_blocks(api: TestClient) -> None:
+    async with api.get("/api/plan") as response:
+        plan = await response.json()
+    assert {quarter["start"][14:16] for quarter in plan["quarters"]} == {"00", "15", "30", "45"}
+    (block,) = plan["wallboxes"]["garage"]["blocks"]
+    assert block["type"] == "REGULAR"
+    assert block["start"] < block["end"]

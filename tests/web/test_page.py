@@ -19,7 +19,7 @@ from tests.web.fake_house import VISIT_ID, FakeDoors, FakeHouse
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1-mpl-2.0.min.js"
-VIEWS = ("#/", "#/visits", f"#/visits/{VISIT_ID}", "#/devices")
+VIEWS = ("#/", "#/history", "#/visits", f"#/visits/{VISIT_ID}", "#/devices")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -193,6 +193,37 @@ async def test_the_page_speaks_german(browser: Browser) -> None:
         await expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"Lädt mit Sonne, \d,\d\skW"))
         await page.get_by_role("button", name="English").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Charging from the sun"))
+
+
+async def test_what_is_planned_and_what_it_costs_stands_in_the_day(browser: Browser) -> None:
+    async with serving(FakeHouse()) as url, opened(browser, url) as page:
+        await expect(page.locator(".planned")).to_have_count(1)
+        await expect(page.get_by_text(re.compile(r"Planned: \S+\skWh from Mon 02:00 to Mon"))).to_be_visible()
+        await expect(page.get_by_role("img", name=re.compile(r"Price per kWh: lowest €0\.20 at 13:30"))).to_be_visible()
+
+
+async def test_history_is_walked_dragged_zoomed_and_saved(browser: Browser) -> None:
+    async with serving(FakeHouse()) as url, opened(browser, f"{url}#/history", device=DESKTOP) as page:
+        span = page.locator(".walk b")
+        await expect(span).to_have_text("Sun, Jun 21")
+        await expect(page.get_by_role("button", name="Later")).to_be_disabled()
+        await page.get_by_role("button", name="Earlier").click()
+        await expect(span).to_have_text("Sat, Jun 20")
+        await expect(page.locator(".area.car")).not_to_have_count(0)
+        await page.get_by_role("button", name="Week").click()
+        await expect(span).to_have_text("Sun, Jun 14 – Sat, Jun 20")
+        save = page.get_by_role("link", name="Save as a table")
+        await expect(save).to_have_attribute("href", re.compile("from=2026-06-13T22%3A00%3A00.000Z&to=2026-06-20T22"))
+        box = await page.locator(".movable").bounding_box()
+        assert box is not None
+        middle, height = box["x"] + box["width"] / 2, box["y"] + 100
+        await page.mouse.move(middle, height)
+        await page.mouse.down()
+        await page.mouse.move(middle + box["width"] / 7, height, steps=4)
+        await page.mouse.up()
+        await expect(span).to_have_text("Sat, Jun 13 – Fri, Jun 19")
+        await page.get_by_role("button", name="Closer").click()
+        await expect(span).to_have_text(re.compile("Jun 14 – Thu, Jun 18|Jun 15 – Thu, Jun 18"))
 
 
 @pytest.mark.parametrize(

@@ -120,3 +120,15 @@ async def test_the_identities_name_every_wallbox_vehicle_and_policy(api: TestCli
     identities = await (await api.get("/api/identities")).json()
 
     assert set(identities) == {"org_id", "user_id", "location_id", "wallboxes", "vehicles", "policies"}
+
+
+async def test_history_as_a_table_has_a_column_for_each_power_and_each_car(api: TestClient) -> None:
+    span = {"from": "2026-06-21T08:00:00Z", "to": "2026-06-21T09:00:00Z", "step_s": "900"}
+    async with api.get("/api/history.csv", params=span) as response:
+        assert response.headers["Content-Disposition"] == 'attachment; filename="hemsd-history.csv"'
+        rows = list(csv.DictReader(io.StringIO(await response.text())))
+    async with api.get("/api/history", params=span) as response:
+        points = (await response.json())["points"]
+    assert [row["time"] for row in rows] == [point["time"] for point in points]
+    assert [float(row["grid_w"]) for row in rows] == [point["grid_w"] for point in points]
+    assert [float(row["garage_w"]) for row in rows] == [point["cars_w"]["garage"] for point in points]
