@@ -52,6 +52,7 @@ from hemsd.model import (
     WallboxEvent,
     Wish,
 )
+from hemsd.ops.metrics import Metrics, Present
 from hemsd.ops.upkeep import Upkeep
 from hemsd.password import PagePassword
 from hemsd.planning import courses_of
@@ -68,6 +69,7 @@ from hemsd.tokens import Tokens
 from hemsd.visits import Car, Visits
 from hemsd.what_if import WhatIf
 from web.analysis import AnalysisApi
+from web.metrics import metrics_route
 from web.models import SimulationPage
 from web.server import WebServer, application
 
@@ -148,6 +150,7 @@ class Daemon:
     cloud: Cloud
     office: Office
     upkeep: Upkeep
+    metrics: Metrics
     devices: Path | None = None  # where the installer's own device files are
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     snapshots: list[Snapshot] | None = None  # a test may keep what each tick saw
@@ -201,6 +204,8 @@ class Daemon:
         office = Office.open(store, clock, outlets=_outlets(config), tell=sinks.odd_station)
         upkeep = Upkeep(store, config.storage, clock)
         house.storage = upkeep.page
+        roles = {meter.name: meter.role.value for meter in meters}
+        metrics = Metrics(Present(house.state, house.tick_age_s, health.troubles, roles, store))
         archive = StoreArchive(store, names, tuple(config.vehicles), tuple(config.policies), office.visits)
         cloud = Cloud(config.cloud, store, clock, _stations(config))
         cloud.payloads = DialectPayloads(
@@ -217,6 +222,7 @@ class Daemon:
             dialects=(
                 *public_routes(store, clock, visits, courses, tokens),
                 *AnalysisApi(office, tokens.owner).routes(),
+                metrics_route(metrics.text),
             ),
             playing=WhatIf(lambda: control.settings),
             allowed_hosts=config.web.allowed_hosts,
@@ -241,6 +247,7 @@ class Daemon:
             prices=prices,
             cloud=cloud,
             upkeep=upkeep,
+            metrics=metrics,
             office=office,
             devices=devices,
         )
@@ -349,6 +356,7 @@ class Daemon:
         """A verdict: the wallbox's driver learns from it, and so do the alerts."""
         if not command.final:
             return
+        self.metrics.judged(command)
         name = command.wallbox
         self._outcomes[name] = (*self._outcomes.get(name, ()), command.outcome)[-KEPT_OUTCOMES:]
         self.house.obedience.setdefault(name, Obedience()).count(command)
@@ -378,6 +386,7 @@ class Daemon:
         for name, trouble in self.cloud.troubles().items():
             found.append((f"cloud:{name}", trouble, "What waits is kept; see hemsd cloud status."))
         self.alerts.update(found, snapshot.at)
+        self.metrics.decided(self.control.decisions)
         self.house.changes.bump()
 
     # --- what outlives a restart
@@ -385,6 +394,7 @@ class Daemon:
     def _recall(self) -> None:
         """Chosen modes and what was learned of the wallboxes."""
         self.control.ticked = self.ticked
+        self.control.took = self.metrics.took
         self.house.soc_told = partial(self.told_soc, by=ToldBy.PERSON)
         self.control.judged = self.judged
         self.control.identified = self.identified

@@ -20,7 +20,6 @@ from drivers.base import DeviceError, Wallbox
 from drivers.mqtt import MqttSettings
 from drivers.ocpp16.server import CentralSystem
 from drivers.ocpp16.steering import Failsafe
-from hemsd.app import clock_for, simulated_home
 from hemsd.clock import Clock
 from hemsd.config import Config, load, named_meters, wallbox_settings
 from hemsd.latest import Latest
@@ -36,6 +35,7 @@ from hemsd.model import (
     WallboxImage,
     WallboxSettings,
 )
+from hemsd.simulation import clock_for, simulated_home
 from hemsd.store.store import Store
 from hemsd.supervise import Health, keep
 from rules.commission import Installation, Plateau, judge

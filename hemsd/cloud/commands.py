@@ -40,7 +40,8 @@ def _copy(source: Path, target: Path) -> None:
 
 
 async def _preview(config: Config, devices: Path) -> str:
-    from hemsd.app import Daemon, clock_for  # the composition root knows this package already
+    from hemsd.app import Daemon  # the composition root knows this package already
+    from hemsd.simulation import clock_for
 
     async with await Daemon.make(config, await clock_for(config), devices=devices) as daemon:
         return await preview(daemon.cloud)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hemsd.app import Daemon, clock_for, control_settings
+from hemsd.app import Daemon, control_settings
 from hemsd.config import load
 from hemsd.model import Decision, DecisionKind, Outcome, Snapshot
+from hemsd.simulation import clock_for
 from rules.steer import Memory, steer
 from tests.daemon.living import write_config
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from drivers.simulated import chain
-from hemsd.app import clock_for
 from hemsd.cli import main
 from hemsd.clock import FastClock, SystemClock
 from hemsd.commission import commission
 from hemsd.config import load
+from hemsd.simulation import clock_for
 from tests.daemon.living import free_ports
 
 METER = chain.BASE + 2 + 2 + 65  # the grid meter's model 203, behind "SunS" and its common model

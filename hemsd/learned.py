@@ -1,0 +1,68 @@
+"""What was learned or chosen and outlives a restart, as facts in the store.
+
+What is learned of a wallbox holds for its kind (vendor, model, firmware), so another box of the same kind profits, and
+a new firmware is learned anew. A note of an older hemsd that no longer fits is dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter, ValidationError
+
+from drivers.ocpp16.memory import Memory as LadderMemory
+from hemsd.model import Mode
+from hemsd.store.store import Store
+from rules.verify import Witness
+
+log = logging.getLogger(__name__)
+
+MODE_FACT = "mode."
+LADDER_FACT = "ladder."
+WITNESS_FACT = "witness."
+
+_LADDER = TypeAdapter(LadderMemory)
+_WITNESS = TypeAdapter(Witness)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    store: Store
+
+    def modes(self) -> dict[str, Mode]:
+        """The modes that persons chose, by wallbox."""
+        return {key: Mode(str(value)) for key, value in self._facts(MODE_FACT) if value in set(Mode)}
+
+    def chose_mode(self, wallbox: str, mode: Mode) -> None:
+        self.store.save_fact(MODE_FACT + wallbox, mode.value)
+
+    def ladders(self) -> dict[str, LadderMemory]:
+        """How each kind of wallbox wants to be told its limit."""
+        found = {}
+        for key, value in self._facts(LADDER_FACT):
+            try:
+                found[key] = _LADDER.validate_python(value)
+            except ValidationError:
+                log.info("What was learned of %s is learned anew", key)
+        return found
+
+    def ladder(self, memory: LadderMemory) -> None:
+        self.store.save_fact(LADDER_FACT + memory.key, _LADDER.dump_python(memory, mode="json"))
+
+    def witness_of(self, kind: str) -> Witness:
+        """What the Current.Offered of a kind of wallbox is worth."""
+        stored = self.store.facts().get(WITNESS_FACT + kind)
+        try:
+            return _WITNESS.validate_python(stored) if stored else Witness()
+        except ValidationError:
+            return Witness()
+
+    def witness(self, kind: str, witness: Witness) -> None:
+        self.store.save_fact(WITNESS_FACT + kind, _WITNESS.dump_python(witness, mode="json"))
+
+    def _facts(self, prefix: str) -> Iterator[tuple[str, object]]:
+        for key, value in self.store.facts().items():
+            if key.startswith(prefix):
+                yield key.removeprefix(prefix), value
