@@ -55,7 +55,7 @@ from hemsd.model import (
 from hemsd.ops.metrics import Metrics, Present
 from hemsd.ops.upkeep import Upkeep
 from hemsd.password import PagePassword
-from hemsd.planning import courses_of
+from hemsd.planning import courses_of, take_over
 from hemsd.prices import ToldPrices
 from hemsd.scoring.office import Office
 from hemsd.scoring.own import Outlet
@@ -434,6 +434,8 @@ class Daemon:
         meters_changed = _differs(self.config, config, "meters")
         self.config = config
         self.control.apply(control_settings(config))
+        if self.control.visits.courses is not None:
+            take_over(self.control.visits.courses, config, self.store)
         if meters_changed:
             for task in self._meters:
                 task.cancel()

@@ -193,7 +193,7 @@ class Home:
             soc_age_s=round(image.soc_age_s, 1) if image.soc_age_s is not None else None,
             target_pct=target.minimum_charge_target_pct if target else None,
             ready_by=target.ready_by_at if target else None,
-            boost=memory.boost,
+            boost=memory.boost and (memory.because is None or memory.because.rule == "boost"),
             obeyed=obedience.obeyed,
             judged=obedience.judged,
         )

@@ -30,6 +30,12 @@ def courses_of(config: Config, store: Store, prices: PriceBook | None = None) ->
     return courses
 
 
+def take_over(courses: Courses, config: Config, store: Store) -> None:
+    """The changed file counts from the next tick on; visits go on under it."""
+    courses.chargers = chargers(config)
+    courses.policies.by_name = Policies.of(config.policies, store.facts(), store.save_fact).by_name
+
+
 def chargers(config: Config) -> dict[str, Charger]:
     vehicles = {car.wallbox: (name, car) for name, car in config.vehicles.items()}
     found = {}
