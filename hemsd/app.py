@@ -376,6 +376,8 @@ class Daemon:
         found = [*alerts.of_meters(snapshot, self.config.steering, self.health.troubles, up_s)]
         for image in snapshot.wallboxes:
             found.extend(alerts.of_wallbox(image, self._outcomes.get(image.name, ())))
+            if self.central.wallboxes[image.name].flooding:
+                found.append(alerts.of_flood(image.name))
             found.extend(alerts.of_rival(image.name, self.control.trials.limited_by_box.get(image.name, 0)))
         for stranger, seen_s in self._strangers.values():
             if snapshot.now_s - seen_s < STRANGER_SHOWN_S:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from hemsd.clock import Clock
+from hemsd.clock import Clock, SystemClock
 from hemsd.dispatch import Courier
 from hemsd.journal import DecisionRows, Journal
 from hemsd.latest import Latest
@@ -41,6 +41,7 @@ from rules.steer import Memory, steer
 
 log = logging.getLogger(__name__)
 
+REAL = SystemClock()  # how long a tick takes is the machine's time, however fast the house lives
 FIRST_RETRY_S = 30.0
 LONGEST_RETRY_S = 900.0
 SENDING = frozenset({DecisionKind.START, DecisionKind.STEP, DecisionKind.STOP})
@@ -78,6 +79,7 @@ class Control:
     journal: Journal
     visits: Visits
     ticked: Callable[[Snapshot], None] = lambda _: None
+    took: Callable[[float], None] = lambda _: None  # hears how many seconds each tick took
     judged: Callable[[Command], None] = lambda _: None  # hears of each verdict
     disobeyed: Callable[[Command], bool] = lambda _: False  # whether its driver knows another way to say it
     controllable: Callable[[str], bool] = lambda _: True  # False: nothing that it was told had an effect
@@ -135,7 +137,9 @@ class Control:
         """Ticks for ever, on a grid of its own: a slow tick delays the next, but they never pile up."""
         due_s = self.clock.monotonic()
         while True:
+            began_s = REAL.monotonic()
             self.tick()
+            self.took(REAL.monotonic() - began_s)
             due_s = max(due_s + self.settings.steering.tick_s, self.clock.monotonic())
             await self.clock.sleep(due_s - self.clock.monotonic())
 

@@ -21,6 +21,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from hemsd.clock import SystemClock
 from web.routes import ROUTE, Refused, Route, Scope
+from web.settings import is_loopback
 
 COOKIE = "hemsd"
 COOKIE_S = 90 * 24 * 3600
@@ -156,7 +157,11 @@ def doorkeeper(doors: Doors) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: AioHandler) -> web.StreamResponse:
         route = _route_of(request)
-        if route is not None and route.scope is not Scope.OPEN:
+        if (
+            route is not None
+            and route.scope is not Scope.OPEN
+            and not (route.open_to_this_machine and _is_here(request))
+        ):
             await _admit(request, route.scope, doors)
         return await handler(request)
 
@@ -169,6 +174,11 @@ def _route_of(request: web.Request) -> Route | None:
         return None
     method = "GET" if request.method == "HEAD" else request.method
     return request.app[ROUTE].get((method, resource.canonical))
+
+
+def _is_here(request: web.Request) -> bool:
+    proxied = "Forwarded" in request.headers or "X-Forwarded-For" in request.headers
+    return not proxied and is_loopback(request.remote or "")
 
 
 async def _admit(request: web.Request, scope: Scope, doors: Doors) -> None:

@@ -52,6 +52,8 @@ class Route:
     query: tuple[Query, ...] = ()
     scope: Scope = Scope.LOCAL
     produces: str = "application/json"
+    open_to_this_machine: bool = False
+    """Whoever asks over loopback needs no token, unless a proxy asks for somebody else"""
 
 
 ROUTE = web.AppKey("routes", dict[tuple[str, str], Route])
