@@ -149,16 +149,16 @@ def stage(day: Day, settings: ControlSettings, *, start_s: float = 0.0, battery:
     return scene
 
 
-def play(scene: Stage, seconds: float) -> None:
-    """Goes on for ``seconds``: the home in steps of one, its meters read in each, Control at its ticks."""
+def play(scene: Stage, seconds: float, step_s: float = 1.0) -> None:
+    """Goes on for ``seconds``: the home in steps of ``step_s``, its meters read in each, Control at its ticks."""
     home, clock = scene.home, scene.clock
     tick_s = scene.control.settings.steering.tick_s
     next_tick_s = clock.monotonic()
     next_sample_s = clock.monotonic()
     end_s = clock.monotonic() + seconds
     while clock.monotonic() < end_s:
-        home.step(1.0)
-        clock.leap(1.0)
+        home.step(step_s)
+        clock.leap(step_s)
         _read_meters(scene)
         if clock.monotonic() >= next_sample_s:
             next_sample_s += SAMPLE_S

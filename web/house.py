@@ -13,7 +13,7 @@ from typing import Protocol
 
 from hemsd.model import UNKNOWN_PHASES, Command, Decision, PerPhase, SiteMinute, Visit, Wish
 from web.changes import Changes
-from web.models import PlanPage, StatePage
+from web.models import PlanPage, StatePage, WhatIfPage
 
 
 class House(Protocol):
@@ -119,3 +119,24 @@ class Archive(Protocol):
         ...
 
     async def identities(self) -> Identities: ...
+
+
+class NotPlayable(Exception):
+    """A visit can't be played as asked. The text is for people."""
+
+
+class Playing(Protocol):
+    """Plays a visit once more under other settings."""
+
+    @property
+    def busy(self) -> bool: ...
+
+    async def answer(
+        self,
+        visit: Visit,
+        minutes: Sequence[SiteMinute],
+        decisions: Sequence[Decision],
+        asked: Mapping[str, float | bool | str | None],
+    ) -> WhatIfPage:
+        """Takes seconds. Raises NotPlayable."""
+        ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, RootModel
 
 from hemsd.model import DecisionKind, DispatchStatus, Mode, Outcome, Role, SteeringState
 
@@ -312,6 +312,10 @@ class TargetBody(Asked):
     ready_by: AwareDatetime | None = None
 
 
+class WhatIfBody(RootModel[dict[str, float | bool | str | None]]):
+    """Settings by their place: ``steering.NAME``, ``site.NAME``, and ``wallbox.NAME`` of the visit's wallbox."""
+
+
 class SocBody(Asked):
     soc_pct: Percent
 
@@ -355,6 +359,31 @@ class VisitPage(Page):
     """Against charging at full power at once"""
     findings: list[str] = []
     """What the judgement of the visit found unusual, for people"""
+
+
+class PlayedPage(Page):
+    """What a visit would have been under some settings."""
+
+    kwh: float
+    solar_kwh: float
+    battery_kwh: float
+    grid_kwh: float
+    starts: int
+    phase_switches: int
+    commands: int
+
+
+class WhatIfPage(Page):
+    """A visit played twice; only the difference of the two tells anything."""
+
+    hours: float
+    """How much of the visit was played"""
+    whole: bool
+    """False: the rest of it would have taken too long"""
+    now: PlayedPage
+    """With the settings of now"""
+    then: PlayedPage
+    """With those asked for"""
 
 
 class VisitsPage(Page):

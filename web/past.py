@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import web
 from pydantic import BaseModel
 
-from web.house import Archive, House, Reading, VisitStory
+from web.house import Archive, House, NotPlayable, Playing, Reading, VisitStory
 from web.models import (
     CommandsPage,
     DecisionsPage,
@@ -24,13 +24,16 @@ from web.models import (
     ReadingsPage,
     VisitPage,
     VisitsPage,
+    WhatIfBody,
+    WhatIfPage,
 )
 from web.pages import command_page, decision_page, history_page, identities_page, reading_page, visit_page
-from web.routes import Handler, Query, Refused, Route, answer
+from web.routes import Handler, Query, Refused, Route, answer, body_of
 
 MAX_VISITS = 500
 MAX_STEPS = 3000
 EXPORTED_VISITS = 100_000
+LONGEST_PLAY = timedelta(hours=24)
 SPAN = (
     Query("from", "where the span begins", {"type": "string", "format": "date-time"}),
     Query("to", "where it ends", {"type": "string", "format": "date-time"}),
@@ -41,8 +44,8 @@ NUMBER: dict[str, str | int] = {"type": "integer", "minimum": 1}
 class PastApi:
     """The handlers, and the table that names them."""
 
-    def __init__(self, house: House, archive: Archive) -> None:
-        self.house, self.archive = house, archive
+    def __init__(self, house: House, archive: Archive, playing: Playing | None = None) -> None:
+        self.house, self.archive, self.playing = house, archive, playing
 
     def routes(self) -> tuple[Route, ...]:
         visit = "/api/sessions/{id}"
@@ -57,12 +60,20 @@ class PastApi:
             get(f"{visit}/decisions", self.get_visit_decisions, "What was decided, and why", DecisionsPage),
             get(f"{visit}/commands", self.get_visit_commands, "What was sent, and what came of it", CommandsPage),
             get(f"{visit}/readings", self.get_visit_readings, "What the wallbox said", ReadingsPage),
+            *self._what_if_routes(visit),
             get("/api/decisions", self.get_decisions, "Decisions of every wallbox", DecisionsPage, query=SPAN),
             get("/api/commands", self.get_commands, "Commands to every wallbox", CommandsPage, query=SPAN),
             get("/api/history", self.get_history, "Power by source and sink", HistoryPage, query=(*SPAN, step)),
             get("/api/history.csv", self.get_history_csv, "The same as a table", query=(*SPAN, step)),
             get("/api/identities", self.get_identities, "The uuids of the public dialects", IdentitiesPage),
         )
+
+    def _what_if_routes(self, visit: str) -> tuple[Route, ...]:
+        if self.playing is None:
+            return ()
+        statuses: dict[int, type[BaseModel] | None] = {200: WhatIfPage, 404: Problem, 409: Problem, 422: Problem}
+        about = "What the visit would have been under other settings"
+        return (Route("POST", f"{visit}/what-if", self.post_what_if, about, statuses, body=WhatIfBody),)
 
     @staticmethod
     def _get(
@@ -108,6 +119,20 @@ class PastApi:
     async def get_visit_readings(self, request: web.Request) -> web.Response:
         readings = await self.archive.readings((await self._visit(request)).visit.id)
         return answer(ReadingsPage(readings=[reading_page(reading) for reading in readings]))
+
+    async def post_what_if(self, request: web.Request) -> web.Response:
+        asked = (await body_of(request, WhatIfBody)).root
+        visit, playing = (await self._visit(request)).visit, self.playing
+        assert playing is not None
+        if playing.busy:
+            raise Refused(409, "another visit is being played; ask again in a moment")
+        to_at = min(visit.plugged_out_at or self.house.state().time, visit.plugged_in_at + LONGEST_PLAY)
+        minutes = await self.archive.history(visit.plugged_in_at, to_at, 60)
+        decisions = await self.archive.decisions(visit.id)
+        try:
+            return answer(await playing.answer(visit, minutes, decisions, asked))
+        except NotPlayable as error:
+            raise Refused(422, str(error)) from error
 
     async def get_visits_csv(self, request: web.Request) -> web.Response:
         stories = await self.archive.visits(

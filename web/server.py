@@ -21,7 +21,7 @@ import hemsd
 from web.auth import Doors, Login, doorkeeper, is_at_home
 from web.events import EventStreams
 from web.guard import MAX_BODY_BYTES, add_headers, guard
-from web.house import Archive, House
+from web.house import Archive, House, Playing
 from web.local import LocalApi
 from web.openapi import document
 from web.past import PastApi
@@ -40,6 +40,7 @@ def application(
     doors: Doors,
     *,
     dialects: Sequence[Route] = (),
+    playing: Playing | None = None,
     allowed_hosts: Collection[str] = (),
     streams: EventStreams | None = None,
 ) -> web.Application:
@@ -47,7 +48,7 @@ def application(
     streams = streams or EventStreams(house)
     app = web.Application(middlewares=[guard(allowed_hosts), doorkeeper(doors)], client_max_size=MAX_BODY_BYTES)
     app.on_response_prepare.append(add_headers)
-    routes = (*LocalApi(house, streams).routes(), *PastApi(house, archive).routes(), *dialects)
+    routes = (*LocalApi(house, streams).routes(), *PastApi(house, archive, playing).routes(), *dialects)
     routes = (*routes, described(routes))
     app[ROUTE] = {(route.method, route.path): route for route in routes}
     for route in routes:

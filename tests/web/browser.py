@@ -34,7 +34,7 @@ async def chromium() -> AsyncIterator[Browser]:
 @asynccontextmanager
 async def serving(house: FakeHouse, doors: FakeDoors | None = None, port: int = 0) -> AsyncIterator[str]:
     """The address of a server for this house."""
-    app = application(house, house, doors or FakeDoors(), streams=EventStreams(house, rest_s=0.05))
+    app = application(house, house, doors or FakeDoors(), playing=house, streams=EventStreams(house, rest_s=0.05))
     server = WebServer(WebSettings(port=port), app)
     task = asyncio.create_task(server.run())
     await server.listening.wait()

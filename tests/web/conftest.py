@@ -19,6 +19,6 @@ def house() -> FakeHouse:
 
 @pytest.fixture
 async def api(house: FakeHouse) -> AsyncIterator[TestClient]:
-    app = application(house, house, FakeDoors(), streams=EventStreams(house, rest_s=0.01, alive_s=0.3))
+    app = application(house, house, FakeDoors(), playing=house, streams=EventStreams(house, rest_s=0.01, alive_s=0.3))
     async with TestClient(TestServer(app)) as client:
         yield client

@@ -16,7 +16,7 @@ import argparse
 import asyncio
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -36,7 +36,7 @@ from hemsd.model import (
 )
 from web.auth import hash_of
 from web.changes import Changes
-from web.house import Identities, Reading, VisitStory
+from web.house import Identities, NotPlayable, Reading, VisitStory
 from web.models import (
     AlertPage,
     BlockPage,
@@ -45,12 +45,14 @@ from web.models import (
     CountdownPage,
     MeterPage,
     PlanPage,
+    PlayedPage,
     PowerMixPage,
     QuarterPage,
     SimulationPage,
     SitePage,
     StatePage,
     WallboxPage,
+    WhatIfPage,
 )
 from web.pages import command_page, decision_page
 from web.server import WebServer, application
@@ -521,6 +523,25 @@ class FakeHouse:
         today = [_mean(from_at + timedelta(seconds=step_s * number), rows) for number, rows in steps.items()]
         return [*(() if self.scene == "empty" else _days_before(from_at, to_at, step_s)), *today]
 
+    # -- Playing -----------------------------------------------------------------------------------------------------
+
+    busy = False
+
+    async def answer(
+        self,
+        visit: Visit,
+        minutes: Sequence[SiteMinute],
+        decisions: Sequence[Decision],
+        asked: Mapping[str, float | bool | str | None],
+    ) -> WhatIfPage:
+        """A larger budget before a pause saves starts and costs a little."""
+        for key in asked:
+            if key not in ("steering.stop_budget_wh", "steering.start_budget_wh", "wallbox.mode"):
+                raise NotPlayable(f"{key}: there is no such setting")
+        now = PlayedPage(kwh=24.9, solar_kwh=24.4, battery_kwh=0, grid_kwh=0.5, starts=3, phase_switches=2, commands=52)
+        then = now.model_copy(update={"starts": 1, "grid_kwh": 0.9, "kwh": 25.3})
+        return WhatIfPage(hours=5.5, whole=True, now=now, then=then if "steering.stop_budget_wh" in asked else now)
+
     async def identities(self) -> Identities:
         return Identities("org", "user", "location", {"garage": "box"}, {"car": "vehicle"}, {"home": "policy"})
 
@@ -654,7 +675,7 @@ class FakeDoors:
 
 async def _main(port: int, scene: str, password: str | None, speed: float) -> None:
     house = FakeHouse(scene)
-    server = WebServer(WebSettings(port=port), application(house, house, FakeDoors(password)))
+    server = WebServer(WebSettings(port=port), application(house, house, FakeDoors(password), playing=house))
     async with asyncio.TaskGroup() as group:
         group.create_task(server.run())
         await server.listening.wait()

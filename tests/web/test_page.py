@@ -158,6 +158,15 @@ async def test_every_command_shows_its_evidence(browser: Browser) -> None:
         await expect(entry).to_contain_text("TxProfile Absolute")
 
 
+async def test_what_if_tells_the_difference_in_one_sentence(browser: Browser) -> None:
+    async with serving(FakeHouse()) as url, opened(browser, f"{url}#/visits/{VISIT_ID}") as page:
+        await page.get_by_label("Bought before a pause").fill("60")
+        await page.get_by_role("button", name="Play it").click()
+        await expect(page.locator(".found")).to_have_text(
+            words("It would have been 2 starts fewer, 0.4 kWh more from the grid.")
+        )
+
+
 async def test_a_new_decision_joins_the_story_without_a_reload(browser: Browser) -> None:
     house = FakeHouse()
     async with serving(house) as url, opened(browser, url) as page:

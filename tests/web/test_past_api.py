@@ -132,3 +132,29 @@ async def test_history_as_a_table_has_a_column_for_each_power_and_each_car(api: 
     assert [row["time"] for row in rows] == [point["time"] for point in points]
     assert [float(row["grid_w"]) for row in rows] == [point["grid_w"] for point in points]
     assert [float(row["garage_w"]) for row in rows] == [point["cars_w"]["garage"] for point in points]
+
+
+async def test_what_if_answers_with_both_plays(api: TestClient) -> None:
+    async with api.post(f"/api/sessions/{VISIT_ID}/what-if", json={"steering.stop_budget_wh": 60}) as response:
+        page = await response.json()
+    assert page["then"]["starts"] < page["now"]["starts"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        (f"/api/sessions/{VISIT_ID}/what-if", {"steering.nothing": 1}, 422),
+        (f"/api/sessions/{VISIT_ID}/what-if", [1], 422),
+        ("/api/sessions/nobody/what-if", {}, 404),
+    ],
+)
+async def test_what_if_refuses_what_it_does_not_know(api: TestClient, path: str, body: object, status: int) -> None:
+    async with api.post(path, json=body) as response:
+        assert response.status == status
+        assert (await response.json())["detail"]
+
+
+async def test_what_if_plays_one_at_a_time(api: TestClient, house: FakeHouse) -> None:
+    house.busy = True
+    async with api.post(f"/api/sessions/{VISIT_ID}/what-if", json={}) as response:
+        assert response.status == 409

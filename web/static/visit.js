@@ -7,6 +7,7 @@ import { call, now } from "./live.js";
 import { useVisit } from "./past.js";
 import { PlanWords } from "./plan.js";
 import { Timeline } from "./timeline.js";
+import { WhatIf } from "./whatif.js";
 import { clock, day, duration, energy, money, percent, t, when } from "./words.js";
 
 const SOURCES = ["solar", "battery", "grid"];
@@ -168,7 +169,8 @@ export function VisitView({ id, news }) {
     <section><h2>${t("visit.power")}</h2>
       <${Chart} history=${history} decisions=${decisions} commands=${commands} from=${from} to=${to} at=${now()} /><${Totals} history=${history} /></section>
     <section><h2>${t("timeline.title")}</h2><${Timeline} decisions=${decisions} commands=${commands} /></section>
-    <p class="buttons"><a class="pill" href=${`api/sessions/${visit.id}.csv`} download>${t("visits.csv")}</a></p>
+    ${history?.points.length > 1 && html`<${WhatIf} id=${id} />`}
+    <p class="buttons apart"><a class="pill" href=${`api/sessions/${visit.id}.csv`} download>${t("visits.csv")}</a></p>
   </main>`;
 }
 
