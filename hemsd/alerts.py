@@ -76,6 +76,14 @@ def of_rival(wallbox: str, times: int) -> Iterable[Found]:
         )
 
 
+def of_flood(wallbox: str) -> Found:
+    return (
+        f"flood:{wallbox}",
+        f"The wallbox {wallbox} sends many messages a second; they are taken up more slowly than it sends them.",
+        "Restart it, look at its sample interval, and look for newer firmware.",
+    )
+
+
 def of_stranger(stranger: StrangerRefused) -> Found:
     """Somebody at the OCPP port whom the configuration does not let in."""
     name = stranger.identity or "without a name"

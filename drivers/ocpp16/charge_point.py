@@ -119,6 +119,11 @@ class ChargePoint:
         return self.steering.verdict(outcome)
 
     @property
+    def flooding(self) -> bool:
+        """Whether it sends far more than a wallbox has to say; it is read more slowly then."""
+        return self.linked and self._link is not None and self._link.pace.flooding
+
+    @property
     def controllable(self) -> bool:
         """False: proven, in this session, to follow no limit however it is said."""
         return not self.steering.speaker.gave_up

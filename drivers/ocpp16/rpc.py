@@ -20,6 +20,7 @@ from ocpp.messages import Call, CallError, CallResult, pack
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from drivers.ocpp16.pace import Pace
 from drivers.ocpp16.wire import BadFrame, Json, action_of, decode, payload_of
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class Link:
     socket: ServerConnection
     remote: str
     counters: LinkCounters = field(default_factory=LinkCounters)
+    pace: Pace = field(default_factory=Pace)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _waiting: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
     _lost: LinkLost | None = None
@@ -115,6 +117,7 @@ class Link:
         """Answers the box until the socket closes."""
         try:
             async for raw in self.socket:
+                await self.pace.turn()
                 if not self.alive:  # a newer socket took over; what still comes here is its past
                     return
                 self.counters.frames_in += 1
