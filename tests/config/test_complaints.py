@@ -139,7 +139,7 @@ MISTAKES = [
     (
         "a device that does not measure this",
         "meters:\n  battery:\n    driver: modbus\n    host: h\n    device: eastron-sdm630",
-        "5: meters.battery.device: Eastron SDM630 is no battery meter; it serves grid; "
+        "5: meters.battery.device: Eastron SDM630 is no battery meter; it serves grid, pv; "
         "name another device, or another role",
     ),
     (
