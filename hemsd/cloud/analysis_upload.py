@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from hemsd.cloud.answer import Answer, Fate, Request, fate_of
-from hemsd.cloud.batches import ALONE, BATCH, Batches
+from hemsd.cloud.batches import ALONE, BATCH, FOR_A_BATCH, Batches
 from hemsd.cloud.fields import Document, to_bytes, without
 from hemsd.cloud.lanes import Judgement, NothingToSay, Parcel
 from hemsd.cloud.meter_values import Moment, digest_of, first, moments, values_of
@@ -117,12 +117,15 @@ class AnalysisRoute:
 
     async def next(self, at: datetime, resting: Sequence[int]) -> Entry | None:
         await self.outbox.store.settle()
-        if self.batches is not None:
-            batch = await self.batches.standing(at, resting)
-            if batch.due is not None:
-                return batch.due
-            resting = (*resting, *batch.members)
-        return await self.outbox.next(self.lane, at, resting)
+        if self.batches is None:
+            return await self.outbox.next(self.lane, at, resting)
+        batch = await self.batches.standing(at, resting)
+        if batch is None:
+            return await self.outbox.next(self.lane, at, resting)
+        if batch.due:
+            return batch.entry
+        # The members wait for their batch, and those who could be in one for the next.
+        return await self.outbox.next(self.lane, at, (*resting, *batch.waiting), but=FOR_A_BATCH)
 
     def keyed(self, request: Request, key: str) -> Request:
         return replace(request, headers={**request.headers, "Idempotency-Key": key}) if key else request

@@ -7,7 +7,8 @@ already, nor than 15 minutes. A Retry-After is a
 promise by the receiver that trying earlier is useless; the jitter comes on top of it.
 
 After a power cut a whole region starts at once. A host that has only just booted and has a backlog waits for its first
-contact a random part of 10 minutes, and for a while pays its debts with random pauses between them.
+contact a random part of 10 minutes; its second lane begins in the 10 minutes after that, all others in the third ten.
+For a while each lane pays its debts with random pauses between them.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ CEILING_S = 900.0
 LONGEST_RETRY_AFTER_S = 86_400.0  # a receiver that says more is mistaken, or we are
 JUST_BOOTED_S = 600.0
 SPREAD_S = 600.0
-CATCH_UP_S = 60.0  # on average half of it between two debts,
-CATCHING_UP_FOR_S = 1800.0  # for so long after such a start
+LAST_TURN = 2
+CATCH_UP_S = 300.0  # on average half of it between two debts,
+CATCHING_UP_FOR_S = 3600.0  # for so long after such a start
 
 
 class Dice(Protocol):
@@ -47,9 +49,11 @@ def pause_s(failures: int, outage_s: float, dice: Dice, retry_after_s: float | N
     return min(max(0.0, retry_after_s), LONGEST_RETRY_AFTER_S) + jitter_s
 
 
-def first_contact_s(uptime_s: float, backlog: int, dice: Dice) -> float:
-    """How long a lane waits before its first word after a start."""
-    return dice.uniform(0.0, SPREAD_S) if backlog and uptime_s < JUST_BOOTED_S else 0.0
+def first_contact_s(uptime_s: float, backlog: int, dice: Dice, turn: int = 0) -> float:
+    """How long a lane waits before its first word after a start; ``turn`` counts the lanes of the home from 0."""
+    if not backlog or uptime_s >= JUST_BOOTED_S:
+        return 0.0
+    return min(turn, LAST_TURN) * SPREAD_S + dice.uniform(0.0, SPREAD_S)
 
 
 def retry_after_s(header: str | None, date_header: str | None) -> float | None:

@@ -36,6 +36,12 @@ LONGEST_POLL_S = 120.0
 LONGEST_WORK_S = 86_400.0
 DONE = ("completed", "failed")
 
+# Charges that are over and of which the cloud has nothing.
+FOR_A_BATCH = (
+    "kind = 'visit' AND progress IS NULL AND delivery IS NULL"
+    " AND subject IN (SELECT id FROM visits WHERE plugged_out_ms IS NOT NULL)"
+)
+
 
 class Uploads(Protocol):
     """What a batch needs of hemsd.cloud.analysis_upload.AnalysisRoute."""
@@ -56,10 +62,11 @@ class Working:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The batch that is due, if one is, and who waits for it."""
+    """The batch that is on its way, whether it is its turn, and who waits for it."""
 
-    due: Entry | None = None
-    members: tuple[int, ...] = ()
+    entry: Entry
+    due: bool
+    waiting: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -69,17 +76,17 @@ class Batches:
     uploads: Uploads
     most_bytes: int = MOST_BYTES
     known_to_cloud: bool = True
-    _members: dict[int, tuple[tuple[int, str], ...]] = field(default_factory=dict)
+    _members: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)  # by the batch's own uuid
 
-    async def standing(self, at: datetime, resting: Sequence[int]) -> Standing:
+    async def standing(self, at: datetime, resting: Sequence[int]) -> Standing | None:
         """The one batch that is on its way; a new one is made when enough finished charges wait."""
         batch = await self._open_one()
         if batch is None and self.known_to_cloud:
             batch = await self._make(at, resting)
         if batch is None:
-            return Standing()
+            return None
         due = rows.is_due(batch, at) and batch.id not in resting
-        return Standing(batch if due else None, (batch.id, *(id_ for id_, _ in self._members_of(batch))))
+        return Standing(batch, due, (batch.id, *(id_ for id_, _ in self._members_of(batch))))
 
     async def _open_one(self) -> Entry | None:
         views = self.outbox.store.views
@@ -107,9 +114,9 @@ class Batches:
         return await self._open_one()
 
     def _members_of(self, batch: Entry) -> tuple[tuple[int, str], ...]:
-        if batch.id not in self._members:
-            self._members = {batch.id: tuple((id_, visit_id) for id_, visit_id in json.loads(batch.body or "[]"))}
-        return self._members[batch.id]
+        if batch.subject not in self._members:
+            self._members = {batch.subject: tuple((id_, visit_id) for id_, visit_id in json.loads(batch.body or "[]"))}
+        return self._members[batch.subject]
 
     # -- saying it ----------------------------------------------------------------------------------------------------
 
@@ -152,14 +159,15 @@ class Batches:
                 return self._goes_on(working, at)
             case Fate.DEAD if answer.status == 413:
                 self.most_bytes = max(1024, self.most_bytes // 2)
-                return Judgement(Fate.LATER, also=rows.finish(batch), text="413: the batch is too large; smaller ones")
+                return self._dissolved(batch, "413: the batch is too large; smaller ones")
             case Fate.DEAD:
                 self.known_to_cloud = False
-                return Judgement(
-                    Fate.LATER, also=rows.finish(batch), text=f"{answer.summary}: no batches here; each charge alone"
-                )
+                return self._dissolved(batch, f"{answer.summary}: no batches here; each charge alone")
             case fate:
                 return Judgement(fate)
+
+    def _dissolved(self, batch: Entry, why: str) -> Judgement:
+        return Judgement(Fate.LATER, also=rows.finish(batch), text=why, rests=False)
 
     def _goes_on(self, working: Working, at: datetime) -> Judgement:
         return Judgement(
@@ -204,13 +212,9 @@ class Batches:
 
 
 def _waiting(db: Connection, lane: str) -> Iterator[tuple[int, str]]:
-    """Charges that are over and of which the cloud has nothing, oldest first."""
-    for row in db.execute(
-        "SELECT outbox.id, subject FROM outbox JOIN visits ON visits.id = subject WHERE lane = ? AND kind = 'visit'"
-        " AND told > done AND progress IS NULL AND delivery IS NULL AND plugged_out_ms IS NOT NULL"
-        " ORDER BY outbox.id LIMIT ?",
-        (lane, MOST_MEMBERS),
-    ):
+    """Who could be in a batch, oldest first."""
+    sql = f"SELECT id, subject FROM outbox WHERE lane = ? AND told > done AND {FOR_A_BATCH} ORDER BY id LIMIT ?"
+    for row in db.execute(sql, (lane, MOST_MEMBERS)):
         yield row[0], row[1]
 
 

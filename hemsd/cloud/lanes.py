@@ -66,6 +66,7 @@ class Judgement:
     over: bool = True  # TAKEN: the whole story is told
     also: Sequence[Statement] = ()  # committed together with it
     text: str = ""  # why it failed, where the answer's own words do not say
+    rests: bool = True  # LATER: False where ``also`` takes the debt back; ids of rows are given again
 
 
 class Route(Protocol):
@@ -102,6 +103,7 @@ class Lane:
     clock: Clock
     real: Clock
     bytes_s: float
+    turn: int = 0  # which of the home's lanes it is: after a power cut they begin one after the other
     gives_up_after_s: float | None = None
     dice: Dice = field(default_factory=random.SystemRandom)
     pace: Pace = field(default_factory=Pace)
@@ -142,7 +144,7 @@ class Lane:
         self.row = (await self.outbox.lane_rows()).get(self.name, LaneRow())
         backlog = (await self.outbox.backlogs()).get(self.name)
         now_s = self.real.monotonic()
-        wait_s = first_contact_s(now_s, backlog.waiting if backlog else 0, self.dice)
+        wait_s = first_contact_s(now_s, backlog.waiting if backlog else 0, self.dice, self.turn)
         self.pace = self.pace.waiting_until(now_s + wait_s)
         if wait_s > 0:
             log.info("%s: the power was out, it seems; first contact in %.0f s", self.name, wait_s)
@@ -237,7 +239,8 @@ class Lane:
                 if self._is_hopeless(resting, now_s):
                     await self._bury(entry, answer, text)
                     return
-                self._resting[entry.id] = resting
+                if judgement.rests:
+                    self._resting[entry.id] = resting
                 await self._failed(answer, text, judgement.also, now_s)
             case Fate.SILENCE:
                 await self._failed(answer, text, judgement.also, self.real.monotonic())

@@ -20,7 +20,7 @@ from hemsd.model import Command, QuarterHour, Visit
 from hemsd.store.changes import changes_state
 from hemsd.store.outbox import Mark
 
-NEWS_SPREAD_S = 300.0
+NEWS_SPREAD_S = 600.0
 
 VISIT = "visit"
 SESSION = "flex:session:updated"

@@ -90,11 +90,12 @@ def _registers(transactions: Iterable[Transaction]) -> Iterator[Moment]:
 
 
 def _merged(ordered: Iterable[Moment]) -> tuple[Moment, ...]:
-    """One moment a millisecond: a group ends at a time, and nothing of that time may come after it."""
+    """One moment a millisecond, and in it one value of a kind: receivers tell values apart by their time (CSAR-13)."""
     found: list[Moment] = []
     for moment in ordered:
         if found and found[-1].at_ms == moment.at_ms:
-            found[-1] = Moment(moment.at_ms, (*found[-1].values, *moment.values))
+            one = {(value["measurand"], value.get("phase")): value for value in (*found[-1].values, *moment.values)}
+            found[-1] = Moment(moment.at_ms, tuple(one.values()))
         else:
             found.append(moment)
     return tuple(found)

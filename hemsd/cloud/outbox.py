@@ -16,11 +16,11 @@ class Outbox:
     store: Store
     new_key: Callable[[], str] = lambda: str(uuid.uuid4())
 
-    async def next(self, lane: str, at: datetime, resting: Iterable[int] = ()) -> Entry | None:
-        """The oldest debt that is due; what was told until now is seen."""
+    async def next(self, lane: str, at: datetime, resting: Iterable[int] = (), but: str = "FALSE") -> Entry | None:
+        """The oldest debt that is due; what was told until now is seen. ``but`` is a condition of SQL."""
         await self.store.settle()
         rest = tuple(resting)
-        return await self.store.views.ask(lambda db: outbox.next_due(db, lane, at, rest))
+        return await self.store.views.ask(lambda db: outbox.next_due(db, lane, at, rest, but))
 
     async def due_at(self, lane: str, at: datetime) -> datetime | None:
         """When something becomes due that is not yet."""

@@ -58,7 +58,8 @@ class Cloud:
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(self.store)
-        for lane in self._made():
+        for turn, lane in enumerate(self._made()):
+            lane.turn = turn
             self.lanes[lane.name] = lane
         telemetry = self.settings.telemetry
         if telemetry is not None:

@@ -201,12 +201,12 @@ FARTHEST_MS = 2 * 3_600_000
 OWED = "told > done AND (due_ms <= ? OR due_ms > ?)"
 
 
-def next_due(db: Connection, lane: str, at: datetime, resting: Iterable[int] = ()) -> Entry | None:
-    """The oldest debt that is due, but for those that ``rest``."""
+def next_due(db: Connection, lane: str, at: datetime, resting: Iterable[int] = (), but: str = "FALSE") -> Entry | None:
+    """The oldest debt that is due, except for those that rest, and ``but`` for those that fulfil a condition."""
     now_ms = codec.ms(at)
     rest = ",".join(str(int(id_)) for id_ in resting)
     row = db.execute(
-        f"SELECT * FROM outbox WHERE lane = ? AND {OWED} AND id NOT IN ({rest}) ORDER BY id LIMIT 1",
+        f"SELECT * FROM outbox WHERE lane = ? AND {OWED} AND id NOT IN ({rest}) AND NOT ({but}) ORDER BY id LIMIT 1",
         (lane, now_ms, now_ms + FARTHEST_MS),
     ).fetchone()
     return None if row is None else entry_of(row)

@@ -63,6 +63,7 @@ async def test_a_charge_is_created_grows_in_groups_and_ends_at_once(path: Path, 
 
         home.clock.leap(30)
         home.sample(register_wh=2050)
+        home.clock.leap(1)
         await home.plug_out(register_wh=2100)
         await home.pay("analysis", 1)
         assert registers(cloud.heard[-1])[-2:] == [("08:22", 2050.0), ("08:22", 2100.0)]
@@ -131,6 +132,7 @@ async def test_a_body_that_is_too_large_is_halved_until_it_is_taken(path: Path, 
         cloud.behaves = at_most(16)
         await home.plug_in()
         await home.charge(minutes=30)
+        home.clock.leap(1)
         await home.plug_out()
         await home.pay("analysis", 300)
         good = [heard for heard in cloud.heard if len(heard.body["meter_values"]) <= 16]
@@ -225,6 +227,20 @@ async def test_a_backlog_leaves_as_one_batch_and_its_verdicts_come_back(path: Pa
         assert [verdict.anomaly_score for verdict in verdicts if verdict] == 6 * [0.1]
 
 
+async def test_a_backlog_of_several_batches_leaves_one_after_the_other(path: Path, tmp_path: Path) -> None:
+    taker = BatchCloud(polls=1)
+    cloud = Receiver(taker)
+    async with receiving(cloud), at_home(path, settings(cloud.url, tmp_path, "analysis")) as home:
+        route: Any = home.lane("analysis").route
+        route.batches.most_bytes = 9_000
+        await outage(home, 10)
+        await home.pay("analysis", 300)
+        assert [id_ for ids in taker.batches.values() for id_ in ids] == [visit_id(number) for number in range(1, 11)]
+        assert len(taker.batches) > 1
+        assert not [line for line in cloud.lines() if line == "POST /v1/sessions"]
+        assert await home.owed("analysis") == 0
+
+
 async def test_who_fails_in_a_batch_goes_on_alone(path: Path, tmp_path: Path) -> None:
     cloud = Receiver(BatchCloud(bad=(visit_id(2), visit_id(5))))
     async with receiving(cloud), at_home(path, settings(cloud.url, tmp_path, "analysis")) as home:
@@ -303,4 +319,4 @@ async def test_what_was_under_way_goes_out_again_as_it_was_though_there_is_more_
         assert len({heard.key for heard in patches}) == 2
         assert patches[0].raw == patches[-2].raw
         brought = [pair for heard in (cloud.heard[0], *patches[-2:]) for pair in registers(heard)]
-        assert len(brought) == len(set(brought)) == 1 + 40 + 1
+        assert len(brought) == len(set(brought)) == 1 + 40, "the end is the last sample's moment"

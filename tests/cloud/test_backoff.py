@@ -69,6 +69,10 @@ def test_only_a_host_that_has_just_booted_with_a_backlog_spreads_its_first_conta
     assert first_contact_s(uptime_s, backlog, Highest()) == longest_s
 
 
+def test_the_lanes_of_a_home_begin_one_after_the_other() -> None:
+    assert [first_contact_s(5, 1, Highest(), turn) for turn in range(5)] == [600, 1200, 1800, 1800, 1800]
+
+
 def test_an_outage_is_asked_about_often_at_first_and_seldom_later() -> None:
     dice, pace, now_s, asked = Random(7), Pace(), 0.0, []
     while now_s < 6 * 3600:
@@ -82,4 +86,4 @@ def test_an_outage_is_asked_about_often_at_first_and_seldom_later() -> None:
 def test_the_budget_spaces_large_requests() -> None:
     pace = Pace().went_well(100.0, Highest(), sent_bytes=640_000, bytes_s=64_000, catching_up=False)
     assert pace.not_before_s == 110.0
-    assert Pace().went_well(0.0, Highest(), sent_bytes=0, bytes_s=1.0, catching_up=True).not_before_s == 60.0
+    assert Pace().went_well(0.0, Highest(), sent_bytes=0, bytes_s=1.0, catching_up=True).not_before_s == 300.0

@@ -117,6 +117,7 @@ async def test_killed_at_any_step_of_any_delivery_nothing_is_lost_or_told_twice(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3000)
 async def test_killed_again_and_again(tmp_path: Path) -> None:
     """Every step once, and then lives that die at random until one of them gets through."""
     lives = await Lives.begin(tmp_path)
