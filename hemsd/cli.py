@@ -90,6 +90,10 @@ def _parser() -> argparse.ArgumentParser:
         )
     export.set_defaults(command=_export)
 
+    score = commands.add_parser("score", help="judge one charging session")
+    score.add_argument("file", type=Path, metavar="FILE", help="the JSON body of POST /v1/sessions")
+    score.set_defaults(command=_score)
+
     schema = commands.add_parser("schema", help="print the JSON Schema of config.yaml")
     schema.set_defaults(command=_schema)
 
@@ -344,6 +348,12 @@ def _export(options: argparse.Namespace) -> int:
     except BrokenPipeError:  # `| head` has seen enough; Python would complain of it once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _score(options: argparse.Namespace) -> int:
+    from hemsd.scoring.command import score
+
+    return score(options.file)
 
 
 def _schema(options: argparse.Namespace) -> int:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import uuid4
 
@@ -170,30 +170,7 @@ class SessionDesk:
         if judged is None:
             return record
         before = await self.store.views.ask(lambda db: shelf.seen_before(db, record))
-        return self._with_verdict(record, judged, before, known)
-
-    def _with_verdict(self, record: Record, judged: Judged, before: dict[str, int], known: Known) -> Record:
-        verdict = judged.verdict
-        pages = (anomaly_page(one, judged) for one in verdict.findings)
-        anomalies = tuple(page for page in pages if page is not None)
-        facts = facts_of(judged.series, known)
-        return replace(
-            record,
-            status=Status.ACTIVE,
-            is_anomaly=bool(anomalies),
-            score=verdict.score,
-            confidence=verdict.confidence,
-            is_incident=verdict.is_incident,
-            is_recurring=any(before.get(one.category, 0) >= RECURRING for one in verdict.findings),
-            anomalies=anomalies,
-            story=story_of(verdict),
-            begins_at=judged.series.start_at,
-            length=verdict.length,
-            analyzed_at=self.clock.utc(),
-            surprise=verdict.surprise,
-            peak_w=None if facts.peak_kw is None else 1000 * facts.peak_kw,
-            energy_wh=None if facts.energy_kwh is None else 1000 * facts.energy_kwh,
-        )
+        return with_verdict(record, judged, before, known, self.clock.utc())
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -303,6 +280,31 @@ class SessionDesk:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def with_verdict(record: Record, judged: Judged, before: Mapping[str, int], known: Known, at: datetime) -> Record:
+    """``before`` counts how often each category was found on this connector lately."""
+    verdict = judged.verdict
+    pages = (anomaly_page(one, judged) for one in verdict.findings)
+    anomalies = tuple(page for page in pages if page is not None)
+    facts = facts_of(judged.series, known)
+    return replace(
+        record,
+        status=Status.ACTIVE,
+        is_anomaly=bool(anomalies),
+        score=verdict.score,
+        confidence=verdict.confidence,
+        is_incident=verdict.is_incident,
+        is_recurring=any(before.get(one.category, 0) >= RECURRING for one in verdict.findings),
+        anomalies=anomalies,
+        story=story_of(verdict),
+        begins_at=judged.series.start_at,
+        length=verdict.length,
+        analyzed_at=at,
+        surprise=verdict.surprise,
+        peak_w=None if facts.peak_kw is None else 1000 * facts.peak_kw,
+        energy_wh=None if facts.energy_kwh is None else 1000 * facts.energy_kwh,
+    )
 
 
 def values_of(bodies: Sequence[MeterValueBody]) -> list[MeterValue]:

@@ -24,6 +24,7 @@ from hemsd.model import ConnectorStatus
 Numbers = NDArray[np.float64]
 
 WINDOW_S: Final = 6 * 3600.0
+LONGEST_S: Final = 7 * 86400.0  # of a stay of weeks, and of clocks that were wrong by years, only the last days count
 REGISTER: Final = "Energy.Active.Import.Register"
 INTERVAL: Final = "Energy.Active.Import.Interval"
 POWER: Final = "Power.Active.Import"
@@ -189,14 +190,15 @@ def _scale(measurand: str, unit: str | None) -> float | None:
 
 def series_of(values: Iterable[MeterValue], known: Known = NOTHING_KNOWN) -> Series | None:
     """The session behind these values; None when there is nothing to see."""
-    heap = _Heap()
-    moments = []
-    for one in values:
-        heap.put(one)
-        moments.append(one.at)
-    if not moments:
+    values = list(values)
+    if not values:
         return None
-    start_at, end_at = min(moments), max(moments)
+    end_at = max(one.at for one in values)
+    recent = [one for one in values if (end_at - one.at).total_seconds() <= LONGEST_S]
+    start_at = min(one.at for one in recent)
+    heap = _Heap()
+    for one in recent:
+        heap.put(one)
 
     register = heap.total(REGISTER) or _summed(heap.total(INTERVAL))
     currents = tuple(_curve(heap.phase(CURRENT, number), start_at) for number in (1, 2, 3))
