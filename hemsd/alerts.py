@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from hemsd.model import Alert, Outcome, Role, Snapshot, SteeringSettings, StrangerRefused, WallboxImage
@@ -99,6 +99,7 @@ class Alerts:
 
     def __init__(self) -> None:
         self._standing: dict[str, Alert] = {}
+        self.updated: Callable[[], None] = lambda: None  # hears of each look, whether or not anything changed
 
     @property
     def standing(self) -> tuple[Alert, ...]:
@@ -114,3 +115,4 @@ class Alerts:
             if standing is None:
                 log.warning("%s %s", text, remedy)
             self._standing[key] = Alert(key, standing.since_at if standing else at, text, remedy)
+        self.updated()

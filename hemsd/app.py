@@ -52,6 +52,8 @@ from hemsd.model import (
     WallboxEvent,
     Wish,
 )
+from hemsd.notices.office import tellers
+from hemsd.notices.teller import Teller
 from hemsd.ops.metrics import Metrics, Present
 from hemsd.ops.upkeep import Upkeep
 from hemsd.password import PagePassword
@@ -82,7 +84,7 @@ RELEASE_S = 8.0  # to write the failsafe to every wallbox on a clean stop
 KEPT_OUTCOMES = 10
 STRANGER_SHOWN_S = 3600.0
 MOST_STRANGERS = 20
-RESTART_SECTIONS = ("ocpp", "web", "storage", "simulate", "mqtt", "cloud", "tariff", "forecast")
+RESTART_SECTIONS = ("ocpp", "web", "storage", "simulate", "mqtt", "cloud", "alerts", "tariff", "forecast")
 
 
 def run(config_path: Path) -> int:
@@ -289,6 +291,8 @@ class Daemon:
                 start(driver.name, keep(driver.name, driver.run, self.health))
             for name, tell in self.cloud.tellers():
                 start(name, keep(name, tell, self.health))
+            for teller in self._tellers():
+                start(teller.name, keep(teller.name, teller.run, self.health))
             start("scoring", keep("scoring", self.office.run, self.health))
             start("upkeep", keep("upkeep", self.upkeep.run, self.health))
             start("web", self.web.run())
@@ -311,6 +315,19 @@ class Daemon:
                 await self.central.close(self.config.steering.failsafe_a)
         except TimeoutError:
             log.warning("Not every wallbox took the failsafe in time; it falls back to it by itself")
+
+    def _tellers(self) -> tuple[Teller, ...]:
+        """Who is told of alerts; they look whenever the alerts were looked at."""
+        found = tellers(
+            self.config, lambda: self.alerts.standing, self.clock.utc, self.store.facts(), self.store.save_fact
+        )
+
+        def wake() -> None:
+            for teller in found:
+                teller.wake()
+
+        self.alerts.updated = wake
+        return found
 
     def _drivers(self, config: Config) -> list[Driver]:
         return meter_drivers(config, self.clock, self._metered, self.told_soc, self.devices)

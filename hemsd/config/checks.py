@@ -51,6 +51,7 @@ def faults(config: Config, surroundings: Surroundings) -> Iterator[Fault]:
     yield from _references(config)
     yield from _web(config, surroundings.has_password)
     yield from _cloud(config)
+    yield from _alerts(config)
     yield from _ports(config)
     yield from _simulate(config)
 
@@ -219,6 +220,11 @@ def _web(config: Config, has_password: bool) -> Iterator[Fault]:
     if why is not None:
         wrong, _, remedy = why.partition(": ")
         yield Fault((("web", "host"), ("web", "password_file")), wrong, remedy)
+
+
+def _alerts(config: Config) -> Iterator[Fault]:
+    if config.alerts.mqtt is not None and config.mqtt is None:
+        yield Fault((("alerts", "mqtt"), ("mqtt",)), "there is no broker to publish to", "add mqtt: {host: ...}")
 
 
 def _cloud(config: Config) -> Iterator[Fault]:

@@ -22,6 +22,7 @@ from drivers.simulated.settings import SimulateSettings
 from drivers.tariffs.settings import TariffSection, TimeOfDay
 from hemsd.cloud.settings import CloudSettings
 from hemsd.model import Role, SiteSettings, SteeringSettings, VerificationSettings, WallboxSettings
+from hemsd.notices.settings import AlertSettings
 from web.settings import WebSettings
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
@@ -171,6 +172,8 @@ class Config(Strict):
     """How finished visits are judged"""
     cloud: CloudSettings = CloudSettings()
     """Who outside the house is told"""
+    alerts: AlertSettings = AlertSettings()
+    """Who is told when something needs a person"""
     simulate: SimulateSettings | None = None
     """A simulated home on real sockets; left out: the real one"""
 

@@ -1,0 +1,113 @@
+"""How a notice leaves the house: one class a way, each with one try; the trying again is ``keep``'s."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from email.header import Header
+
+import aiomqtt
+
+from drivers.base import DeviceError
+from drivers.mqtt_settings import MqttBrokerSettings
+from hemsd.cloud.answer import Request
+from hemsd.cloud.client import Client, Manners
+from hemsd.cloud.sign_in import FixedToken
+from hemsd.notices.settings import HttpChannelSettings, MqttChannelSettings
+from hemsd.notices.teller import Notice
+
+ANSWER_S = 10.0
+
+
+def payload(notice: Notice, site: str) -> dict[str, str]:
+    """As JSON carries it, in a webhook and over MQTT."""
+    return {
+        "event": "alert:over" if notice.over else "alert:raised",
+        "site": site,
+        "key": notice.key,
+        "text": notice.text,
+        "remedy": notice.remedy,
+        "since": _rfc3339(notice.since_at),
+        "time": _rfc3339(notice.at),
+    }
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+class _Http:
+    def __init__(self, name: str, settings: HttpChannelSettings, site: str) -> None:
+        self.name, self.site = name, site
+        self._url = settings.url
+        self._sign_in = FixedToken(settings.token_secret)
+
+    def request(self, notice: Notice) -> Request:
+        raise NotImplementedError
+
+    async def tell(self, notice: Notice) -> None:
+        async with Client(self._sign_in, Manners(whole_s=ANSWER_S, reads_answer=False)) as client:
+            answer = await client.send(self.request(notice))
+        if not answer.is_good:
+            raise DeviceError(f"{self._url} did not take an alert: {answer.summary}")
+
+
+class Webhook(_Http):
+    """JSON by POST."""
+
+    def request(self, notice: Notice) -> Request:
+        body = json.dumps(payload(notice, self.site), ensure_ascii=False).encode()
+        return Request("POST", self._url, body, {"Content-Type": "application/json"})
+
+
+class Ntfy(_Http):
+    """docs.ntfy.sh/publish: the message is the body; Title, Priority (3 is usual, 4 high) and Tags are headers."""
+
+    def request(self, notice: Notice) -> Request:
+        text = f"Over: {notice.text}" if notice.over else f"{notice.text} {notice.remedy}".strip()
+        headers = {
+            "Title": _header(self.site),
+            "Priority": "3" if notice.over else "4",
+            "Tags": "white_check_mark" if notice.over else "warning",
+        }
+        return Request("POST", self._url, text.encode(), headers)
+
+
+def _header(text: str) -> str:
+    """Headers are ASCII; ntfy reads RFC 2047 for the rest."""
+    return text if text.isascii() else Header(text, "utf-8", maxlinelen=998).encode()
+
+
+class Mqtt:
+    """One connection a notice: they are rare, and a broker that restarts in between is no trouble."""
+
+    name = "mqtt"
+
+    def __init__(self, settings: MqttChannelSettings, broker: MqttBrokerSettings, site: str) -> None:
+        self.site, self._topic, self._broker = site, settings.topic, broker
+
+    async def tell(self, notice: Notice) -> None:
+        broker = self._broker
+        body = json.dumps(payload(notice, self.site), ensure_ascii=False)
+        try:
+            async with (
+                asyncio.timeout(2 * ANSWER_S),
+                aiomqtt.Client(
+                    broker.host,
+                    broker.port,
+                    username=broker.user,
+                    password=broker.secret(),
+                    tls_params=_tls(broker) if broker.tls else None,
+                    timeout=ANSWER_S,
+                ) as client,
+            ):
+                await client.publish(self._topic, body, qos=1)
+        except (aiomqtt.MqttError, TimeoutError, OSError) as error:
+            raise DeviceError(f"the MQTT broker {broker.host}:{broker.port} did not take an alert: {error}") from error
+
+
+def _tls(broker: MqttBrokerSettings) -> aiomqtt.TLSParameters:
+    files = (str(file) if file else None for file in (broker.ca_file, broker.cert_file, broker.key_file))
+    ca_certs, certfile, keyfile = files
+    return aiomqtt.TLSParameters(ca_certs=ca_certs, certfile=certfile, keyfile=keyfile)
