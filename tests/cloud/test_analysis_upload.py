@@ -232,7 +232,7 @@ async def test_a_backlog_of_several_batches_leaves_one_after_the_other(path: Pat
     cloud = Receiver(taker)
     async with receiving(cloud), at_home(path, settings(cloud.url, tmp_path, "analysis")) as home:
         route: Any = home.lane("analysis").route
-        route.batches.most_bytes = 9_000
+        route.batches.most_bytes = 4_500
         await outage(home, 10)
         await home.pay("analysis", 300)
         assert [id_ for ids in taker.batches.values() for id_ in ids] == [visit_id(number) for number in range(1, 11)]
