@@ -58,7 +58,7 @@ class MqttReader:
     async def run(self) -> None:
         """Reads until cancelled. Raises DeviceError when the broker is lost or refuses us."""
         try:
-            async with self._client() as client:
+            async with client_of(self._broker) as client:
                 for topic in sorted({topic for source in self._sources for topic in source.topics}):
                     await self._subscribe(client, topic)
                 self._connected = client
@@ -84,18 +84,6 @@ class MqttReader:
                 await self._connected.publish(keepalive.topic, keepalive.payload)
         except aiomqtt.MqttError as error:
             raise DeviceError(f"MQTT broker {self._broker.host}:{self._broker.port}: {error}") from error
-
-    def _client(self) -> aiomqtt.Client:
-        broker = self._broker
-        return aiomqtt.Client(
-            broker.host,
-            broker.port,
-            username=broker.user,
-            password=broker.secret(),
-            tls_params=_tls(broker) if broker.tls else None,
-            keepalive=KEEPALIVE_S,
-            timeout=TIMEOUT_S,
-        )
 
     async def _subscribe(self, client: aiomqtt.Client, topic: str) -> None:
         for granted in await client.subscribe(topic):
@@ -137,6 +125,20 @@ class MqttReader:
         self.complaints[source.name] = f"a message on {message.topic} can't be read: {error}"
         if not told:
             log.warning("%s: a message on %s can't be read: %s", source.name, message.topic, error)
+
+
+def client_of(broker: MqttBrokerSettings, will: aiomqtt.Will | None = None) -> aiomqtt.Client:
+    """A client for the house's broker. Raises DeviceError when the password's file can't be read."""
+    return aiomqtt.Client(
+        broker.host,
+        broker.port,
+        username=broker.user,
+        password=broker.secret(),
+        tls_params=_tls(broker) if broker.tls else None,
+        keepalive=KEEPALIVE_S,
+        timeout=TIMEOUT_S,
+        will=will,
+    )
 
 
 def _tls(broker: MqttBrokerSettings) -> aiomqtt.TLSParameters:

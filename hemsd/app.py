@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivers.base import DeviceError, Driver
+from drivers.ocpp16.diagnostics import diagnostics_of
 from drivers.ocpp16.reception import HEMSD_ID_TAG
 from drivers.ocpp16.server import CentralSystem
 from drivers.ocpp16.steering import Failsafe
 from hemsd import alerts
+from hemsd.alerts import Found
 from hemsd.archive import StoreArchive
 from hemsd.clock import Clock
 from hemsd.cloud.analysis_upload import Station
@@ -55,6 +57,7 @@ from hemsd.model import (
 from hemsd.notices.office import tellers
 from hemsd.notices.teller import Teller
 from hemsd.ops.metrics import Metrics, Present
+from hemsd.ops.neighbours import neighbours
 from hemsd.ops.upkeep import Upkeep
 from hemsd.password import PagePassword
 from hemsd.planning import courses_of, take_over
@@ -153,6 +156,7 @@ class Daemon:
     office: Office
     upkeep: Upkeep
     metrics: Metrics
+    neighbours: tuple[Driver, ...]
     devices: Path | None = None  # where the installer's own device files are
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     snapshots: list[Snapshot] | None = None  # a test may keep what each tick saw
@@ -250,6 +254,7 @@ class Daemon:
             cloud=cloud,
             upkeep=upkeep,
             metrics=metrics,
+            neighbours=neighbours(config, store, house, latest),
             office=office,
             devices=devices,
         )
@@ -295,6 +300,8 @@ class Daemon:
                 start(teller.name, keep(teller.name, teller.run, self.health))
             start("scoring", keep("scoring", self.office.run, self.health))
             start("upkeep", keep("upkeep", self.upkeep.run, self.health))
+            for neighbour in self.neighbours:
+                start(neighbour.name, keep(neighbour.name, neighbour.run, self.health))
             start("web", self.web.run())
             await self.web.listening.wait()
             ticking = group.create_task(self.control.run(), name="control")
@@ -393,8 +400,7 @@ class Daemon:
         found = [*alerts.of_meters(snapshot, self.config.steering, self.health.troubles, up_s)]
         for image in snapshot.wallboxes:
             found.extend(alerts.of_wallbox(image, self._outcomes.get(image.name, ())))
-            if self.central.wallboxes[image.name].flooding:
-                found.append(alerts.of_flood(image.name))
+            found.extend(self._found_by_driver(image.name))
             found.extend(alerts.of_rival(image.name, self.control.trials.limited_by_box.get(image.name, 0)))
         for stranger, seen_s in self._strangers.values():
             if snapshot.now_s - seen_s < STRANGER_SHOWN_S:
@@ -408,6 +414,13 @@ class Daemon:
         self.metrics.decided(self.control.decisions)
         self.house.changes.bump()
 
+    def _found_by_driver(self, wallbox: str) -> Iterator[Found]:
+        diagnosis = diagnostics_of(self.central.wallboxes[wallbox])
+        if diagnosis.floods:
+            yield alerts.of_flood(wallbox)
+        if diagnosis.falls_back is False:
+            yield alerts.of_no_fallback(wallbox, self.config.steering.failsafe_a)
+
     # --- what outlives a restart
 
     def _recall(self) -> None:
@@ -415,6 +428,7 @@ class Daemon:
         self.control.ticked = self.ticked
         self.control.took = self.metrics.took
         self.house.soc_told = partial(self.told_soc, by=ToldBy.PERSON)
+        self.house.diagnosed = lambda wallbox: diagnostics_of(self.central.wallboxes[wallbox])
         self.control.judged = self.judged
         self.control.identified = self.identified
         self.control.disobeyed = lambda command: self.central.wallboxes[command.wallbox].verdict(command.outcome)
