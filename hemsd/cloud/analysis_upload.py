@@ -145,7 +145,7 @@ class AnalysisRoute:
         self._turns = {entry.id: turn}
         path = "" if turn.method == "POST" else f"/{visit.id}"
         return Parcel(
-            self.request(turn.method, f"/v1/sessions{path}", self._document(visit, turn)),
+            self.request(turn.method, f"/v1/sessions{path}", self.may_leave(self._document(visit, turn))),
             turn.plan,
         )
 
@@ -173,7 +173,11 @@ class AnalysisRoute:
         url = self.url.rstrip("/") + path
         if document is None:
             return Request(method, url)
-        return Request(method, url, to_bytes(without(document, self.leave_out)), {"Content-Type": "application/json"})
+        return Request(method, url, to_bytes(document), {"Content-Type": "application/json"})
+
+    def may_leave(self, session: Document) -> Document:
+        """The session without what stays in the house."""
+        return without(session, self.leave_out)
 
     def _document(self, visit: Visit, turn: Turn) -> Document:
         values = values_of(turn.group)

@@ -48,6 +48,7 @@ class Uploads(Protocol):
 
     async def held(self, visit: Visit, at: datetime) -> tuple[Moment, ...]: ...
     def request(self, method: str, path: str, document: Document | None = None) -> Request: ...
+    def may_leave(self, session: Document) -> Document: ...
     def station_of(self, visit: Visit) -> str | None: ...
 
 
@@ -135,11 +136,12 @@ class Batches:
         return Parcel(request, f"POST {digest(request.body)}")
 
     async def _session(self, visit: Visit, at: datetime) -> Document:
-        return {
+        session = {
             "session_id": visit.id,
             "charging_point_id": self.uploads.station_of(visit),
             "meter_values": values_of(await self.uploads.held(visit, at)),
         }
+        return self.uploads.may_leave(session)
 
     # -- understanding the answer -------------------------------------------------------------------------------------
 

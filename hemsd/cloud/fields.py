@@ -10,21 +10,25 @@ from hashlib import blake2b
 Document = Mapping[str, object]
 
 
-def without(document: object, paths: Iterable[str]) -> object:
+def without(document: Document, paths: Iterable[str]) -> Document:
     """The document without these dotted paths; a path leads through every element of a list."""
     for path in paths:
-        document = _without(document, path.split("."))
+        document = _pruned(document, path.split("."))
     return document
 
 
-def _without(value: object, path: list[str]) -> object:
-    if isinstance(value, list | tuple):
-        return [_without(each, path) for each in value]
-    if not isinstance(value, Mapping) or path[0] not in value:
-        return value
+def _pruned(document: Document, path: list[str]) -> Document:
+    if path[0] not in document:
+        return document
     if len(path) == 1:
-        return {key: each for key, each in value.items() if key != path[0]}
-    return {key: _without(each, path[1:]) if key == path[0] else each for key, each in value.items()}
+        return {key: value for key, value in document.items() if key != path[0]}
+    return {key: _inside(value, path[1:]) if key == path[0] else value for key, value in document.items()}
+
+
+def _inside(value: object, path: list[str]) -> object:
+    if isinstance(value, list | tuple):
+        return [_inside(each, path) for each in value]
+    return _pruned(value, path) if isinstance(value, Mapping) else value
 
 
 def to_bytes(document: object) -> bytes:

@@ -7,13 +7,22 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from string import Formatter
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from drivers.base import DeviceError, Strict
 
+T = TypeVar("T")
+
 Kilobytes = Annotated[float, Field(gt=0, le=100_000)]
+
+
+def _not_empty(listed: tuple[T, ...]) -> tuple[T, ...]:
+    """Not ``min_length``: pydantic would complain of it as well where the only entry is not a good one."""
+    if not listed:
+        raise ValueError("names nothing; name at least one, or leave it out")
+    return listed
 
 
 class Measurand(StrEnum):
@@ -98,17 +107,31 @@ class SignedIn(Strict):
         )
 
 
+NEEDED = frozenset(
+    {"session_id", "charging_station_id", "charging_point_id", "meter_values"}
+    | {f"meter_values.{key}" for key in ("timestamp", "value", "measurand")}
+)
+"""What a session can't be understood without (contract CSAR-09, 15, 58)."""
+
+
 class AnalysisCloudSettings(SignedIn):
     """A cloud that analyses each charge from its meter values."""
 
     group_s: Annotated[float, Field(ge=60, le=3600)] = 900.0
     """Meter values leave in groups, this far apart; at the end of a charge at once"""
-    measurands: Annotated[tuple[Measurand, ...], Field(min_length=1)] = tuple(Measurand)
+    measurands: Annotated[tuple[Measurand, ...], AfterValidator(_not_empty)] = tuple(Measurand)
     """Which meter values leave the house"""
     batch: bool = True
     """After an outage, finished charges leave many at a time, where the cloud can"""
     gzip: bool = True
     """Larger bodies are compressed"""
+
+    @model_validator(mode="after")
+    def _still_says_something(self) -> Self:
+        for path in self.leave_out:
+            if path in NEEDED:
+                raise ValueError(f"an analysis can't do without {path}; leave it in, or leave the whole section out")
+        return self
 
 
 SummaryKind = Literal["partner", "ev", "flex"]
@@ -158,7 +181,7 @@ class WebhookSettings(Strict):
     """A file that holds that token"""
     token_credential: str | None = None
     """The name of a systemd credential that holds that token"""
-    events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1)]
+    events: Annotated[tuple[WebhookEvent, ...], AfterValidator(_not_empty)]
     """Which events to send, like flex:session:updated"""
     as_array: bool = False
     """Each call carries an array of one event instead of the event itself"""

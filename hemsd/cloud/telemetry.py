@@ -114,15 +114,13 @@ class Fleet:
         """The present, as far as it is told."""
         told = self.settings.fields
         present = {key: value for key, value in self.present().items() if key == "time" or key in told}
-        left = without({"time": timestamp(self.clock.utc()), **present}, self.settings.leave_out)
-        assert isinstance(left, dict)
-        return left
+        return without({"time": timestamp(self.clock.utc()), **present}, self.settings.leave_out)
 
     def visit(self, visit: Visit) -> Document | None:
         if "visits" not in self.settings.fields:
             return None
         known = self.outbox.store.identities([visit.wallbox])
-        document = {
+        document: Document = {
             "visit_id": visit.id,
             "wallbox_id": known.wallboxes[visit.wallbox],
             "plugged_in_at": timestamp(visit.plugged_in_at),
@@ -134,6 +132,4 @@ class Fleet:
             "grid_wh": round(visit.grid_wh),
             "state": visit.final_state.value,
         }
-        left = without(document, self.settings.leave_out)
-        assert isinstance(left, dict)
-        return left
+        return without(document, self.settings.leave_out)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hemsd.cloud.answer import Answer, Fate, Request, fate_of
-from hemsd.cloud.fields import digest, timestamp, to_bytes, without
+from hemsd.cloud.fields import Document, digest, timestamp, to_bytes, without
 from hemsd.cloud.lanes import Judgement, NothingToSay, Parcel
 from hemsd.cloud.marks import STATION
 from hemsd.cloud.outbox import Outbox
@@ -55,7 +55,7 @@ class WebhookRoute:
         if session is None:
             return NothingToSay(over=True)
         settled = session.get("state") == SETTLED
-        event = {
+        event: Document = {
             "event": entry.kind,
             "userId": await self.payloads.user_id(),
             "createdAt": timestamp(entry.told_at),
@@ -66,7 +66,7 @@ class WebhookRoute:
             return NothingToSay(progress=looks, over=settled)
         return self._posted(event, f"{looks} {SETTLED}" if settled else looks)
 
-    def _posted(self, event: object, plan: str) -> Parcel:
+    def _posted(self, event: Document, plan: str) -> Parcel:
         event = without(event, self.leave_out)
         body = to_bytes([event] if self.as_array else event)
         headers = {"Content-Type": "application/json", "x-enode-signature": signature(self.secret(), body)}

@@ -241,6 +241,20 @@ async def test_a_backlog_of_several_batches_leaves_one_after_the_other(path: Pat
         assert await home.owed("analysis") == 0
 
 
+async def test_what_is_left_out_is_left_out_of_batches_too(path: Path, tmp_path: Path) -> None:
+    cloud = Receiver(BatchCloud())
+    left_out = settings(cloud.url, tmp_path, "analysis", leave_out=["meter_values.unit"])
+    async with receiving(cloud):
+        assert left_out.analysis is not None
+        here = left_out.model_copy(update={"analysis": left_out.analysis.model_copy(update={"url": cloud.url})})
+        async with at_home(path, here) as home:
+            await outage(home, 5)
+            await home.pay("analysis", 1)
+    values = [value for session in cloud.heard[0].body["sessions"] for value in session["meter_values"]]
+    assert len(values) > 10
+    assert all("unit" not in value for value in values)
+
+
 async def test_who_fails_in_a_batch_goes_on_alone(path: Path, tmp_path: Path) -> None:
     cloud = Receiver(BatchCloud(bad=(visit_id(2), visit_id(5))))
     async with receiving(cloud), at_home(path, settings(cloud.url, tmp_path, "analysis")) as home:
