@@ -16,6 +16,7 @@ import signal
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ from hemsd.doors import HouseDoors
 from hemsd.house import Home, Obedience, house_w
 from hemsd.latest import Latest
 from hemsd.learned import Learned
+from hemsd.logbook import Logbook
 from hemsd.meters import behind_inverter, meter_drivers
 from hemsd.model import (
     Command,
@@ -57,6 +59,7 @@ from hemsd.model import (
 from hemsd.notices.office import tellers
 from hemsd.notices.teller import Teller
 from hemsd.ops.metrics import Metrics, Present
+from hemsd.ops.neighbours import names as names_of_the_page
 from hemsd.ops.neighbours import neighbours
 from hemsd.ops.upkeep import Upkeep
 from hemsd.password import PagePassword
@@ -73,6 +76,7 @@ from hemsd.supervise import Health, Systemd, keep
 from hemsd.tokens import Tokens
 from hemsd.visits import Car, Visits
 from hemsd.what_if import WhatIf
+from hemsd.workshop import Knock, Workshop
 from web.analysis import AnalysisApi
 from web.metrics import metrics_route
 from web.models import SimulationPage
@@ -87,7 +91,7 @@ RELEASE_S = 8.0  # to write the failsafe to every wallbox on a clean stop
 KEPT_OUTCOMES = 10
 STRANGER_SHOWN_S = 3600.0
 MOST_STRANGERS = 20
-RESTART_SECTIONS = ("ocpp", "web", "storage", "simulate", "mqtt", "cloud", "alerts", "tariff", "forecast")
+RESTART_SECTIONS = ("ocpp", "web", "storage", "simulate", "mqtt", "mdns", "cloud", "alerts", "tariff", "forecast")
 
 
 def run(config_path: Path) -> int:
@@ -123,7 +127,11 @@ def only_one(database: Path) -> Iterator[None]:
 
 async def _run(config_path: Path, config: Config) -> None:
     clock = await clock_for(config)
-    async with await Daemon.make(config, clock, devices=config_path.parent / "devices") as daemon:
+    logbook = Logbook()
+    logging.getLogger().addHandler(logbook)
+    async with await Daemon.make(
+        config, clock, devices=config_path.parent / "devices", file=config_path, logbook=logbook
+    ) as daemon:
         await daemon.run(config_path)
 
 
@@ -166,7 +174,14 @@ class Daemon:
 
     @classmethod
     async def make(
-        cls, config: Config, clock: Clock, *, store: Store | None = None, devices: Path | None = None
+        cls,
+        config: Config,
+        clock: Clock,
+        *,
+        store: Store | None = None,
+        devices: Path | None = None,
+        file: Path | None = None,
+        logbook: Logbook | None = None,
     ) -> Daemon:
         """Opens the store and puts the parts together; nothing runs yet."""
         store = store or await Store.open(config.storage.path, clock)
@@ -231,7 +246,15 @@ class Daemon:
                 metrics_route(metrics.text),
             ),
             playing=WhatIf(lambda: control.settings),
-            allowed_hosts=config.web.allowed_hosts,
+            workshop=Workshop(
+                config=lambda: sinks.daemon.config,
+                file=file,
+                logbook=logbook or Logbook(),
+                knocks=lambda: sinks.daemon.knocks,
+                state=house.state,
+                archive=archive,
+            ),
+            allowed_hosts=names_of_the_page(config),
         )
         server = WebServer(config.web, app)
         daemon = cls(
@@ -364,6 +387,14 @@ class Daemon:
         car = self.config.vehicles.get(vehicle)
         if car is not None:
             self.latest.tell_soc(car.wallbox, soc_pct, by)
+
+    @property
+    def knocks(self) -> list[Knock]:
+        """Who was not let in lately."""
+        at, now_s = self.clock.utc(), self.clock.monotonic()
+        return [
+            Knock(stranger, at - timedelta(seconds=now_s - seen_s)) for stranger, seen_s in self._strangers.values()
+        ]
 
     def notice(self, event: WallboxEvent) -> None:
         """What happened at a wallbox, or who knocked in vain."""

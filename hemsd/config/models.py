@@ -132,6 +132,13 @@ class StorageSettings(Strict):
         return self.path.with_name("page-password")
 
 
+class MdnsSettings(Strict):
+    """By what name the house's network finds hemsd (multicast DNS)."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")] = "hemsd"
+    """Without .local: hemsd makes the page http://hemsd.local:8080"""
+
+
 class ScoringSettings(Strict):
     """How finished visits are judged."""
 
@@ -166,6 +173,8 @@ class Config(Strict):
     """Where the page and the HTTP interfaces are served"""
     mqtt: MqttBrokerSettings | None = None
     """The MQTT broker of the house; left out: none"""
+    mdns: MdnsSettings | None = None
+    """By what name the house's network finds hemsd; left out: none"""
     storage: StorageSettings = StorageSettings()
     """Where everything is written down"""
     scoring: ScoringSettings = ScoringSettings()

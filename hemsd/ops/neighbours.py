@@ -1,4 +1,4 @@
-"""Who in the house is told of hemsd without asking: Home Assistant. Each runs under ``keep``."""
+"""Who in the house is told of hemsd without asking: Home Assistant, and whoever looks for a name."""
 
 from __future__ import annotations
 
@@ -14,10 +14,25 @@ from hemsd.store.store import Store
 
 
 def neighbours(config: Config, store: Store, house: Home, latest: Latest) -> tuple[Driver, ...]:
-    """Those that config.yaml asks for."""
-    if config.mqtt is None or not config.mqtt.homeassistant:
-        return ()
-    return (_home_assistant(config, store, house, latest),)
+    """Those that config.yaml asks for; each runs under ``keep``."""
+    found: list[Driver] = []
+    if config.mqtt is not None and config.mqtt.homeassistant:
+        found.append(_home_assistant(config, store, house, latest))
+    if config.mdns is not None:
+        from hemsd.ops.mdns import Announcer, central_system, page  # a home that does not want it does not load it
+
+        services = (
+            page(config.web.host, config.web.port, tls=config.web.tls is not None),
+            central_system(config.ocpp.host, config.ocpp.port),
+        )
+        found.append(Announcer(config.mdns.name, services))
+    return tuple(found)
+
+
+def names(config: Config) -> tuple[str, ...]:
+    """Under which a browser may ask for the page."""
+    announced = () if config.mdns is None else (f"{config.mdns.name}.local",)
+    return (*config.web.allowed_hosts, *announced)
 
 
 def _home_assistant(config: Config, store: Store, house: Home, latest: Latest) -> HomeAssistant:
