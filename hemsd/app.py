@@ -222,7 +222,7 @@ class Daemon:
             else None,
             chose_mode=learned.chose_mode,
         )
-        office = Office.open(store, clock, outlets=_outlets(config), tell=sinks.odd_station)
+        office = Office.open(store, clock, outlets=_outlets(config), model=config.scoring.model, tell=sinks.odd_station)
         upkeep = Upkeep(store, config.storage, clock)
         house.storage = upkeep.page
         roles = {meter.name: meter.role.value for meter in meters}

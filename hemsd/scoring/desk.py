@@ -17,11 +17,12 @@ from uuid import uuid4
 from hemsd.clock import Clock
 from hemsd.scoring import shelf
 from hemsd.scoring.categories import Finding
-from hemsd.scoring.engine import EngineError
+from hemsd.scoring.engine import BASE, EngineError, base_checksum
 from hemsd.scoring.facts import facts_of, findings_in, story_of
 from hemsd.scoring.features import BUCKET_S, Buckets, buckets
 from hemsd.scoring.fusion import calibrated
 from hemsd.scoring.judge import LEAST_VALUES, Judge, Judged, shipped_calibration
+from hemsd.scoring.network import Floats
 from hemsd.scoring.series import NOTHING_KNOWN, Known, MeterValue, last_hours, series_of
 from hemsd.scoring.shelf import HOME, Record
 from hemsd.scoring.trace import trace_of
@@ -67,8 +68,8 @@ class HomeVisits(Protocol):
 class SessionDesk:
     """Sessions: those that programs post, and the home's own visits once they are judged."""
 
-    def __init__(self, store: Store, judge: Judge, clock: Clock) -> None:
-        self.store, self.judge, self.clock = store, judge, clock
+    def __init__(self, store: Store, judge: Judge, clock: Clock, model: str = BASE) -> None:
+        self.store, self.judge, self.clock, self.model = store, judge, clock, model
         self.home: HomeVisits | None = None
         self._writing = asyncio.Lock()
         self._last_number: int | None = None
@@ -162,8 +163,13 @@ class SessionDesk:
             lambda db: shelf.healthy_surprises(db, record.tenant, record.station, record.number)
         )
         try:
-            own = record.tenant == HOME
-            judged = await self.judge.score(values, known, calibrated(healthy, shipped_calibration()), whole=own)
+            judged = await self.judge.score(
+                values,
+                known,
+                calibrated(healthy, shipped_calibration()),
+                whole=record.tenant == HOME,
+                flat=await self._tuned(record.tenant),
+            )
         except UNJUDGEABLE as error:
             log.warning("Session %s can't be judged: %s", record.id, error)
             return replace(record, status=Status.FAILED, analyzed_at=self.clock.utc())
@@ -171,6 +177,13 @@ class SessionDesk:
             return record
         before = await self.store.views.ask(lambda db: shelf.seen_before(db, record))
         return with_verdict(record, judged, before, known, self.clock.utc())
+
+    async def _tuned(self, tenant: str) -> Floats | None:
+        """Whose weights judge this tenant's sessions: its newest fine-tuned model's; for the home, the chosen one's."""
+        if tenant == HOME and self.model == BASE:
+            return None
+        chosen = self.model if tenant == HOME else None
+        return await self.store.views.ask(lambda db: shelf.tuned_weights(db, tenant, chosen, base_checksum()))
 
     # -- reading ------------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from hemsd.scoring.network import Floats
 
 log = logging.getLogger(__name__)
 
+BASE: Final = "csar-base"
 MODELS: Final = Path(__file__).parent / "models"
 INFER_ROWS: Final = 14  # one session, blanked out in 14 ways (hemsd.scoring.surprise)
 TRAIN_ROWS: Final = 32
@@ -58,7 +59,7 @@ class Trained:
         return cls(flat, np.zeros_like(flat), np.zeros_like(flat))
 
 
-def weights(model: str = "csar-base") -> Floats:
+def weights(model: str = BASE) -> Floats:
     """The shipped weights as one flat vector."""
     found: NDArray[np.float32] = np.load(MODELS / f"{model}.npy")
     if found.shape != (network.SIZE,):
@@ -67,13 +68,20 @@ def weights(model: str = "csar-base") -> Floats:
 
 
 @cache
-def card(model: str = "csar-base") -> dict[str, object]:
+def card(model: str = BASE) -> dict[str, object]:
     """What is known of a shipped model: data, split, figures, checksums."""
     read: dict[str, object] = json.loads((MODELS / f"{model}.json").read_text())
     return read
 
 
-def intact(model: str = "csar-base") -> bool:
+def base_checksum() -> str:
+    """What a fine-tuned model was made from."""
+    sums = card()["sha256"]
+    assert isinstance(sums, dict)
+    return str(sums[f"{BASE}.npy"])
+
+
+def intact(model: str = BASE) -> bool:
     """Whether the files are those that the card was written for."""
     sums = card(model)["sha256"]
     assert isinstance(sums, dict)
@@ -85,7 +93,7 @@ class NumpyEngine:
 
     name = "numpy"
 
-    def __init__(self, model: str = "csar-base") -> None:
+    def __init__(self, model: str = BASE) -> None:
         self._flat = weights(model)
 
     def infer(self, x: Floats, flat: Floats | None = None) -> Floats:
@@ -95,7 +103,7 @@ class NumpyEngine:
 class TFLiteEngine:
     """Either TFLite runtime: they differ in name and packaging only."""
 
-    def __init__(self, interpreter: ModuleType, name: str, model: str = "csar-base") -> None:
+    def __init__(self, interpreter: ModuleType, name: str, model: str = BASE) -> None:
         self.name = name
         try:
             self._interpreter = interpreter.Interpreter(model_path=str(MODELS / f"{model}.tflite"), num_threads=1)
@@ -132,7 +140,7 @@ class TFLiteEngine:
         return Trained(out["flat"].copy(), out["m"].copy(), out["v"].copy(), state.steps + 1, float(out["loss"][0]))
 
 
-def load(runtime: Runtime = "auto", model: str = "csar-base") -> Engine:
+def load(runtime: Runtime = "auto", model: str = BASE) -> Engine:
     """The engine of this name, or the best one that works here. Raises EngineError."""
     match runtime:
         case "numpy":

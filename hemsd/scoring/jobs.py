@@ -25,7 +25,7 @@ import numpy as np
 from hemsd.clock import Clock
 from hemsd.scoring import shelf, tuning
 from hemsd.scoring.desk import SessionDesk
-from hemsd.scoring.engine import EngineError, TFLiteEngine, card, load, weights
+from hemsd.scoring.engine import BASE, EngineError, TFLiteEngine, base_checksum, card, load, weights
 from hemsd.scoring.network import Floats
 from hemsd.scoring.tuning import Tuned, tune
 from hemsd.store.changes import upsert
@@ -46,7 +46,6 @@ from web.analysis_models import (
 
 log = logging.getLogger(__name__)
 
-BASE: Final = "csar-base"
 MOST_SESSIONS: Final = 500  # for one job; a Pi has other things to do
 NICE: Final = 15
 STARTED: Final = "UPDATE training_jobs SET status = 'running', started_ms = ? WHERE id = ?"
@@ -189,12 +188,6 @@ async def _in_the_background(train: Callable[[], Tuned]) -> Tuned:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-def base_checksum() -> str:
-    sums = card()["sha256"]
-    assert isinstance(sums, dict)
-    return str(sums[f"{BASE}.npy"])
 
 
 def base_page() -> ModelPage:

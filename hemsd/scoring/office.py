@@ -10,7 +10,7 @@ from types import MappingProxyType
 from hemsd.clock import Clock
 from hemsd.scoring.batches import BatchDesk
 from hemsd.scoring.desk import SessionDesk
-from hemsd.scoring.engine import Runtime
+from hemsd.scoring.engine import BASE, Runtime
 from hemsd.scoring.jobs import ModelDesk
 from hemsd.scoring.judge import Judge
 from hemsd.scoring.own import Outlet, OwnVisits
@@ -36,12 +36,16 @@ class Office:
         clock: Clock,
         *,
         outlets: Mapping[str, Outlet] = MappingProxyType({}),
+        model: str = BASE,
         runtime: Runtime = "auto",
         tell: Tell | None = None,
     ) -> Office:
-        """``outlets`` are the home's wallboxes by name; ``tell`` hears of stations that are found odd."""
+        """``outlets`` are the home's wallboxes by name, ``model`` judges its visits.
+
+        ``tell`` hears of stations that are found odd.
+        """
         judge = Judge(runtime)
-        sessions = SessionDesk(store, judge, clock)
+        sessions = SessionDesk(store, judge, clock, model)
         return cls(
             judge=judge,
             sessions=sessions,

@@ -6,6 +6,7 @@ tenant ``HOME`` and no values of their own: those are in the store already.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,10 @@ from sqlite3 import Connection, Row
 from typing import Final
 from uuid import UUID, uuid5
 
+import numpy as np
+
 from hemsd.scoring.health import Day
+from hemsd.scoring.network import Floats
 from hemsd.scoring.series import REGISTER, MeterValue
 from hemsd.store.changes import upsert
 from hemsd.store.codec import DAY_MS, Value, ms, ms_or_none, text, to_json, utc, utc_or_none
@@ -434,6 +438,23 @@ def day_judged(db: Connection, station: Station, day_at: datetime) -> bool:
     given = (station.tenant, station.name, ms(day_at))
     row = db.execute("SELECT 1 FROM station_days WHERE tenant = ? AND station = ? AND day_ms = ?", given).fetchone()
     return row is not None
+
+
+def tuned_weights(db: Connection, tenant: str, chosen: str | None, base_sha256: str) -> Floats | None:
+    """A fine-tuned model's weights: the chosen one's, whoever made it, or the tenant's newest.
+
+    One that was made from another base than the shipped one does not count.
+    """
+    if chosen is not None:
+        row = db.execute("SELECT * FROM tuned_models WHERE id = ?", (chosen,)).fetchone()
+    else:
+        row = db.execute(
+            "SELECT * FROM tuned_models WHERE tenant = ? ORDER BY created_ms DESC LIMIT 1", (tenant,)
+        ).fetchone()
+    if row is None or row["base_sha256"] != base_sha256:
+        return None
+    found: Floats = np.frombuffer(base64.b64decode(row["weights"]), "<f4").astype(np.float32)
+    return found
 
 
 def metadata_json(metadata: object) -> str | None:
