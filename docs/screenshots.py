@@ -20,7 +20,13 @@ from tests.web.fake_house import VISIT_ID, FakeHouse  # noqa: E402
 OUT = Path(__file__).parent / "screenshots"
 SCENES = ("charging", "waiting", "stale", "empty", "two", "night")
 KEPT = ("charging", "stale", "visit")
-VIEWS = {"history": "#/history", "visits": "#/visits", "visit": f"#/visits/{VISIT_ID}", "devices": "#/devices"}
+VIEWS = {
+    "history": "#/history",
+    "visits": "#/visits",
+    "visit": f"#/visits/{VISIT_ID}",
+    "devices": "#/devices",
+    "installer": "#/installer",
+}
 DEVICES = {"phone": {**PHONE, "device_scale_factor": 2}, "desktop": DESKTOP}
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from hemsd.model import UNKNOWN_PHASES, Command, Decision, PerPhase, SiteMinute, Visit, Wish
 from web.changes import Changes
-from web.models import PlanPage, StatePage, WhatIfPage
+from web.models import InstallerPage, PlanPage, StatePage, WhatIfPage
 
 
 class House(Protocol):
@@ -139,4 +139,14 @@ class Playing(Protocol):
         asked: Mapping[str, float | bool | str | None],
     ) -> WhatIfPage:
         """Takes seconds. Raises NotPlayable."""
+        ...
+
+
+class Workshop(Protocol):
+    """What somebody who installs or helps wants to see."""
+
+    async def page(self) -> InstallerPage: ...
+
+    async def bundle(self) -> bytes:
+        """A zip without secrets."""
         ...

@@ -454,6 +454,48 @@ class IdentitiesPage(Page):
     policies: dict[str, str]
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# The installer's corner
+
+
+class FaultPage(Page):
+    """What `hemsd check` finds in the file."""
+
+    line: int
+    path: str
+    wrong: str
+    remedy: str
+
+
+class StrangerPage(Page):
+    """A wallbox that was not let in."""
+
+    identity: str
+    remote: str
+    why: str
+    time: Utc
+    block: str
+    """What config.yaml would need for it"""
+
+
+class LogPage(Page):
+    time: Utc
+    level: str
+    logger: str
+    text: str
+
+
+class InstallerPage(Page):
+    config: str
+    """The settings in force, as YAML, secrets hidden"""
+    file: str | None
+    faults: list[FaultPage]
+    """Of the file as it is now; none: it is fine"""
+    strangers: list[StrangerPage]
+    log: list[LogPage]
+    """Of the last hour, oldest first"""
+
+
 class HealthPage(Page):
     status: str
     tick_age_s: float | None = None

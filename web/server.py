@@ -21,7 +21,8 @@ import hemsd
 from web.auth import Doors, Login, doorkeeper, is_at_home
 from web.events import EventStreams
 from web.guard import MAX_BODY_BYTES, add_headers, guard
-from web.house import Archive, House, Playing
+from web.house import Archive, House, Playing, Workshop
+from web.installer import InstallerApi
 from web.local import LocalApi
 from web.openapi import document
 from web.past import PastApi
@@ -41,6 +42,7 @@ def application(
     *,
     dialects: Sequence[Route] = (),
     playing: Playing | None = None,
+    workshop: Workshop | None = None,
     allowed_hosts: Collection[str] = (),
     streams: EventStreams | None = None,
 ) -> web.Application:
@@ -49,6 +51,8 @@ def application(
     app = web.Application(middlewares=[guard(allowed_hosts), doorkeeper(doors)], client_max_size=MAX_BODY_BYTES)
     app.on_response_prepare.append(add_headers)
     routes = (*LocalApi(house, streams).routes(), *PastApi(house, archive, playing).routes(), *dialects)
+    if workshop is not None:
+        routes = (*routes, *InstallerApi(workshop).routes())
     routes = (*routes, described(routes))
     app[ROUTE] = {(route.method, route.path): route for route in routes}
     for route in routes:

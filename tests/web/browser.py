@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from tests.web.fake_house import FakeDoors, FakeHouse
+from tests.web.fake_house import FakeDoors, FakeHouse, FakeWorkshop
 from web.events import EventStreams
 from web.server import WebServer, application
 from web.settings import WebSettings
@@ -34,7 +34,14 @@ async def chromium() -> AsyncIterator[Browser]:
 @asynccontextmanager
 async def serving(house: FakeHouse, doors: FakeDoors | None = None, port: int = 0) -> AsyncIterator[str]:
     """The address of a server for this house."""
-    app = application(house, house, doors or FakeDoors(), playing=house, streams=EventStreams(house, rest_s=0.05))
+    app = application(
+        house,
+        house,
+        doors or FakeDoors(),
+        playing=house,
+        workshop=FakeWorkshop(),
+        streams=EventStreams(house, rest_s=0.05),
+    )
     server = WebServer(WebSettings(port=port), app)
     task = asyncio.create_task(server.run())
     await server.listening.wait()

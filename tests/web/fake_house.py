@@ -43,6 +43,9 @@ from web.models import (
     BoxPlanPage,
     BudgetPage,
     CountdownPage,
+    FaultPage,
+    InstallerPage,
+    LogPage,
     MeterPage,
     PlanPage,
     PlayedPage,
@@ -51,6 +54,7 @@ from web.models import (
     SimulationPage,
     SitePage,
     StatePage,
+    StrangerPage,
     WallboxPage,
     WhatIfPage,
 )
@@ -659,6 +663,38 @@ def _old_visits() -> list[VisitStory]:
     return stories
 
 
+class FakeWorkshop:
+    """What an installer sees of the made-up house."""
+
+    async def page(self) -> InstallerPage:
+        at = MIDNIGHT + timedelta(hours=14)
+        lines = [
+            ("INFO", "hemsd.control", "garage: start 6 A: 1.6 kW of surplus, 10 of 10 Wh given away: enough for 6 A."),
+            ("WARNING", "hemsd.supervise", "pv: no answer from 192.168.1.20:502; trying again"),
+            ("INFO", "hemsd.supervise", "pv is back"),
+        ]
+        return InstallerPage(
+            config="wallboxes:\n  garage:\n    driver: ocpp\n    charge_point: WB-001\n    password: (hidden)\n",
+            file="/etc/hemsd/config.yaml",
+            faults=[
+                FaultPage(line=7, path="meters.grid.prt", wrong="is no setting here", remedy="did you mean port?"),
+            ],
+            strangers=[
+                StrangerPage(
+                    identity="EVB-P17",
+                    remote="192.168.1.77",
+                    why="config.yaml does not name it",
+                    time=at,
+                    block="wallboxes:\n  EVB-P17:\n    driver: ocpp\n    charge_point: EVB-P17\n",
+                )
+            ],
+            log=[LogPage(time=at, level=level, logger=logger, text=text) for level, logger, text in lines],
+        )
+
+    async def bundle(self) -> bytes:
+        return b"PK"
+
+
 class FakeDoors:
     """Doors with one password and one token."""
 
@@ -675,7 +711,9 @@ class FakeDoors:
 
 async def _main(port: int, scene: str, password: str | None, speed: float) -> None:
     house = FakeHouse(scene)
-    server = WebServer(WebSettings(port=port), application(house, house, FakeDoors(password), playing=house))
+    server = WebServer(
+        WebSettings(port=port), application(house, house, FakeDoors(password), playing=house, workshop=FakeWorkshop())
+    )
     async with asyncio.TaskGroup() as group:
         group.create_task(server.run())
         await server.listening.wait()

@@ -19,7 +19,7 @@ from tests.web.fake_house import VISIT_ID, FakeDoors, FakeHouse
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1-mpl-2.0.min.js"
-VIEWS = ("#/", "#/history", "#/visits", f"#/visits/{VISIT_ID}", "#/devices")
+VIEWS = ("#/", "#/history", "#/visits", f"#/visits/{VISIT_ID}", "#/devices", "#/installer")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -176,6 +176,20 @@ async def test_a_new_decision_joins_the_story_without_a_reload(browser: Browser)
         house.advance(60)
         newest = house.plant.decisions[-1]
         await expect(entries.first).to_contain_text(words(newest.reason))
+
+
+async def test_the_installer_sees_faults_strangers_settings_and_the_log(browser: Browser) -> None:
+    async with serving(FakeHouse()) as url, opened(browser, f"{url}#/devices") as page:
+        await page.get_by_role("link", name="Installer").click()
+        await expect(page.get_by_text("is no setting here: did you mean port?")).to_be_visible()
+        await expect(page.get_by_label("What config.yaml needs for it")).to_contain_text("charge_point: EVB-P17")
+        await expect(page.get_by_label("Settings in force")).to_contain_text("password: (hidden)")
+        await expect(page.get_by_role("log").locator("p")).to_have_count(3)
+        await page.get_by_role("button", name="Only warnings").click()
+        await expect(page.get_by_role("log").locator("p")).to_have_count(1)
+        await expect(page.get_by_role("link", name="Support bundle")).to_have_attribute(
+            "href", "api/installer/bundle.zip"
+        )
 
 
 async def test_visits_lead_to_the_story_of_one(browser: Browser) -> None:

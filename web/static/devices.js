@@ -13,7 +13,8 @@ export function Devices({ state }) {
       ${Object.entries(state.meters).map(([role, meter]) => html`<${Meter} key=${role} role=${role} meter=${meter} />`)}
       ${Object.entries(state.wallboxes).map(([name, box]) => html`<${Box} key=${name} name=${name} box=${box} />`)}
     </ul>
-    <p class="quiet">hemsd ${state.version} · ${t("devices.fuse", { amps: current(state.site.fuse_a) })}</p>
+    <p class="buttons"><a class="pill" href="#/installer">${t("installer.title")}</a></p>
+    <p class="quiet hint">hemsd ${state.version} · ${t("devices.fuse", { amps: current(state.site.fuse_a) })}</p>
   </main>`;
 }
 

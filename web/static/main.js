@@ -6,6 +6,7 @@ import { Devices } from "./devices.js";
 import { Flow } from "./flow.js";
 import { History } from "./history.js";
 import { Icon } from "./icons.js";
+import { Installer } from "./installer.js";
 import { connect, live, now, subscribe } from "./live.js";
 import { Timeline } from "./timeline.js";
 import { newsOf, useToday } from "./past.js";
@@ -42,7 +43,7 @@ function App() {
   useEffect(() => {
     document.body.classList.toggle("lost", lostAt !== null);
   }, [lostAt]);
-  const at = ["history", "visits", "devices"].includes(view) ? view : "now";
+  const at = view === "installer" ? "devices" : ["history", "visits", "devices"].includes(view) ? view : "now";
   useEffect(() => {
     document.title = [at === "now" ? "" : t(`nav.${at}`), state?.site.name ?? "hemsd"].filter(Boolean).join(" · ");
   }, [at, state?.site.name]);
@@ -62,6 +63,7 @@ function App() {
     ${view === "visits" && !id && html`<${Visits} />`}
     ${view === "history" && state && html`<${History} />`}
     ${view === "devices" && state && html`<${Devices} state=${state} />`}
+    ${view === "installer" && html`<${Installer} />`}
     ${at === "now" && (state ? html`<${Now} state=${state} />` : html`<${Shell} />`)}
     <${Foot} />`;
 }

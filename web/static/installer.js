@@ -1,0 +1,56 @@
+// The installer's corner: the settings in force, the check, who knocks in vain, and the log of the last hour.
+
+import { html, useEffect, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { Icon } from "./icons.js";
+import { call } from "./live.js";
+import { clockSeconds, t, when } from "./words.js";
+
+const LOUD = ["WARNING", "ERROR", "CRITICAL"];
+
+export function Installer() {
+  const [found, setFound] = useState({});
+  const [loud, setLoud] = useState(false);
+  async function look() {
+    const page = await call("GET", "api/installer").catch((error) => ({ problem: error.message }));
+    setFound({ ...page, at: Date.now() });
+  }
+  useEffect(() => { look(); }, []);
+  const { problem, config, file, faults, strangers, log } = found;
+  return html`<main class="page" id="main" tabindex="-1">
+    <a class="back" href="#/devices"><${Icon} name="back" size="18" />${t("nav.devices")}</a>
+    <header class="title"><h1>${t("installer.title")}</h1><div class="buttons flat">
+      <button class="pill" onClick=${look}>${t("installer.again")}</button>
+      <a class="pill" href="api/installer/bundle.zip" download>${t("installer.bundle")}</a></div></header>
+    ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+    ${config != null && html`
+      <section><h2>${t("installer.check")}</h2>
+        ${faults.length === 0 ? html`<p class="verdict good"><${Icon} name="check" size="16" />${t("installer.fine", { file: file ?? "config.yaml" })}</p>`
+          : html`<ul class="faults">${faults.map((one) => html`<li key=${one.path}><b>${one.path || file}</b>${one.line > 0 && html` <span class="quiet">${t("installer.line", { n: one.line })}</span>`}
+            <p>${one.wrong}: ${one.remedy}</p></li>`)}</ul>`}</section>
+      ${strangers.length > 0 && html`<section><h2>${t("installer.strangers")}</h2>
+        <ul class="faults">${strangers.map((one) => html`<${Stranger} key=${one.identity} one=${one} />`)}</ul></section>`}
+      <section><h2>${t("installer.config")}</h2><p class="quiet">${t("installer.config_about")}</p>
+        <pre tabindex="0" aria-label=${t("installer.config")}>${config}</pre></section>
+      <section><header class="title flat"><h2>${t("installer.log")}</h2>
+        <button class="pill" aria-pressed=${loud} onClick=${() => setLoud(!loud)}>${t("installer.loud")}</button></header>
+        <${Log} lines=${loud ? log.filter((one) => LOUD.includes(one.level)) : log} /></section>`}
+  </main>`;
+}
+
+function Log({ lines }) {
+  if (!lines.length) return html`<p class="quiet">${t("installer.silence")}</p>`;
+  return html`<div class="log" tabindex="0" role="log" aria-label=${t("installer.log")}>${lines.toReversed().map((one, n) => html`
+    <p key=${one.time + n} class=${LOUD.includes(one.level) ? "loud" : ""}><time>${clockSeconds(one.time)}</time> <b>${one.level === "INFO" ? "" : one.level}</b> ${one.text}</p>`)}</div>`;
+}
+
+/** A wallbox that is not let in, with what config.yaml would need. */
+function Stranger({ one }) {
+  const [copied, setCopied] = useState(false);
+  async function copy() {
+    // The clipboard belongs to https and loopback; elsewhere the block can be marked by hand.
+    setCopied(await (navigator.clipboard?.writeText(one.block).then(() => true, () => false) ?? false));
+  }
+  return html`<li><b>${one.identity || t("installer.nameless")}</b> <span class="quiet">${one.remote}, ${when(one.time)}: ${one.why}</span>
+    <pre tabindex="0" aria-label=${t("installer.block")}>${one.block}</pre>
+    <button class="pill" onClick=${copy}>${copied ? t("installer.copied") : t("installer.copy")}</button></li>`;
+}
