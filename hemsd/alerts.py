@@ -76,6 +76,14 @@ def of_rival(wallbox: str, times: int) -> Iterable[Found]:
         )
 
 
+def of_no_fallback(wallbox: str, failsafe_a: float) -> Found:
+    return (
+        f"fallback:{wallbox}",
+        f"The wallbox {wallbox} would not go to {failsafe_a:g} A by itself if hemsd fell silent: it keeps what it has.",
+        "Set a limit for lost connections in the wallbox's own settings, if it has one.",
+    )
+
+
 def of_flood(wallbox: str) -> Found:
     return (
         f"flood:{wallbox}",

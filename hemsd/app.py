@@ -396,12 +396,6 @@ class Daemon:
             Knock(stranger, at - timedelta(seconds=now_s - seen_s)) for stranger, seen_s in self._strangers.values()
         ]
 
-    @property
-    def knocks(self) -> list[Knock]:
-        """Who was not let in lately."""
-        at, now_s = self.clock.utc(), self.clock.monotonic()
-        return [Knock(stranger, at - timedelta(seconds=now_s - seen_s)) for stranger, seen_s in self._strangers.values()]
-
     def notice(self, event: WallboxEvent) -> None:
         """What happened at a wallbox, or who knocked in vain."""
         if isinstance(event, StrangerRefused):

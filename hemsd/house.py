@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import hemsd
+from drivers.ocpp16.diagnostics import Diagnostics
 from hemsd.alerts import Alerts
 from hemsd.clock import Clock
 from hemsd.control import Control
@@ -63,6 +64,7 @@ class Home:
     soc_told: Callable[[str, float], None] = lambda _vehicle, _soc_pct: None
     storage: Callable[[], StoragePage | None] = lambda: None
     chose_mode: Callable[[str, Mode], None] = lambda _wallbox, _mode: None
+    diagnosed: Callable[[str], Diagnostics | None] = lambda _wallbox: None
     obedience: dict[str, Obedience] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
     outlook: Outlook = field(init=False)
@@ -149,6 +151,7 @@ class Home:
         visit = running.visit if running else None
         sample, steering = image.sample, self.control.settings.steering
         target = self.outlook.target(box.name)
+        diagnosis = self.diagnosed(box.name)
         cost, saved = self.outlook.money(visit, snapshot.at) if visit else (None, None)
         return WallboxPage(
             connected=image.connected,
@@ -179,6 +182,8 @@ class Home:
             firmware=image.firmware,
             steer=box.steer,
             controllable=image.controllable,
+            falls_back=diagnosis.falls_back if diagnosis else None,
+            writes_today=diagnosis.writes_today if diagnosis else None,
             min_a=box.min_a,
             max_a=box.max_a,
             sample_age_s=round(image.sample_age_s, 1) if image.sample_age_s is not None else None,

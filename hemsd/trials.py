@@ -104,8 +104,13 @@ class Trials:
         wallbox = opened.command.wallbox
         witness = self.witnesses.get(wallbox, Witness())
         verdict = judge(opened.trial, opened.samples, witness, now_s, self.settings)
-        if not verdict.final and opened.command.outcome is Outcome.ACCEPTED_INEFFECTIVE:
-            return opened.command
+        if opened.command.outcome is Outcome.ACCEPTED_INEFFECTIVE:
+            if not verdict.final:
+                return opened.command
+            if verdict.outcome is Outcome.TIMEOUT:  # what was proved of the way before is worth more than a silence
+                opened.command = replace(opened.command, final=True)
+                del self._open[wallbox]
+                return opened.command
         opened.command = _with_verdict(opened.command, verdict)
         if verdict.final:
             self.witnesses[wallbox] = learn(witness, opened.trial, verdict)

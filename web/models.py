@@ -162,6 +162,10 @@ class WallboxPage(Page):
     steer: bool = True
     controllable: bool = True
     """False: proven that it can't be steered"""
+    falls_back: bool | None = None
+    """Whether it returns to the failsafe by itself when hemsd is silent; null: not tested"""
+    writes_today: int | None = None
+    """How many limits it was given today (UTC); each may wear its memory"""
     min_a: float = 6.0
     max_a: float = 16.0
     sample_age_s: float | None = None

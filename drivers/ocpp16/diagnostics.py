@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drivers.ocpp16.charge_point import ChargePoint
+from drivers.ocpp16.memory import Memory
+from drivers.ocpp16.saying import Installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class Diagnostics:
     status: str | None
     way: str  # how limits are said to it now
     way_proven: bool
-    falls_back: bool | None  # to the failsafe by itself when hemsd is silent
+    falls_back: bool | None  # to the failsafe by itself when hemsd is silent; True only where that was tested
     can_steer: bool  # False: it has said that it has no charging profiles
     zero_proven: bool  # 0 A pauses it
     zero_ends_transaction: bool
@@ -31,6 +33,7 @@ class Diagnostics:
     reboots_over_and_over: bool
     bad_frames: int
     unknown_actions: int
+    floods: bool
 
 
 def diagnostics_of(box: ChargePoint) -> Diagnostics:
@@ -44,7 +47,7 @@ def diagnostics_of(box: ChargePoint) -> Diagnostics:
         status=box.status.value if box.status else None,
         way=str(speaker.ladder.way),
         way_proven=memory.way == speaker.ladder.way,
-        falls_back=installed.falls_back if installed else None,
+        falls_back=_falls_back(memory, installed),
         can_steer=speaker.can_steer,
         zero_proven=memory.zero_proven,
         zero_ends_transaction=memory.zero_ends_tx,
@@ -57,4 +60,11 @@ def diagnostics_of(box: ChargePoint) -> Diagnostics:
         reboots_over_and_over=box.preparation.minimal,
         bad_frames=box.counters.bad_frames,
         unknown_actions=box.counters.unknown_actions,
+        floods=box.flooding,
     )
+
+
+def _falls_back(memory: Memory, installed: Installed | None) -> bool | None:
+    if memory.falls_back is False or (installed is not None and not installed.falls_back):
+        return False
+    return memory.falls_back

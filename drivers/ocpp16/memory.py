@@ -24,6 +24,7 @@ class Memory:
     step_a: float = 0.1  # the box keeps whole multiples of this
     zero_proven: bool = False  # 0 A paused it
     zero_ends_tx: bool = False  # 0 A ended the transaction: never again
+    falls_back: bool | None = None  # to the second period of a profile, by itself; None: it was never put to the test
 
     @property
     def key(self) -> str:

@@ -240,11 +240,14 @@ class Speaker:
             now_at=self._clock.utc(),
             connector=self._station.connector,
             transaction_id=self._station.transaction_id,
-            failsafe_after_s=self._failsafe_after_s if self._station.configuration.two_periods else None,
+            failsafe_after_s=self._failsafe_after_s if self._takes_two_periods() else None,
             clock_trusted=self._station.box_clock.trusted,
             step_a=self._step_a,
             wired_phases=self._wired_phases or 3,
         )
+
+    def _takes_two_periods(self) -> bool:
+        return self.memory.falls_back is not False and self._station.configuration.two_periods
 
     def _would_be(self, way: Way, setpoint: Setpoint, circumstances: Circumstances) -> Installed:
         before = self.installed

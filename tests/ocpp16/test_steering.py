@@ -407,9 +407,25 @@ async def test_the_diagnostics_say_what_was_found_out():
         found = diagnostics_of(at.garage)
         assert (found.vendor, found.way) == ("Acme", "TxDefaultProfile Absolute stack 0 A")
         assert found.way_proven
-        assert found.falls_back
+        assert found.falls_back is None  # it took a second period, and nobody has seen it fall back
         assert found.can_steer
         assert found.bad_frames == 1
+
+
+@pytest.mark.parametrize(("tested", "periods"), [(None, 2), (True, 2), (False, 1)])
+async def test_a_box_that_was_seen_not_to_fall_back_is_not_given_a_second_period(tested, periods):
+    known = Memory("Acme", "Wall 11", "1.0", falls_back=tested)
+    async with home(memories={known.key: known}) as at, charging_box(at) as (station, _):
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        assert len(station.profiles[-1]["chargingSchedule"]["chargingSchedulePeriod"]) == periods
+        assert diagnostics_of(at.garage).falls_back is tested
+
+
+async def test_what_can_not_carry_a_failsafe_does_not_fall_back():
+    known = Memory("Acme", "Wall 11", "1.0", way=Way(kind=Kind.RELATIVE), falls_back=True)
+    async with home(memories={known.key: known}) as at, charging_box(at):
+        await at.garage.send_limit(9, None, failsafe_a=6)
+        assert diagnostics_of(at.garage).falls_back is False
 
 
 async def test_a_transaction_that_starts_while_the_box_makes_up_its_mind_gets_the_limit_again():

@@ -50,6 +50,7 @@ from tests.ocpp16.fakes import MemoryBook
 
 START_AT = datetime(2026, 6, 21, 8, 0, tzinfo=UTC)
 STUCK_S = 420.0  # a script that has not moved for so long never will
+LEFT_S = 90.0  # ... or when its transaction has ended
 SETTLED_S = 25.0  # from the plug to the first command
 STEP_A = 3.1  # a wallbox of few steps rounds down by no more
 
@@ -186,13 +187,15 @@ class Field:
 
     @property
     def done(self) -> bool:
-        now_s = self.clock.monotonic()
-        return all(
-            (part.next_step == len(SCRIPT) or not self._box(name).controllable or now_s - part.told_s > STUCK_S)
-            and (order := self.control.orders[name].command) is not None
-            and (order.final or now_s - part.told_s > 5 * STUCK_S)
-            for name, part in self.parts.items()
-        )
+        return all(self._done(name, part) for name, part in self.parts.items())
+
+    def _done(self, name: str, part: _Part) -> bool:
+        """Its script is over, or it can't go on with it."""
+        command, quiet_s = self.control.orders[name].command, self.clock.monotonic() - part.told_s
+        if command is not None and not command.final:
+            return False
+        over = part.next_step == len(SCRIPT) or not self._box(name).controllable
+        return over or (quiet_s > LEFT_S and self._box(name).transaction_id is None) or quiet_s > STUCK_S
 
     def _judged(self, command: Command) -> None:
         if not command.final:

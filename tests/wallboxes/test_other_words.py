@@ -117,6 +117,15 @@ def test_a_way_that_is_refused_at_last_leaves_the_command_ineffective_not_reject
     assert len(final.attempts) == 2
 
 
+def test_a_silence_after_a_proved_disobedience_leaves_it_at_that() -> None:
+    court = Court(ways_left=5)
+    court.answer(said("absolute"), 100.0)
+    court.see(15.8, 110, 120, 130)
+    court.answer(said("relative", DispatchStatus.TIMEOUT), 160.0)
+    court.see(15.8, 170, 180, 190)
+    assert court.verdicts == [(INEFFECTIVE, False), (INEFFECTIVE, True)]
+
+
 def test_a_newer_command_ends_the_trial_of_the_other_way_as_what_was_proved() -> None:
     court = Court()
     court.answer(said("absolute"), 100.0)
