@@ -184,11 +184,11 @@ def play(run: Run) -> Result:
             "current_a": current_a,
             "power_w": box.power_w,
         }
-        began_s = time.perf_counter()
+        began_s = time.process_time()
         reply = controller.reply(message)
         if reply:
             box.tell(t, float(reply["limit_a"]), int(reply["phases"]))
-        spent_s += time.perf_counter() - began_s
+        spent_s += time.process_time() - began_s
         calls += t % int(settings.tick_s) == 0
         box.step(t)
         car_w = box.power_w
@@ -362,7 +362,7 @@ def report(results: dict[str, list[Result]]) -> str:
         means = [mean_capture([r for r in results[name] if r.run.choice == choice]) for choice in CHOICES]
         lines.append(f"| {tick} | {' | '.join(means)} |")
     call_us = statistics.median(result.call_us for result in results["ours"])
-    lines += ["", f"One judgement takes {call_us:.0f} µs here (one core, Python {sys.version.split()[0]}).", ""]
+    lines += ["", f"One judgement takes {call_us:.0f} µs of CPU here (Python {sys.version.split()[0]}).", ""]
     return "\n".join(lines)
 
 
