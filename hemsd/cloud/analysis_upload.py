@@ -122,10 +122,10 @@ class AnalysisRoute:
         batch = await self.batches.standing(at, resting)
         if batch is None:
             return await self.outbox.next(self.lane, at, resting)
-        if batch.due:
-            return batch.entry
         # The members wait for their batch, and those who could be in one for the next.
-        return await self.outbox.next(self.lane, at, (*resting, *batch.waiting), but=FOR_A_BATCH)
+        other = await self.outbox.next(self.lane, at, (*resting, *batch.waiting), but=FOR_A_BATCH)
+        older = other is not None and other.id < batch.oldest_id
+        return batch.entry if batch.due and not older else other
 
     def keyed(self, request: Request, key: str) -> Request:
         return replace(request, headers={**request.headers, "Idempotency-Key": key}) if key else request

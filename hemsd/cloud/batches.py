@@ -69,6 +69,10 @@ class Standing:
     due: bool
     waiting: tuple[int, ...]
 
+    @property
+    def oldest_id(self) -> int:
+        return min(self.waiting)
+
 
 @dataclass(slots=True)
 class Batches:
