@@ -19,7 +19,8 @@ from hemsd.model import Because, Command, Mode, QuarterHour, Snapshot, Visit, Wa
 from hemsd.policies import Policies, Policy, Remember
 from hemsd.prices import PriceBook
 from rules import course as fold
-from rules.course import Battery, Bill, Course, Seen
+from rules.course import Battery, Bill, Course, Progress, Seen
+from rules.patience import need_not_hurry, patient, said
 from rules.plan import LONGEST_HORIZON, make_plan
 from rules.plan_values import FULL_PCT, BlockType, Plan, PowerRange, Task
 from rules.response import draws
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 UPCOMING_FACT = "upcoming."
 NO_DEADLINE = timedelta(days=7)  # where a policy has no deadline at all: its reserve, a week from now
 UNKNOWN_PCT = 50.0  # assumed of a car that nobody told anything of, where no policy has a reserve
+
+SUN_FIRST = frozenset({Mode.SOLAR, Mode.MIN_SOLAR})
 
 _COURSE = TypeAdapter(Course)
 
@@ -245,8 +248,13 @@ class Courses:
         course = fold.follow(following.course, seen, charger.battery, self.due(policy, seen.at), reserve_pct)
         now_pct = following.now_pct = fold.level_pct(course, seen.energy_wh, charger.battery)
         self._plan(following, course, policy, charger, seen)
-        charged_wh = seen.energy_wh - following.planned_at_wh
-        asked = fold.wanted(course, following.plan, seen.at, now_pct, reserve_pct, charged_wh)
+        progress = Progress(
+            now_pct=now_pct,
+            reserve_pct=reserve_pct,
+            charged_wh=seen.energy_wh - following.planned_at_wh,
+            missing_s=self._missing_s(course, charger, now_pct),
+        )
+        asked = fold.wanted(course, following.plan, seen.at, progress)
         if self._mode(charger) is Mode.OFF and asked is not BlockType.IMMEDIATE_START:
             asked = None
         following.asked = asked
@@ -277,20 +285,27 @@ class Courses:
             course.trouble,
             policy.battery_reserve_pct,
             self.prices.version,
+            self._mode(charger),
         )
         if rests_on == following._made_for or not charger.powers:
             return
         regular = course.targets.regular
         known = tuple(self.prices.known(quarter_start(seen.at), seen.at + LONGEST_HORIZON))
-        following.plan = make_plan(
+        is_there = regular is not None and fold.has(following.now_pct, regular)
+        deadline_at = regular.ready_by_at if regular else None
+        waits = False
+        if deadline_at is not None and self._mode(charger) in SUN_FIRST:
+            waits = need_not_hurry(known, seen.at, deadline_at)
+            known = patient(known, deadline_at) if waits else known
+        plan = make_plan(
             Task(
                 at=seen.at,
                 soc_pct=following.now_pct,
                 capacity_wh=charger.battery.capacity_wh,
                 powers=charger.powers,
                 quarters=known,
-                target_pct=regular.minimum_charge_target_pct if regular else 0.0,
-                deadline_at=regular.ready_by_at if regular else None,
+                target_pct=regular.minimum_charge_target_pct if regular and not is_there else 0.0,
+                deadline_at=deadline_at,
                 reserve_pct=policy.battery_reserve_pct,
                 boost_pct=fold.boost_pct(course),
                 efficiency=charger.battery.efficiency,
@@ -298,6 +313,7 @@ class Courses:
                 zone=self.zone,
             )
         )
+        following.plan = said(plan) if waits else plan
         following._made_for, following.planned_at_wh = rests_on, seen.energy_wh
         log.debug("%s: %s", charger.wallbox, following.plan.reason)
 

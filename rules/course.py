@@ -43,6 +43,9 @@ from rules.schedule import (
 from rules.session import QUARTER, quarter_start
 
 TINY_WH = 0.5
+TINY_PCT = 0.05
+FELL_PCT = 1.0
+TAIL_S = 180.0
 LATE = timedelta(seconds=120)  # some registers move once a minute
 A_TOLD_MOMENT = timedelta(seconds=2)  # an age is counted by another clock than a moment: nearer is the same telling
 PROMPT = timedelta(seconds=60)  # so soon a command has come through: what begins or flows within it belongs to it
@@ -284,11 +287,18 @@ def _levelled(course: Course, seen: Seen, battery: Battery) -> Course:
 
 def _targeted(course: Course, seen: Seen, now_pct: float, due: Due | None, reserve_pct: float) -> Course:
     latest = course.targets.latest
-    if latest is not None and now_pct >= latest.minimum_charge_target_pct and course.reached_at is None:
+    if course.reached_at is not None and latest is not None and now_pct < latest.minimum_charge_target_pct - FELL_PCT:
+        course = replace(course, reached_at=None)  # somebody told a lower level
+    if latest is not None and has(now_pct, latest) and course.reached_at is None:
         course = replace(course, reached_at=seen.at)
         if latest.type is TargetType.IMMEDIATE_START:
             return _aimed(course, end_immediate_start(course.targets))
     return _aimed(course, follow_schedule(course.targets, due, reserve_pct, at=seen.at, soc_pct=now_pct))
+
+
+def has(now_pct: float, target: Target) -> bool:
+    """Whether a level is that of a target, but for what no car tells."""
+    return now_pct >= target.minimum_charge_target_pct - TINY_PCT
 
 
 def asks_at_once(course: Course, now_pct: float, reserve_pct: float) -> BlockType | None:
@@ -306,17 +316,31 @@ def boost_pct(course: Course) -> float | None:
     return latest.minimum_charge_target_pct
 
 
-def wanted(
-    course: Course, plan: Plan | None, at: datetime, now_pct: float, reserve_pct: float, charged_wh: float
-) -> BlockType | None:
-    """What shall run at this moment, whether or not current flows; None: nothing is asked for.
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the plan and the target are."""
 
-    ``charged_wh``: since the plan was made.
-    """
-    urgent = asks_at_once(course, now_pct, reserve_pct)
+    now_pct: float
+    reserve_pct: float
+    charged_wh: float  # since the plan was made
+    missing_s: float  # to the target, at full power
+
+
+def wanted(course: Course, plan: Plan | None, at: datetime, now: Progress) -> BlockType | None:
+    """What shall run at this moment, whether or not current flows; None: nothing is asked for."""
+    urgent = asks_at_once(course, now.now_pct, now.reserve_pct)
     if urgent is not None:
         return urgent
-    return BlockType.REGULAR if plan is not None and _has_more(plan, at, charged_wh) else None
+    if plan is not None and _has_more(plan, at, now.charged_wh):
+        return BlockType.REGULAR
+    return BlockType.REGULAR if _is_nearly_there(course, now) else None
+
+
+def _is_nearly_there(course: Course, now: Progress) -> bool:
+    """A car takes a little less than it is offered: for what is missing then, nobody starts another time."""
+    running = course.running
+    by_plan = running is not None and running.type is BlockType.REGULAR and running.planned_end_at is not None
+    return by_plan and running is not None and running.unasked_at is None and 0.0 < now.missing_s <= TAIL_S
 
 
 def _has_more(plan: Plan, at: datetime, charged_wh: float) -> bool:
@@ -474,7 +498,7 @@ def _prospect(
     if latest.type is TargetType.IMMEDIATE_START:
         reached_at = course.reached_at or (None if stuck else at + timedelta(seconds=missing_s))
         return Prospect(latest.id, latest.type, on_target=True, reached_at=reached_at)
-    if now_pct >= latest.minimum_charge_target_pct:
+    if has(now_pct, latest):
         return Prospect(latest.id, latest.type, on_target=True)
     assert latest.ready_by_at is not None
     if stuck:
@@ -531,10 +555,10 @@ def settle(course: Course, at: datetime, energy_wh: float, battery: Battery, bil
 
 def _result(course: Course, latest: Target, final_pct: float) -> Prospect:
     if latest.type is TargetType.IMMEDIATE_START:
-        return Prospect(latest.id, latest.type, final_pct >= latest.minimum_charge_target_pct, None, course.reached_at)
+        return Prospect(latest.id, latest.type, has(final_pct, latest), None, course.reached_at)
     assert latest.ready_by_at is not None
     in_time = course.reached_at is not None and course.reached_at <= latest.ready_by_at
-    if in_time or (final_pct >= latest.minimum_charge_target_pct and course.reached_at is None):
+    if in_time or (has(final_pct, latest) and course.reached_at is None):
         return Prospect(latest.id, latest.type, on_target=True, reached_at=course.reached_at)
     late_at = course.reached_at if course.reached_at is not None and course.reached_at > latest.ready_by_at else None
     at_ready_by_pct = course.prospect.level_at_ready_by_pct if course.prospect is not None else None

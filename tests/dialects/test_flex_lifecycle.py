@@ -323,3 +323,16 @@ async def test_without_any_price_everything_is_still_answered(tmp_path: Path) ->
         hems = await home.get(f"{home.hems_path}/current")
         assert hems["session"]["session"]["savings_eur"] is None
         assert hems["session"]["session"]["has_complete_price_coverage"] is False
+
+
+async def test_where_the_price_is_always_the_same_the_sun_comes_first_and_fast_means_fast(tmp_path: Path) -> None:
+    async with played(tmp_path, start_at=at("10:00"), prices=CheapAt()) as home:
+        home.plug(42.0)
+        home.play(MINUTE * 5)
+        assert home.box.station.power_w == 0
+        session = await home.flex()
+        assert session["outcome"]["latest"]["state"] == "ON_TARGET"
+        assert [block["endAt"] for block in session["blocks"]] == ["2025-06-12T06:30:00Z"]  # half an hour to spare
+        await home.send("PUT", "/api/wallboxes/garage/mode", {"mode": "fast"})
+        home.play(MINUTE)
+        assert home.box.station.power_w > 5000

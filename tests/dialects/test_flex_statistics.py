@@ -122,7 +122,7 @@ def test_enode_86_without_energy_nothing_moves() -> None:
 
 
 async def test_enode_87_the_level_is_estimated_where_nobody_tells_it(tmp_path: Path) -> None:
-    async with played(tmp_path, start_at=at("00:30"), prices=CheapAt(((at("00:30"), at("07:00")),))) as home:
+    async with played(tmp_path, start_at=at("00:30"), prices=CheapAt(((at("00:30"), at("02:00")),))) as home:
         car = home.plug(20.0, tell=False)
         home.play(MINUTE * 40)
         assert abs(summed(await home.flex())["batteryTo"] - car.soc_pct) <= 1
