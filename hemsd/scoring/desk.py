@@ -25,6 +25,7 @@ from hemsd.scoring.judge import LEAST_VALUES, Judge, Judged, shipped_calibration
 from hemsd.scoring.network import Floats
 from hemsd.scoring.series import NOTHING_KNOWN, Known, MeterValue, last_hours, series_of
 from hemsd.scoring.shelf import HOME, Record
+from hemsd.scoring.speaker import Speaker
 from hemsd.scoring.trace import trace_of
 from hemsd.scoring.words import answer, explanation, language_of
 from hemsd.store.outbox import Statement
@@ -71,6 +72,7 @@ class SessionDesk:
     def __init__(self, store: Store, judge: Judge, clock: Clock, model: str = BASE) -> None:
         self.store, self.judge, self.clock, self.model = store, judge, clock, model
         self.home: HomeVisits | None = None
+        self.speaker: Speaker | None = None
         self._writing = asyncio.Lock()
         self._last_number: int | None = None
 
@@ -274,7 +276,12 @@ class SessionDesk:
         hints = [one for one in found if one.advisory]
         if question is None:
             return explanation(facts, flagged, hints, start_at, language_of(language))
-        return answer(question, facts, flagged, hints, start_at, language_of(language))
+        plain = answer(question, facts, flagged, hints, start_at, language_of(language))
+        if self.speaker is None or facts is None:
+            return plain
+        everything = f"{plain} {explanation(facts, flagged, hints, start_at, language_of(language))}"
+        said = await self.speaker.say(question, everything, language_of(language))
+        return plain if said == everything else said
 
     async def buckets_of(self, record: Record) -> Buckets | None:
         """The session as the model sees it."""
