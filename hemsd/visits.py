@@ -15,10 +15,12 @@ from datetime import datetime
 from hemsd.courses import Courses
 from hemsd.journal import Journal
 from hemsd.model import Command, QuarterHour, Sample, SiteMinute, Snapshot, SteeringState, Visit, WallboxImage, Wish
-from rules.session import Running, Sources, adopt, advance, disown, plug_in, plug_out, transaction_ended
+from rules.session import Running, Sources, adopt, advance, disown, plug_in, plug_out, retimed, transaction_ended
 from rules.surplus import sources_w
 
 log = logging.getLogger(__name__)
+
+CLOCK_WAS_SET_S = 5.0  # more than NTP moves a clock that is nearly right, within a tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Visits:
     running: dict[str, Running] = field(default_factory=dict)
     sources: dict[str, Sources] = field(default_factory=dict)  # of the newest tick, for the page
     _minute: _Minute | None = None
+    _offset_s: float | None = None  # between the wall clock and the one that only rises
     _strangers: set[str] = field(default_factory=set)  # wallboxes where one began to charge
 
     def adopt(
@@ -96,11 +99,21 @@ class Visits:
 
     def follow(self, snapshot: Snapshot, states: Mapping[str, SteeringState]) -> None:
         """One tick further for every wallbox, and for the minute."""
+        self._retime(snapshot)
         cars_w = sum(image.power_w or 0.0 for image in snapshot.wallboxes)
         for image in snapshot.wallboxes:
             self.sources[image.name] = self._sources(image, snapshot, cars_w)
             self._follow_one(image, snapshot, states.get(image.name, SteeringState.IDLE))
         self._gather(snapshot, cars_w)
+
+    def _retime(self, snapshot: Snapshot) -> None:
+        """A Pi starts without the time of day; when NTP tells it, visits that began before get their true beginning."""
+        offset_s = snapshot.at.timestamp() - snapshot.now_s
+        if self._offset_s is not None and abs(offset_s - self._offset_s) > CLOCK_WAS_SET_S:
+            log.info("The clock was set by %+.0f s", offset_s - self._offset_s)
+            for wallbox, running in self.running.items():
+                self.running[wallbox] = retimed(running, snapshot.at, snapshot.now_s)
+        self._offset_s = offset_s
 
     def _follow_one(self, image: WallboxImage, snapshot: Snapshot, state: SteeringState) -> None:
         running = self.running.get(image.name)

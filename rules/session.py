@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from hemsd.model import QuarterHour, SteeringState, Visit, WallboxImage
 
+REMEMBERED_QUARTERS = 192  # two days
 MAX_PLAUSIBLE_W = 45_000.0  # the largest AC wallbox is 43 kW (IEC 61851-1 mode 3, 63 A on three phases)
 QUARTER = timedelta(minutes=15)
 
@@ -59,6 +60,11 @@ class Running:
     last_s: float | None = None
     unsettled: Energy = NOTHING  # by power, since the register last moved
     quarter: QuarterHour | None = None
+    quarters: tuple[
+        QuarterHour, ...
+    ] = ()  # that are over, the newest few: a wall clock that is set back returns to them
+    began_s: float | None = None  # when the car came, on the clock that only rises; None: not known
+    adopted: bool = False  # it began before this run of the daemon
 
 
 def plug_in(
@@ -92,12 +98,20 @@ def adopt(visit: Visit, quarter: QuarterHour | None = None) -> Running:
 
     ``quarter`` is the last one that was written: it may not be over yet.
     """
-    return Running(visit, register_wh=visit.meter_last_wh, quarter=quarter)
+    return Running(visit, register_wh=visit.meter_last_wh, quarter=quarter, adopted=True)
 
 
 def disown(running: Running) -> Running:
     """It is a stranger's car: nobody's schedule counts, and the visit is only recorded."""
     return replace(running, visit=replace(running.visit, managed=False, policy=None, vehicle=None))
+
+
+def retimed(running: Running, at: datetime, now_s: float) -> Running:
+    """The wall clock was set: the car came as long before now as it really did. What came before this run stays."""
+    if running.began_s is None:
+        return running
+    came_at = at - timedelta(seconds=now_s - running.began_s)
+    return replace(running, visit=replace(running.visit, plugged_in_at=came_at))
 
 
 def advance(
@@ -119,8 +133,11 @@ def advance(
     else:
         gained, weights, moved = _register_step(running, weights, register_wh, now_s)
     visit = _with_energy(visit, gained, register_wh)
-    quarter, finished = _quarter(running.quarter, visit.id, gained, at)
-    return replace(moved, visit=visit, unsettled=weights, last_s=now_s, quarter=quarter), finished
+    quarter, finished = _quarter(running, visit.id, gained, at)
+    quarters = running.quarters if finished is None else (*running.quarters, finished)[-REMEMBERED_QUARTERS:]
+    began_s = now_s if running.last_s is None and not running.adopted else running.began_s
+    moved = replace(moved, visit=visit, unsettled=weights, last_s=now_s, quarter=quarter)
+    return replace(moved, quarters=quarters, began_s=began_s), finished
 
 
 def transaction_ended(running: Running, meter_stop_wh: float | None, now_s: float) -> Running:
@@ -199,14 +216,13 @@ def quarter_start(at: datetime) -> datetime:
     return at.replace(minute=at.minute - at.minute % 15, second=0, microsecond=0)
 
 
-def _quarter(
-    quarter: QuarterHour | None, visit_id: str, gained: Energy, at: datetime
-) -> tuple[QuarterHour, QuarterHour | None]:
-    start_at = quarter_start(at)
+def _quarter(running: Running, visit_id: str, gained: Energy, at: datetime) -> tuple[QuarterHour, QuarterHour | None]:
+    start_at, quarter = quarter_start(at), running.quarter
     finished = None
     if quarter is None or quarter.start_at != start_at:
         finished = quarter
-        quarter = QuarterHour(visit_id, start_at, 0.0, 0.0, 0.0, 0.0)
+        known = (one for one in running.quarters if one.start_at == start_at)
+        quarter = next(known, QuarterHour(visit_id, start_at, 0.0, 0.0, 0.0, 0.0))
     return _grown(quarter, gained), finished
 
 
