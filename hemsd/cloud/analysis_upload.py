@@ -116,7 +116,6 @@ class AnalysisRoute:
     _turns: dict[int, Turn] = field(default_factory=dict)
 
     async def next(self, at: datetime, resting: Sequence[int]) -> Entry | None:
-        await self.outbox.store.settle()
         if self.batches is None:
             return await self.outbox.next(self.lane, at, resting)
         batch = await self.batches.standing(at, resting)

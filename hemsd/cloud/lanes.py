@@ -132,7 +132,6 @@ class Lane:
         await self.begin()
         try:
             while True:
-                self.woken.clear()
                 pause_s = await self.step()
                 if pause_s > 0:
                     await self._rest(pause_s)
@@ -154,18 +153,18 @@ class Lane:
             self.pace = Pace(self.pace.not_before_s, 1, now_s - outage_s)
 
     async def _rest(self, pause_s: float) -> None:
-        """News ends a rest that has no other reason than that there were none."""
+        """News ends a rest that has no other reason than that there were none; so does the home's clock, if faster."""
         silent_s = self.pace.not_before_s - self.real.monotonic()
         if silent_s > 0:
             await self.real.sleep(min(silent_s, pause_s))
             return
-        sleeping = asyncio.ensure_future(self.real.sleep(pause_s))
-        waking = asyncio.ensure_future(self.woken.wait())
+        reasons = (self.real.sleep(pause_s), self.clock.sleep(pause_s), self.woken.wait())
+        waiting = [asyncio.ensure_future(reason) for reason in reasons]
         try:
-            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sleeping.cancel()
-            waking.cancel()
+            for each in waiting:
+                each.cancel()
 
     # -- one delivery -------------------------------------------------------------------------------------------------
 
@@ -177,6 +176,9 @@ class Lane:
             return LOOK_S
         if now_s < self.pace.not_before_s:
             return self.pace.not_before_s - now_s
+        if self.woken.is_set():
+            self.woken.clear()
+            await self.outbox.store.settle()  # what woke us is seen; a mere look must not cost the card a commit
         at = self.clock.utc()
         entry = await self.route.next(at, self._at_rest(now_s))
         if entry is None:

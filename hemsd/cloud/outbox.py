@@ -17,8 +17,7 @@ class Outbox:
     new_key: Callable[[], str] = lambda: str(uuid.uuid4())
 
     async def next(self, lane: str, at: datetime, resting: Iterable[int] = (), but: str = "FALSE") -> Entry | None:
-        """The oldest debt that is due; what was told until now is seen. ``but`` is a condition of SQL."""
-        await self.store.settle()
+        """The oldest debt that is due, among those that are committed. ``but`` is a condition of SQL."""
         rest = tuple(resting)
         return await self.store.views.ask(lambda db: outbox.next_due(db, lane, at, rest, but))
 

@@ -85,7 +85,9 @@ class Fleet:
 
     async def _tell_visits(self, client: aiomqtt.Client) -> None:
         while True:
-            self.woken.clear()
+            if self.woken.is_set():
+                self.woken.clear()
+                await self.outbox.store.settle()
             while await self.tell_one_visit(client):
                 pass
             try:

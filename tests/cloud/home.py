@@ -107,6 +107,7 @@ class Home:
 
     async def pay(self, name: str, for_s: float = 60.0, most_steps: int = 5000) -> None:
         """Runs a lane in virtual time; the clock stands at the end of the span afterwards."""
+        await self.store.settle()
         lane, until_s = self.lane(name), self.clock.monotonic() + for_s
         for _ in range(most_steps):
             pause_s = await lane.step()

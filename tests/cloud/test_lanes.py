@@ -83,6 +83,19 @@ async def test_an_outage_that_began_before_a_restart_is_not_young_again(path: Pa
             assert rows["analysis"].failing_since_at == ManualClock().utc()
 
 
+async def test_a_lane_that_has_nothing_to_do_costs_the_card_nothing(path: Path, tmp_path: Path) -> None:
+    async with receiving() as cloud, at_home(path, settings(cloud.url, tmp_path, "analysis", "webhook")) as home:
+        await home.plug_in()
+        await home.pay("analysis", 1)
+        await home.pay("webhook", 1)
+        written = home.store.bytes_written
+        home.sample()
+        for _ in range(20):
+            await home.lane("analysis").step()
+            await home.lane("webhook").step()
+        assert home.store.bytes_written == written
+
+
 async def test_an_outage_is_logged_once_and_its_end_once(
     path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

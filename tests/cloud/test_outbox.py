@@ -89,6 +89,7 @@ async def test_what_is_told_while_something_is_under_way_stays_owed(store: Store
     clock = ManualClock()
     box = Outbox(store)
     store.save_visit(a_visit())
+    await store.settle()
     entry = await box.next("hook", clock.utc())
     assert entry is not None
     frozen = await box.freeze(entry, "a plan")
@@ -107,6 +108,7 @@ async def test_a_wall_clock_that_was_set_back_holds_nothing_up(store: Store) -> 
     at = clock.utc()
     late = at + timedelta(milliseconds=FARTHEST_MS + 1)
     store.carry_out(told=[Mark("hook", "a", "1", at, at + timedelta(minutes=5)), Mark("hook", "a", "2", at, late)])
+    await store.settle()
     entry = await Outbox(store).next("hook", at)
     assert entry is not None
     assert entry.subject == "2"
