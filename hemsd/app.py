@@ -58,6 +58,7 @@ from hemsd.model import (
 )
 from hemsd.notices.office import tellers
 from hemsd.notices.teller import Teller
+from hemsd.ops.lifeboat import open_store
 from hemsd.ops.metrics import Metrics, Present
 from hemsd.ops.neighbours import names as names_of_the_page
 from hemsd.ops.neighbours import neighbours
@@ -116,8 +117,14 @@ def run(config_path: Path) -> int:
 @contextmanager
 def only_one(database: Path) -> Iterator[None]:
     """Two daemons would steer one wallbox against each other. Raises StoreError when another has the database."""
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with database.with_name(database.name + ".lock").open("w") as lock:
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        lock = database.with_name(database.name + ".lock").open("w")
+    except OSError as error:  # a card that can't be written; a second daemon would still find the ports taken
+        log.warning("%s can't be locked: %s", database, error)
+        yield
+        return
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -184,7 +191,7 @@ class Daemon:
         logbook: Logbook | None = None,
     ) -> Daemon:
         """Opens the store and puts the parts together; nothing runs yet."""
-        store = store or await Store.open(config.storage.path, clock)
+        store = store or await open_store(config.storage.path, clock)
         health, found = Health(), alerts.Alerts()
         settings = control_settings(config)
         names = tuple(config.wallboxes)
@@ -245,6 +252,7 @@ class Daemon:
                 *AnalysisApi(office, tokens.owner).routes(),
                 metrics_route(metrics.text),
             ),
+            guests=config.web.guests,
             playing=WhatIf(lambda: control.settings),
             workshop=Workshop(
                 config=lambda: sinks.daemon.config,

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from hemsd.clock import Clock, SystemClock
 from hemsd.store.copies import copy_database, newest_good, read_only
-from hemsd.store.rows import StoreError
+from hemsd.store.rows import CantOpen, StoreError
 from hemsd.store.schema import PAGE_BYTES, migrations
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def mend_and_open(path: Path, clock: Clock) -> Opened:
         mended = None if complaint is None else _mend(path, complaint, clock)
         return Opened(_connect(path), mended)
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"The database {path} can't be opened: {error}") from error
+        raise CantOpen(f"The database {path} can't be opened: {error}") from error
 
 
 def _mend(path: Path, complaint: str, clock: Clock) -> str:

@@ -13,6 +13,10 @@ class StoreError(Exception):
     """The database can't be used. The text is for people."""
 
 
+class CantOpen(StoreError):
+    """The file, or the card that it is on, does not let us."""
+
+
 class BadCursor(ValueError):
     """A cursor that this store did not issue."""
 
