@@ -19,10 +19,10 @@ from drivers.base import DeviceError
 from drivers.device_file import SHIPPED, load
 from drivers.modbus import CUSTOM, DEVICES, ModbusSettings
 from drivers.mqtt import MqttSettings
+from hemsd.cloud.settings import PLACES, SignedIn
 from hemsd.config.file import KeyPath, Plain
-from hemsd.config.models import Config, role_of
 from hemsd.config.meter_checks import line_faults, mqtt_faults, position_faults
-from hemsd.config.meter_checks import line_faults, mqtt_faults
+from hemsd.config.models import Config, role_of
 from hemsd.config.words import Fault, one_of
 from hemsd.model import Role
 from web.settings import is_loopback, refusal
@@ -40,10 +40,9 @@ def faults(config: Config, surroundings: Surroundings) -> Iterator[Fault]:
     yield from _timezone(config)
     yield from _meters(config)
     yield from _devices(config, surroundings.folder)
-    yield from _broker(config)
     yield from line_faults(config, surroundings.folder)
-    yield from position_faults(config)
     yield from mqtt_faults(config, surroundings.folder)
+    yield from position_faults(config)
     yield from _broker(config)
     yield from _fuse(config)
     yield from _ages(config)
@@ -222,23 +221,39 @@ def _web(config: Config, has_password: bool) -> Iterator[Fault]:
         yield Fault((("web", "host"), ("web", "password_file")), wrong, remedy)
 
 
+def _cloud(config: Config) -> Iterator[Fault]:
+    cloud = config.cloud
+    for name, receiver in (("analysis", cloud.analysis), ("summaries", cloud.summaries)):
+        if receiver is not None:
+            yield from _receiver(("cloud", name), receiver)
+    if cloud.summaries is not None:
+        for kind, place in cloud.summaries.unknown_places():
+            wrong, remedy = f'"{{{place}}}" stands for nothing', f"one of {', '.join(sorted(PLACES))}"
+            yield Fault((("cloud", "summaries", "paths", kind),), wrong, remedy)
+    for index, webhook in enumerate(cloud.webhooks):
+        here: KeyPath = ("cloud", "webhooks", index)
+        yield from _https((*here, "url"), webhook.url)
+        if not webhook.is_signed:
+            yield Fault((here, (*here, "secret_file")), "has nothing to sign its calls with", "write secret_file")
+    fleet = cloud.telemetry
+    if fleet is not None and not fleet.tls and not is_loopback(fleet.host):
+        path: KeyPath = ("cloud", "telemetry", "tls")
+        yield Fault((path,), f"an unencrypted line to {fleet.host} would send secrets in the open", "tls: true")
+
+
 def _alerts(config: Config) -> Iterator[Fault]:
     if config.alerts.mqtt is not None and config.mqtt is None:
         yield Fault((("alerts", "mqtt"), ("mqtt",)), "there is no broker to publish to", "add mqtt: {host: ...}")
 
 
-def _cloud(config: Config) -> Iterator[Fault]:
-    analysis = config.cloud.analysis
-    if analysis is not None:
-        here: KeyPath = ("cloud", "analysis")
-        yield from _https((*here, "url"), analysis.url)
-        by_client = analysis.client_id is not None and analysis.client_secret_file is not None
-        if by_client == (analysis.token_file is not None):
-            wrong = "has two ways to sign in" if by_client else "has no way to sign in"
-            secrets = tuple((*here, key) for key in ("client_id", "client_secret_file", "token_file"))
-            yield Fault((here, *secrets), wrong, "write client_id and client_secret_file, or token_file")
-    for index, webhook in enumerate(config.cloud.webhooks):
-        yield from _https(("cloud", "webhooks", index, "url"), webhook.url)
+def _receiver(here: KeyPath, receiver: SignedIn) -> Iterator[Fault]:
+    yield from _https((*here, "url"), receiver.url)
+    if receiver.token_url is not None:
+        yield from _https((*here, "token_url"), receiver.token_url)
+    if receiver.has_client == receiver.has_token:
+        wrong = "has two ways to sign in" if receiver.has_client else "has no way to sign in"
+        secrets = tuple((*here, key) for key in ("client_id", "client_secret_file", "token_file"))
+        yield Fault((here, *secrets), wrong, "write client_id and client_secret_file, or token_file")
 
 
 def _https(path: KeyPath, url: str) -> Iterator[Fault]:
