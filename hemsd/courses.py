@@ -344,6 +344,12 @@ class Courses:
         )
         following.plan = following.asked = None
 
+    def retime(self, wallbox: str, by: timedelta) -> None:
+        """The wall clock was set under a running visit: what happened in it happened so much later, or earlier."""
+        following = self.running.get(wallbox)
+        if following is not None:
+            following.course = fold.retimed(following.course, by)
+
     def settle(self, visit: Visit) -> None:
         """The car has gone."""
         following = self.running.pop(visit.wallbox, None)

@@ -112,7 +112,9 @@ class Visits:
         if self._offset_s is not None and abs(offset_s - self._offset_s) > CLOCK_WAS_SET_S:
             log.info("The clock was set by %+.0f s", offset_s - self._offset_s)
             for wallbox, running in self.running.items():
-                self.running[wallbox] = retimed(running, snapshot.at, snapshot.now_s)
+                self.running[wallbox] = moved = retimed(running, snapshot.at, snapshot.now_s)
+                if self.courses is not None:
+                    self.courses.retime(wallbox, moved.visit.plugged_in_at - running.visit.plugged_in_at)
         self._offset_s = offset_s
 
     def _follow_one(self, image: WallboxImage, snapshot: Snapshot, state: SteeringState) -> None:

@@ -265,6 +265,34 @@ def follow(course: Course, seen: Seen, battery: Battery, due: Due | None, reserv
     return _targeted(course, seen, level_pct(course, seen.energy_wh, battery), due, reserve_pct)
 
 
+def retimed(course: Course, by: timedelta) -> Course:
+    """The wall clock was set: everything that has happened moves along. Deadlines are as they were asked for."""
+
+    def moved(moment: datetime | None) -> datetime | None:
+        return None if moment is None else moment + by
+
+    begun = tuple(
+        replace(
+            block,
+            started_at=block.started_at + by,
+            ended_at=moved(block.ended_at),
+            planned_end_at=moved(block.planned_end_at),
+            unasked_at=moved(block.unasked_at),
+        )
+        for block in course.begun
+    )
+    level = None if course.level is None else replace(course.level, told_at=moved(course.level.told_at))
+    return replace(
+        course,
+        plugged_in_at=moved(course.plugged_in_at),
+        seen_at=moved(course.seen_at),
+        reached_at=moved(course.reached_at),
+        desired_start_at=moved(course.desired_start_at),
+        begun=begun,
+        level=level,
+    )
+
+
 def level_pct(course: Course, energy_wh: float, battery: Battery) -> float:
     """The car's level of charge at present, told or estimated."""
     return course.level.now_pct(energy_wh, battery) if course.level else 0.0

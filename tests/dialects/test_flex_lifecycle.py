@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -336,3 +336,16 @@ async def test_where_the_price_is_always_the_same_the_sun_comes_first_and_fast_m
         await home.send("PUT", "/api/wallboxes/garage/mode", {"mode": "fast"})
         home.play(MINUTE)
         assert home.box.station.power_w > 5000
+
+
+async def test_a_wall_clock_that_is_set_under_a_visit_leaves_its_blocks_in_order(tmp_path: Path) -> None:
+    async with played(tmp_path, start_at=at("00:30"), prices=CheapAt(((at("00:30"), at("02:00")),))) as home:
+        home.plug(42.0)
+        home.play(MINUTE * 10)
+        home.clock.start_at += timedelta(days=1)
+        home.play(MINUTE * 2)
+        session = await home.flex()
+        assert session["pluggedInAt"] == "2025-06-12T00:30:10Z"
+        assert session["blocks"][0]["startAt"] >= session["pluggedInAt"]
+        for before, after in pairwise(session["blocks"]):
+            assert before["endAt"] <= after["startAt"]

@@ -148,3 +148,11 @@ def test_a_settled_course_stands_still() -> None:
     settled = fold.settle(begun(), START + TICK, 10.0, BATTERY, None)
     assert fold.stage(settled, 90.0, 20.0) is Stage.SETTLED
     assert replace(settled, settled_at=None) != settled
+
+
+def test_a_wall_clock_that_is_set_moves_what_has_happened_and_no_deadline() -> None:
+    course = played([(30.0, True, BlockType.REGULAR)] * 3)
+    moved = fold.retimed(course, timedelta(days=7305))
+    assert moved.begun[0].started_at - course.begun[0].started_at == timedelta(days=7305)
+    assert moved.targets == course.targets
+    assert fold.retimed(moved, timedelta(days=-7305)) == course
