@@ -80,6 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     restore.set_defaults(command=_restore)
 
     _add_client(commands, reads_config)
+    adopt = commands.add_parser("adopt", parents=[reads_config], help="find out what a new wallbox really does")
+    adopt.add_argument("wallbox", metavar="WALLBOX", help="its name in the file; a hungry car must be plugged in")
+    adopt.add_argument("--yes", action="store_true", help="do not ask before")
+    adopt.set_defaults(command=_adopt)
+
     _add_cloud(commands, reads_config)
 
     export = commands.add_parser("export", parents=[reads_config], help="print what is recorded as CSV")
@@ -194,6 +199,18 @@ def _commission(options: argparse.Namespace) -> int:
 
     try:
         return commission(options.config, options.wallbox)
+    except ConfigError as error:
+        _print_problems(options.config, error)
+        return REFUSED
+
+
+def _adopt(options: argparse.Namespace) -> int:
+    _log_to_stderr(verbose=False, level=logging.ERROR)
+    from hemsd.adopt import main as adopt
+    from hemsd.config import ConfigError
+
+    try:
+        return adopt(options.config, options.wallbox, yes=options.yes)
     except ConfigError as error:
         _print_problems(options.config, error)
         return REFUSED

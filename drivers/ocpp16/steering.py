@@ -71,6 +71,7 @@ class Steering:
     ) -> None:
         self.name = name
         self.wanted: Setpoint | None = None
+        self.renews = True  # False: it is to be seen whether the box falls back by itself
         self.speaker = Speaker(
             name,
             station,
@@ -269,7 +270,7 @@ class Steering:
             self.mark_stale()
 
     def _renewal_due(self) -> bool:
-        if self.installed is None or self._resting():
+        if self.installed is None or self._resting() or not self.renews:
             return False
         if not self.installed.falls_back:  # its clock was wrong, perhaps, and is right again
             return self.speaker.would_fall_back()

@@ -51,6 +51,7 @@ from tests.ocpp16.fakes import MemoryBook
 START_AT = datetime(2026, 6, 21, 8, 0, tzinfo=UTC)
 STUCK_S = 420.0  # a script that has not moved for so long never will
 LEFT_S = 90.0  # ... or when its transaction has ended
+MUTE_S = 150.0  # a wallbox that has told of no current by then never will
 SETTLED_S = 25.0  # from the plug to the first command
 STEP_A = 3.1  # a wallbox of few steps rounds down by no more
 
@@ -115,7 +116,8 @@ class _Part:
     box: SimulatedWallbox
     central: CentralSystem
     next_step: int = 0
-    told_s: float = 0.0
+    told_s: float = 0.0  # the newest step
+    moved_s: float = 0.0  # ... or its verdict
     commands: dict[int, Step] = field(default_factory=dict)
 
 
@@ -175,12 +177,14 @@ class Field:
             image, part = images[box.name], self.parts[box.name]
             step = SCRIPT[part.next_step] if part.next_step < len(SCRIPT) else None
             ready = image.connected and image.controllable and image.transaction_id is not None and image.last_final
-            settled = now.now_s - part.told_s >= SETTLED_S and now.now_s - self._began_s > 2 * SETTLED_S
+            flows = image.sample is not None and (image.sample.max_current_a or 0.0) > 1.0
+            begun = part.next_step > 0 or flows or now.now_s - self._began_s > MUTE_S
+            settled = begun and now.now_s - part.told_s >= SETTLED_S
             if step is None or not ready or not settled:
                 decisions.append(_hold(box.name, now))
                 continue
             part.next_step += 1
-            part.told_s = now.now_s
+            part.told_s = part.moved_s = now.now_s
             part.commands[len(self.journal.commands) + 1 + sum(d.kind is not HOLD for d in decisions)] = step
             decisions.append(_send(box.name, now, step))
         return memory, tuple(decisions)
@@ -191,7 +195,7 @@ class Field:
 
     def _done(self, name: str, part: _Part) -> bool:
         """Its script is over, or it can't go on with it."""
-        command, quiet_s = self.control.orders[name].command, self.clock.monotonic() - part.told_s
+        command, quiet_s = self.control.orders[name].command, self.clock.monotonic() - part.moved_s
         if command is not None and not command.final:
             return False
         over = part.next_step == len(SCRIPT) or not self._box(name).controllable
@@ -201,6 +205,7 @@ class Field:
         if not command.final:
             return
         part = self.parts[command.wallbox]
+        part.moved_s = self.clock.monotonic()
         if command.outcome is not Outcome.ACCEPTED_INEFFECTIVE:
             self._box(command.wallbox).verdict(command.outcome)
         self.rows.append(
