@@ -508,6 +508,7 @@ class Daemon:
         self.control.apply(control_settings(config))
         if self.control.visits.courses is not None:
             take_over(self.control.visits.courses, config, self.store)
+        self.control.visits.apply(_cars(config))
         if meters_changed:
             for task in self._meters:
                 task.cancel()

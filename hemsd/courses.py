@@ -197,10 +197,8 @@ class Courses:
     def _asks(self, wallbox: str) -> Wish | None:
         """What the plan asks of the rules, said at each tick, so that it holds after a restart too."""
         policy = self.policy_at(wallbox)
-        if policy is None:
-            return None
-        asks = self._asks_now(wallbox, policy)
-        if not asks and wallbox not in self._boosting:
+        asks = None if policy is None else self._asks_now(wallbox, policy)
+        if asks is None and wallbox not in self._boosting:
             return None
         (self._boosting.add if asks else self._boosting.discard)(wallbox)
         return Wish(wallbox, boost=asks is not None, because=asks)
@@ -238,7 +236,10 @@ class Courses:
         seen = Seen(at, visit.energy_wh, image.power_w, image.soc_pct, _told_at(image, at), flows)
         policy = self.policy_at(visit.wallbox) if following.course.policy is not None else None
         if policy is None:
+            following.asked = None
             following.course = fold.follow(following.course, seen, charger.battery, None, 0.0)
+            if following.course.policy is not None:
+                following.course = fold.blocked(following.course, seen, None, None)
         else:
             self._follow_policy(following, policy, charger, seen)
         self._save(visit, following, at)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from hemsd.courses import Courses
@@ -59,6 +59,13 @@ class Visits:
                 if self.courses is not None:
                     self.courses.adopt(visit, (courses or {}).get(visit.id), metered)
                 log.info("%s: goes on with the visit that began %s", visit.wallbox, visit.plugged_in_at)
+
+    def apply(self, cars: Mapping[str, Car]) -> None:
+        """What a reload says of the cars; where hemsd no longer steers, a run of the steering ends without a finish."""
+        for wallbox, running in self.running.items():
+            if running.visit.managed and not cars.get(wallbox, Car()).managed:
+                self.running[wallbox] = replace(running, visit=replace(running.visit, aborted=True))
+        self.cars = cars
 
     def visit_id(self, wallbox: str) -> str | None:
         running = self.running.get(wallbox)

@@ -258,6 +258,8 @@ def follow(course: Course, seen: Seen, battery: Battery, due: Due | None, reserv
     )
     if course.policy is None:
         return replace(course, energy_wh=seen.energy_wh, seen_at=seen.at)
+    if due is None:  # its policy was deleted meanwhile: the last target stands
+        return course
     if seen.flows and course.trouble is Trouble.START_FAIL:
         course = replace(course, trouble=None)
     if not seen.flows and course.trouble is Trouble.STOP_FAIL:

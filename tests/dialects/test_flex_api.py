@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from hemsd.model import Visit
 from rules.course import Battery, Course, settle
 from rules.schedule import Due, next_visit
 from tests.dialects import stories
-from tests.dialects.home import Played, played, validate
+from tests.dialects.home import CheapAt, Played, played, validate
 from tests.dialects.stories import MIDNIGHT
 from tests.dialects.test_flex_shape import sessions
 
@@ -350,3 +351,31 @@ async def test_enode_110_a_target_is_set_by_policy_and_by_session(home: Played) 
     await home.send("PUT", path, {"type": "LATER", "minimumChargeTarget": 80}, status=400)
     await home.send("PUT", f"/flex/sessions/{uuid4()}/target", asked, status=404)
     await home.send("PUT", f"{POLICIES}/{uuid4()}/session/target", asked, status=404)
+
+
+async def test_enode_22_a_database_that_fails_is_told_as_a_problem(
+    home: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(home.store.views, "visits", fails)
+    problem = await refused(home, LIST, 503)
+    assert "database" in problem["detail"]
+
+
+async def test_enode_109_a_policy_that_is_deleted_in_mid_visit_leaves_a_sound_session(tmp_path: Path) -> None:
+    async with played(
+        tmp_path, start_at=MIDNIGHT, prices=CheapAt(((MIDNIGHT, MIDNIGHT + timedelta(hours=3)),))
+    ) as home:
+        home.plug(42.0)
+        home.play(timedelta(minutes=5))
+        assert home.box.station.power_w > 5000
+        await home.send("DELETE", f"{POLICIES}/{home.policy_id}", status=204)
+        home.play(timedelta(minutes=5))
+        assert home.box.station.power_w == 0  # what remains is the mode: the sun, and it is dark
+        home.unplug()
+        (session,) = await home.settled()
+        assert session["target"]["latest"]["minimumChargeTarget"] == 50
+        blocks = sum(block["kwhSum"] for block in session["blocks"])
+        assert abs(blocks - session["statistics"]["aggregated"]["kwhSum"]) < 0.001
