@@ -23,6 +23,7 @@ from web.changes import Changes
 from web.models import (
     AlertPage,
     BudgetPage,
+    LearnedPage,
     MeterPage,
     PlanPage,
     PowerMixPage,
@@ -182,6 +183,7 @@ class Home:
             firmware=image.firmware,
             steer=box.steer,
             controllable=image.controllable,
+            learned=learned(memory, diagnosis),
             falls_back=diagnosis.falls_back if diagnosis else None,
             writes_today=diagnosis.writes_today if diagnosis else None,
             min_a=box.min_a,
@@ -211,6 +213,21 @@ class Home:
             stop_used_wh=round(memory.bought_wh, 1),
             stop_wh=round(memory.stop_allows_wh or steering.stop_budget_wh, 1),
         )
+
+
+def learned(memory: BoxMemory, diagnosis: Diagnostics | None) -> LearnedPage:
+    """What the rules found out about wallbox and car, and its driver about the way to say things."""
+    response = memory.response
+    return LearnedPage(
+        response_s=round(response.delay_s, 1),
+        step_a=response.step_a,
+        shortfall_a=round(response.shortfall_a, 2),
+        cap_a=response.cap_a,
+        car_phases=response.car_phases,
+        way=diagnosis.way if diagnosis else "",
+        way_proven=diagnosis.way_proven if diagnosis else None,
+        zero_pauses=(diagnosis.zero_proven or None) if diagnosis else None,
+    )
 
 
 def _kwh(energy_wh: float) -> float:

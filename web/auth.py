@@ -151,8 +151,8 @@ class Login:
         raise response
 
 
-def doorkeeper(doors: Doors) -> Middleware:
-    """The middleware that lets nobody to a route without its scope."""
+def doorkeeper(doors: Doors, *, guests: bool = False) -> Middleware:
+    """The middleware that lets nobody to a route without its scope; guests only look."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: AioHandler) -> web.StreamResponse:
@@ -161,6 +161,7 @@ def doorkeeper(doors: Doors) -> Middleware:
             route is not None
             and route.scope is not Scope.OPEN
             and not (route.open_to_this_machine and _is_here(request))
+            and not (route.for_guests and guests)
         ):
             await _admit(request, route.scope, doors)
         return await handler(request)

@@ -40,7 +40,7 @@ class LocalApi:
         wish: Mapping[int, type[BaseModel] | None] = {200: WishPage, 404: Problem, 422: Problem}
         box = "/api/wallboxes/{name}"
         return (
-            Route("GET", "/api/state", self.get_state, "The whole present", state),
+            Route("GET", "/api/state", self.get_state, "The whole present", state, for_guests=True),
             Route(
                 "GET",
                 "/api/events",
@@ -48,8 +48,11 @@ class LocalApi:
                 "The whole present, again whenever it changes",
                 state,
                 produces="text/event-stream",
+                for_guests=True,
             ),
-            Route("GET", "/api/plan", self.get_plan, "Prices, and what is planned ahead", {200: PlanPage}),
+            Route(
+                "GET", "/api/plan", self.get_plan, "Prices, and what is planned ahead", {200: PlanPage}, for_guests=True
+            ),
             Route("PUT", f"{box}/mode", self.put_mode, "How the wallbox charges", wish, body=ModeBody),
             Route("PUT", f"{box}/boost", self.put_boost, "Start at once", wish, body=BoostBody),
             Route("DELETE", f"{box}/boost", self.delete_boost, "Take that back", wish),

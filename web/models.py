@@ -127,6 +127,25 @@ class PowerMixPage(Page):
     grid_w: float
 
 
+class LearnedPage(Page):
+    """What was found out about a wallbox and its present car; None: not known."""
+
+    response_s: float
+    """From a command to its effect"""
+    step_a: float
+    """It keeps whole multiples of this"""
+    shortfall_a: float = 0.0
+    """By so much the car stays below the offer"""
+    cap_a: float | None = None
+    """The most that the car takes"""
+    car_phases: int | None = None
+    way: str = ""
+    """How limits are said to it"""
+    way_proven: bool | None = None
+    zero_pauses: bool | None = None
+    """Whether 0 A is proven to pause it"""
+
+
 class WallboxPage(Page):
     connected: bool
     plugged: bool
@@ -166,6 +185,7 @@ class WallboxPage(Page):
     """Whether it returns to the failsafe by itself when hemsd is silent; null: not tested"""
     writes_today: int | None = None
     """How many limits it was given today (UTC); each may wear its memory"""
+    learned: LearnedPage | None = None
     min_a: float = 6.0
     max_a: float = 16.0
     sample_age_s: float | None = None
@@ -498,6 +518,13 @@ class InstallerPage(Page):
     strangers: list[StrangerPage]
     log: list[LogPage]
     """Of the last hour, oldest first"""
+
+
+class MePage(Page):
+    """Who asks."""
+
+    guest: bool
+    """True: who may look, and change nothing"""
 
 
 class HealthPage(Page):

@@ -61,9 +61,23 @@ class PastApi:
             get(f"{visit}/commands", self.get_visit_commands, "What was sent, and what came of it", CommandsPage),
             get(f"{visit}/readings", self.get_visit_readings, "What the wallbox said", ReadingsPage),
             *self._what_if_routes(visit),
-            get("/api/decisions", self.get_decisions, "Decisions of every wallbox", DecisionsPage, query=SPAN),
-            get("/api/commands", self.get_commands, "Commands to every wallbox", CommandsPage, query=SPAN),
-            get("/api/history", self.get_history, "Power by source and sink", HistoryPage, query=(*SPAN, step)),
+            get(
+                "/api/decisions",
+                self.get_decisions,
+                "Decisions of every wallbox",
+                DecisionsPage,
+                query=SPAN,
+                guests=True,
+            ),
+            get("/api/commands", self.get_commands, "Commands to every wallbox", CommandsPage, query=SPAN, guests=True),
+            get(
+                "/api/history",
+                self.get_history,
+                "Power by source and sink",
+                HistoryPage,
+                query=(*SPAN, step),
+                guests=True,
+            ),
             get("/api/history.csv", self.get_history_csv, "The same as a table", query=(*SPAN, step)),
             get("/api/identities", self.get_identities, "The uuids of the public dialects", IdentitiesPage),
         )
@@ -83,6 +97,7 @@ class PastApi:
         page: type[BaseModel] | None = None,
         *,
         query: tuple[Query, ...] = (),
+        guests: bool = False,
     ) -> Route:
         """A GET; without a page it is a table."""
         answers: dict[int, type[BaseModel] | None] = {200: page}
@@ -91,7 +106,7 @@ class PastApi:
         if "{" in path:
             answers[404] = Problem
         produces = "application/json" if page else "text/csv"
-        return Route("GET", path, handler, about, answers, query=query, produces=produces)
+        return Route("GET", path, handler, about, answers, query=query, produces=produces, for_guests=guests)
 
     async def get_visits(self, request: web.Request) -> web.Response:
         limit = _whole(request, "limit", 50, least=1, most=MAX_VISITS)

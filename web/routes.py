@@ -51,6 +51,8 @@ class Route:
     body: type[BaseModel] | None = None
     query: tuple[Query, ...] = ()
     scope: Scope = Scope.LOCAL
+    for_guests: bool = False
+    """Whether those may ask who have no password, where web.guests lets them look"""
     produces: str = "application/json"
     open_to_this_machine: bool = False
     """Whoever asks over loopback needs no token, unless a proxy asks for somebody else"""

@@ -24,9 +24,10 @@ from web.guard import MAX_BODY_BYTES, add_headers, guard
 from web.house import Archive, House, Playing, Workshop
 from web.installer import InstallerApi
 from web.local import LocalApi
+from web.models import MePage
 from web.openapi import document
 from web.past import PastApi
-from web.routes import ROUTE, Route, Scope
+from web.routes import ROUTE, Route, Scope, answer
 from web.settings import WebSettings
 
 _log = logging.getLogger(__name__)
@@ -43,21 +44,24 @@ def application(
     dialects: Sequence[Route] = (),
     playing: Playing | None = None,
     workshop: Workshop | None = None,
+    guests: bool = False,
     allowed_hosts: Collection[str] = (),
     streams: EventStreams | None = None,
 ) -> web.Application:
     """Everything that answers on the port. ``dialects`` are the routes of the public APIs."""
     streams = streams or EventStreams(house)
-    app = web.Application(middlewares=[guard(allowed_hosts), doorkeeper(doors)], client_max_size=MAX_BODY_BYTES)
+    app = web.Application(
+        middlewares=[guard(allowed_hosts), doorkeeper(doors, guests=guests)], client_max_size=MAX_BODY_BYTES
+    )
     app.on_response_prepare.append(add_headers)
-    routes = (*LocalApi(house, streams).routes(), *PastApi(house, archive, playing).routes(), *dialects)
+    routes = (_me(doors), *LocalApi(house, streams).routes(), *PastApi(house, archive, playing).routes(), *dialects)
     if workshop is not None:
         routes = (*routes, *InstallerApi(workshop).routes())
     routes = (*routes, described(routes))
     app[ROUTE] = {(route.method, route.path): route for route in routes}
     for route in routes:
         app.router.add_route(route.method, route.path, route.handler)
-    _add_page(app, doors)
+    _add_page(app, doors, guests=guests)
 
     async def end_streams(_app: web.Application) -> None:
         await streams.close()
@@ -82,13 +86,23 @@ def described(routes: Sequence[Route]) -> Route:
     return own
 
 
-def _add_page(app: web.Application, doors: Doors) -> None:
+def _me(doors: Doors) -> Route:
+    async def get(request: web.Request) -> web.Response:
+        return answer(MePage(guest=not await is_at_home(request, doors)))
+
+    return Route("GET", "/api/me", get, "Who asks", {200: MePage}, scope=Scope.OPEN)
+
+
+def _add_page(app: web.Application, doors: Doors, *, guests: bool) -> None:
     """The page's files. They hold no secrets, so they are open; a visitor without a cookie is shown the way."""
 
     async def index(request: web.Request) -> web.StreamResponse:
-        if not await is_at_home(request, doors):
+        if not guests and not await is_at_home(request, doors):
             raise web.HTTPSeeOther("login")
         return _file("index.html")
+
+    async def worker(_request: web.Request) -> web.StreamResponse:
+        return _file("sw.js")  # here and not under /static/: a service worker serves only what lies beside or below it
 
     async def login(_request: web.Request) -> web.StreamResponse:
         # Under "no-referrer" a browser posts a form with "Origin: null", which looks like another site.
@@ -97,6 +111,7 @@ def _add_page(app: web.Application, doors: Doors) -> None:
     form = Login(doors)
     app.router.add_get("/", index)
     app.router.add_get("/login", login)
+    app.router.add_get("/sw.js", worker)
     app.router.add_post("/login", form.post)
     app.router.add_post("/logout", form.logout)
     app.router.add_static("/static/", STATIC, append_version=False)

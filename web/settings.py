@@ -33,6 +33,8 @@ class WebSettings(Strict):
     """The TCP port; 0 takes a free one"""
     password_file: Path | None = None
     """A file that holds the page's password, instead of `hemsd password`"""
+    guests: bool = False
+    """Whoever has no password may look at the present and the history, and change nothing"""
     allowed_hosts: tuple[str, ...] = ()
     """Names under which a browser may ask, beside this machine's own name and its addresses"""
     tls: TlsSettings | None = None

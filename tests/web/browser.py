@@ -32,7 +32,9 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def serving(house: FakeHouse, doors: FakeDoors | None = None, port: int = 0) -> AsyncIterator[str]:
+async def serving(
+    house: FakeHouse, doors: FakeDoors | None = None, port: int = 0, *, guests: bool = False
+) -> AsyncIterator[str]:
     """The address of a server for this house."""
     app = application(
         house,
@@ -40,6 +42,7 @@ async def serving(house: FakeHouse, doors: FakeDoors | None = None, port: int = 
         doors or FakeDoors(),
         playing=house,
         workshop=FakeWorkshop(),
+        guests=guests,
         streams=EventStreams(house, rest_s=0.05),
     )
     server = WebServer(WebSettings(port=port), app)

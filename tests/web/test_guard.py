@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from tests.web.fake_house import FakeDoors, FakeHouse
+from tests.web.fake_house import FakeDoors, FakeHouse, FakeWorkshop
 from web.auth import COOKIE_S, Throttle, cookie_holds, hash_of, make_cookie, matches
 from web.guard import answers_to
 from web.server import application
@@ -157,3 +157,29 @@ def test_a_password_is_kept_as_a_hash_only() -> None:
 )
 def test_an_open_port_needs_a_password(host: str, has_password: bool, refused: bool) -> None:
     assert (refusal(WebSettings(host=host), has_password=has_password) is not None) is refused
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 200),
+        ("GET", "/api/state", 200),
+        ("GET", "/api/plan", 200),
+        ("GET", "/api/history", 200),
+        ("GET", "/api/decisions", 200),
+        ("GET", "/api/sessions", 401),
+        ("GET", "/api/history.csv", 401),
+        ("GET", "/api/identities", 401),
+        ("GET", "/api/installer", 401),
+        ("PUT", "/api/wallboxes/garage/mode", 401),
+        ("DELETE", "/api/wallboxes/garage/boost", 401),
+    ],
+)
+async def test_a_guest_may_look_at_the_present_and_nothing_else(method: str, path: str, status: int) -> None:
+    house = FakeHouse()
+    app = application(house, house, FakeDoors("pw"), playing=house, workshop=FakeWorkshop(), guests=True)
+    async with TestClient(TestServer(app)) as client:
+        async with client.request(method, path) as response:
+            assert response.status == status
+        assert await (await client.get("/api/me")).json() == {"guest": True}
+    assert house.wishes == []

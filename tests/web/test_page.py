@@ -301,6 +301,37 @@ async def test_the_password_is_asked_for_once(browser: Browser) -> None:
         await expect(page.locator(".say")).to_be_visible()
 
 
+async def test_a_guest_may_look_and_change_nothing(browser: Browser) -> None:
+    house = FakeHouse()
+    async with serving(house, FakeDoors("correct horse"), guests=True) as url, opened(browser, url) as page:
+        await expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Charging from the sun"))
+        await expect(page.locator(".marks .mark").first).to_be_attached()
+        await expect(page.get_by_role("button", name="Solar", exact=True)).to_have_count(0)
+        await expect(page.get_by_role("button", name="Charge now")).to_have_count(0)
+        await expect(page.get_by_role("link", name="Visits")).to_have_count(0)
+        await page.get_by_role("link", name="Log in").click()
+        await page.get_by_label("Password").fill("correct horse")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("button", name="Solar", exact=True)).to_be_visible()
+
+
+async def test_the_installed_page_opens_while_the_house_is_away(browser: Browser) -> None:
+    async with AsyncExitStack() as stack:
+        context = await browser.new_context(**PHONE)  # type: ignore[arg-type]
+        stack.push_async_callback(context.close)
+        page = await context.new_page()
+        async with serving(FakeHouse()) as url:
+            await page.goto(url)
+            await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+            await page.reload()  # now through the service worker, which keeps what it sees
+            await expect(page.locator(".say")).to_be_visible()
+            keeps = "caches.open('hemsd-shell').then((kept) => kept.keys()).then((kept) => kept.map((one) => one.url))"
+            await page.wait_for_function(f"{keeps}.then((urls) => urls.length > 15)")
+            assert not [one for one in await page.evaluate(keeps) if "/api/" in one]
+        await page.goto(url)
+        await expect(page.get_by_text("Connecting to the house …")).to_be_visible()
+
+
 async def _settled(page: Page) -> None:
     await expect(page.locator("#main, main.login").first).to_be_visible()
     await expect(page.locator(".shell")).to_have_count(0)

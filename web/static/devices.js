@@ -2,6 +2,7 @@
 
 import { html } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Icon } from "./icons.js";
+import { live } from "./live.js";
 import { current, duration, has, percent, power, powerWords, t, when } from "./words.js";
 
 const PICTURE = { grid: "grid", pv: "sun", battery: "battery" };
@@ -13,7 +14,7 @@ export function Devices({ state }) {
       ${Object.entries(state.meters).map(([role, meter]) => html`<${Meter} key=${role} role=${role} meter=${meter} />`)}
       ${Object.entries(state.wallboxes).map(([name, box]) => html`<${Box} key=${name} name=${name} box=${box} />`)}
     </ul>
-    <p class="buttons"><a class="pill" href="#/installer">${t("installer.title")}</a></p>
+    ${!live.guest && html`<p class="buttons"><a class="pill" href="#/installer">${t("installer.title")}</a></p>`}
     <p class="quiet hint">hemsd ${state.version} · ${t("devices.fuse", { amps: current(state.site.fuse_a) })}</p>
   </main>`;
 }
@@ -26,7 +27,7 @@ function Health({ ok, text }) {
 }
 
 function Meter({ role, meter }) {
-  const age = meter.age_s == null ? t("devices.never") : meter.ok ? t("devices.answers") : t("devices.silent", { time: duration(meter.age_s) });
+  const age = meter.age_s == null ? t("devices.never") : meter.ok ? t("devices.answers", { time: duration(meter.age_s) }) : t("devices.silent", { time: duration(meter.age_s) });
   return html`<li>
     <${Icon} name=${PICTURE[kindOf(role, meter)] ?? "devices"} size="28" />
     <div><h2>${nameOf(role, kindOf(role, meter))}</h2>
@@ -34,6 +35,23 @@ function Meter({ role, meter }) {
       ${meter.doubts.map((text) => html`<p key=${text} class="quiet">${text}</p>`)}</div>
     <${Health} ok=${meter.ok} text=${age} />
   </li>`;
+}
+
+const known = (value) => t(value == null ? "learned.unknown" : value ? "learned.yes" : "learned.no");
+
+/** What was found out about it by watching; what nobody has seen yet says so. */
+function learnedFacts({ learned, falls_back, writes_today }) {
+  if (!learned) return [];
+  return [
+    [t("learned.response"), duration(learned.response_s)],
+    [t("learned.step"), current(learned.step_a)],
+    [t("learned.cap"), learned.cap_a == null ? "" : current(learned.cap_a)],
+    [t("learned.phases"), learned.car_phases == null ? "" : t(learned.car_phases === 1 ? "phase.one" : "phase.many", { n: learned.car_phases })],
+    [t("learned.way"), learned.way && `${learned.way} (${t(learned.way_proven ? "learned.proven" : "learned.unproven")})`],
+    [t("learned.zero"), known(learned.zero_pauses)],
+    [t("learned.falls_back"), known(falls_back)],
+    [t("learned.writes"), writes_today == null ? "" : String(writes_today)],
+  ];
 }
 
 function Box({ name, box }) {
@@ -46,6 +64,7 @@ function Box({ name, box }) {
     [t("devices.offers"), box.offered_a == null ? "" : current(box.offered_a)],
     [t("devices.range"), `${current(box.min_a)} – ${current(box.max_a)}`],
     [t("devices.values"), box.sample_age_s == null ? "" : t("devices.ago", { time: duration(box.sample_age_s) })],
+    ...learnedFacts(box),
     [t("devices.obeyed"), box.judged ? t("visit.obeyed", { n: box.obeyed, all: box.judged }) : ""],
   ].filter(([, value]) => value);
   return html`<li>

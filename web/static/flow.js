@@ -106,6 +106,14 @@ function together(meters, role) {
   };
 }
 
+/** "Grid 1 s, sun 1 s, garage 3 s ago": how old the numbers are. */
+function ages({ meters, wallboxes }) {
+  const known = ["grid", "pv", "battery"].map((role) => [t(`flow.${role === "pv" ? "sun" : role}`), together(meters, role)?.age_s]);
+  const boxes = Object.entries(wallboxes).map(([name, box]) => [name, box.sample_age_s]);
+  const told = [...known, ...boxes].filter(([, age]) => age != null).map(([name, age]) => `${name} ${duration(age)}`);
+  return told.length ? t("devices.ago", { time: told.join(", ") }) : "";
+}
+
 export function Flow({ state }) {
   const [grid, pv, battery] = ["grid", "pv", "battery"].map((role) => together(state.meters, role));
   const boxes = Object.entries(state.wallboxes).slice(0, 3);
@@ -135,5 +143,6 @@ export function Flow({ state }) {
           watts=${box.connected ? box.power_w : null} idle=${!box.plugged} stale=${!box.connected} />
       `)}
     </svg>
+    <p class="ages quiet">${ages(state)}</p>
   </section>`;
 }

@@ -3,7 +3,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Chart, Totals } from "./chart.js";
 import { Icon } from "./icons.js";
-import { now } from "./live.js";
+import { live, now } from "./live.js";
 import { useSpan } from "./past.js";
 import { clock, day, midnight, t } from "./words.js";
 
@@ -104,7 +104,7 @@ export function History() {
   const asked = new URLSearchParams({ from: new Date(range.from).toISOString(), to: new Date(range.to).toISOString(), step_s: history?.step_s ?? 300 });
   return html`<main class="page" id="main" tabindex="-1">
     <header class="title"><h1>${t("nav.history")}</h1>
-      <a class="pill" href=${`api/history.csv?${asked}`} download>${t("visits.csv")}</a></header>
+      ${!live.guest && html`<a class="pill" href=${`api/history.csv?${asked}`} download>${t("visits.csv")}</a>`}</header>
     <div class="spans">
       <div class="modes three" role="group" aria-label=${t("history.span")}>${Object.keys(DAYS).map((one) => html`
         <button key=${one} aria-pressed=${one === kind} onClick=${() => setRange(spanOf(one, Math.min(range.to - 1, now())))}>${t(`history.${one}`)}</button>`)}</div>

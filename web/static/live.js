@@ -7,7 +7,7 @@ const listeners = new Set();
 let source = null;
 let retry = null;
 
-export const live = { state: null, receivedAt: 0, lostAt: null };
+export const live = { state: null, receivedAt: 0, lostAt: null, guest: false };
 
 export function subscribe(listener) {
   listeners.add(listener);
@@ -34,6 +34,12 @@ export function connect() {
     tell();
   };
   source.onerror = lost;
+}
+
+/** Whether who looks may only look. */
+export async function meet() {
+  const me = await fetch("api/me").then((answer) => answer.json()).catch(() => ({}));
+  live.guest = me.guest === true;
 }
 
 /** Sends a wish. Gives the answer; throws an Error whose text is for people. */

@@ -7,7 +7,7 @@ import { Flow } from "./flow.js";
 import { History } from "./history.js";
 import { Icon } from "./icons.js";
 import { Installer } from "./installer.js";
-import { connect, live, now, subscribe } from "./live.js";
+import { connect, live, meet, now, subscribe } from "./live.js";
 import { Timeline } from "./timeline.js";
 import { newsOf, useToday } from "./past.js";
 import { ThisVisit, VisitView, Visits } from "./visit.js";
@@ -71,7 +71,7 @@ function App() {
 const newsOfVisit = (state, id) => newsOf(Object.values(state?.wallboxes ?? {}).filter((box) => box.session_id === id));
 
 function Nav({ at }) {
-  return html`<nav aria-label=${t("nav.title")}>${[["now", "#/"], ["history", "#/history"], ["visits", "#/visits"], ["devices", "#/devices"]].map(([name, href]) => html`
+  return html`<nav aria-label=${t("nav.title")}>${[["now", "#/"], ["history", "#/history"], ["visits", "#/visits"], ["devices", "#/devices"]].filter(([name]) => name !== "visits" || !live.guest).map(([name, href]) => html`
     <a key=${name} href=${href} aria-current=${name === at ? "page" : undefined}><${Icon} name=${name} /><span>${t(`nav.${name}`)}</span></a>`)}</nav>`;
 }
 
@@ -119,7 +119,8 @@ function Foot() {
     dispatchEvent(new Event("language"));
   }
   return html`<footer>${Object.entries(LANGUAGES).map(([code, name]) => html`
-    <button key=${code} class="link" lang=${code} aria-pressed=${code === language} onClick=${() => speak(code)}>${name}</button>`)}</footer>`;
+    <button key=${code} class="link" lang=${code} aria-pressed=${code === language} onClick=${() => speak(code)}>${name}</button>`)}
+    ${live.guest && html`<span class="quiet">${t("guest.looks")}</span><a href="login">${t("login.enter")}</a>`}</footer>`;
 }
 
 function Root() {
@@ -136,7 +137,8 @@ function Root() {
 }
 
 connect();
-await loadWords();
+await Promise.all([loadWords(), meet()]);
 const place = document.getElementById("app");
 place.replaceChildren();
 render(html`<${Root} />`, place);
+navigator.serviceWorker?.register("sw.js").catch(() => {}); // only https and loopback have one

@@ -3,13 +3,14 @@
 import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Chart, Totals } from "./chart.js";
 import { Icon } from "./icons.js";
-import { call, now } from "./live.js";
+import { call, live, now } from "./live.js";
 import { useVisit } from "./past.js";
 import { PlanWords } from "./plan.js";
 import { Timeline } from "./timeline.js";
 import { WhatIf } from "./whatif.js";
 import { clock, day, duration, energy, money, percent, t, when } from "./words.js";
 
+const OLD_LEVEL_S = 900; // a level that was told longer ago says so
 const SOURCES = ["solar", "battery", "grid"];
 const LOOK = { solar: "sun", battery: "battery", grid: "grid" };
 
@@ -33,7 +34,7 @@ export function ThisVisit({ name, box, plan, alone }) {
   const kwh = { solar: box.session_solar_kwh, battery: box.session_battery_kwh, grid: box.session_grid_kwh };
   return html`<section class="visit">
     <header><h2>${alone ? t("visit.this") : t("visit.at", { name })}</h2>
-      ${box.session_id && html`<a href=${`#/visits/${box.session_id}`}>${t("visit.more")}<${Icon} name="more" size="16" /></a>`}</header>
+      ${box.session_id && !live.guest && html`<a href=${`#/visits/${box.session_id}`}>${t("visit.more")}<${Icon} name="more" size="16" /></a>`}</header>
     <div class="facts live">
       <p><b class="big">${energy(box.session_kwh)}</b><span class="quiet">${box.plugged_in_at ? t("visit.since", { at: when(box.plugged_in_at) }) : ""}</span></p>
       ${box.session_cost != null && html`<p><b class="big">${money(box.session_cost)}</b>
@@ -47,7 +48,7 @@ export function ThisVisit({ name, box, plan, alone }) {
 
 /** The car's level of charge on its way to the target. */
 function Level({ box }) {
-  if (box.soc_pct == null) return box.vehicle ? html`<${TellLevel} vehicle=${box.vehicle} text=${t("level.unknown")} />` : null;
+  if (box.soc_pct == null) return box.vehicle && !live.guest ? html`<${TellLevel} vehicle=${box.vehicle} text=${t("level.unknown")} />` : null;
   const aim = box.target_pct ? t("level.to", { level: percent(box.target_pct) }) : "";
   const by = box.ready_by ? t("level.by", { at: when(box.ready_by) }) : "";
   return html`<div class="level">
@@ -55,8 +56,8 @@ function Level({ box }) {
       <i style=${{ width: `${Math.min(box.soc_pct, 100)}%` }}></i>
       ${box.target_pct && html`<b style=${{ left: `${box.target_pct}%` }}></b>`}
     </div>
-    <p class="live"><span>${t("level.car")} <b>${percent(box.soc_pct)}</b> ${aim} ${by}</span>
-      ${box.vehicle && html`<${TellLevel} vehicle=${box.vehicle} text=${t("level.correct")} />`}</p>
+    <p class="live"><span>${t("level.car")} <b>${percent(box.soc_pct)}</b> ${aim} ${by}${box.soc_age_s > OLD_LEVEL_S ? ` · ${t("devices.ago", { time: duration(box.soc_age_s) })}` : ""}</span>
+      ${box.vehicle && !live.guest && html`<${TellLevel} vehicle=${box.vehicle} text=${t("level.correct")} />`}</p>
   </div>`;
 }
 

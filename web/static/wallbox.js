@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Icon } from "./icons.js";
-import { call, now } from "./live.js";
+import { call, live, now } from "./live.js";
 import { budget, countdowns, sentence } from "./sentence.js";
 import { Verdict, intent } from "./verdict.js";
 import { clock, duration, nextAt, percent, t, when } from "./words.js";
@@ -39,7 +39,7 @@ export function WallboxCard({ name, box, alone }) {
       <p class="why">${why}</p>
       <${Meanwhile} box=${box} />
     </div>
-    ${box.steer && html`<div class="controls">
+    ${box.steer && !live.guest && html`<div class="controls">
       <${Modes} box=${box} name=${name} asked=${asked}
         choose=${(mode) => ask("PUT", "mode", { mode }, t("asked.mode", { mode: t(`mode.${mode}`) }))} />
       <div class="wishes">
