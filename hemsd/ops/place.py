@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from hemsd.config import Config, load
+from hemsd.config import Config, ConfigError, load
 
 
 class _Whatever(Mapping[str, str]):
@@ -31,3 +32,18 @@ class _Whatever(Mapping[str, str]):
 def config_of(path: Path) -> Config:
     """What config.yaml says, secrets aside. Raises ConfigError."""
     return load(path, _Whatever(), password_comes=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """``python -m hemsd.ops.place FILE``: what ``hemsd check`` says, for a shell that has no secrets."""
+    try:
+        config_of(Path(arguments[0]))
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"{arguments[0]}:{problem}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
