@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from hemsd.store.changes import changes_state
 from hemsd.store.outbox import Mark
 
 NEWS_SPREAD_S = 600.0
+LAST_WORDS_S = 60.0  # after a visit, for the verdicts on its last commands; then it is summed up
 
 VISIT = "visit"
 SESSION = "flex:session:updated"
@@ -49,6 +51,7 @@ class Marks:
     wake: Callable[[str], None] = lambda _: None  # hears of each lane that has something to do at once
     is_open: Callable[[str], bool] = lambda _: True  # a lane that was given up hears nothing
     _quarters: dict[str, datetime] = field(default_factory=dict)
+    _settled: deque[str] = field(default_factory=lambda: deque(maxlen=64))
 
     def of_visit(self, visit: Visit, before: Visit | None) -> tuple[Mark, ...]:
         if before is not None and not changes_state(before, visit):
@@ -65,8 +68,9 @@ class Marks:
         yield from self._sessions(visit.id, at)
         if over:
             self._quarters.pop(visit.id, None)
+            self._settled.append(visit.id)
             for kind in lines.summaries:
-                yield from self._mark(lines.summary_lane, kind, visit.id, at)
+                yield from self._mark(lines.summary_lane, kind, visit.id, at, at + timedelta(seconds=LAST_WORDS_S))
 
     def of_transaction_end(self, visit: Visit) -> tuple[Mark, ...]:
         return tuple(self._mark(self.lines.analysis, VISIT, visit.id, self.clock.utc()))
@@ -85,11 +89,11 @@ class Marks:
         """A final verdict may be an error that the session shows, or its end."""
         if command.visit_id is None or not command.final:
             return ()
-        return tuple(self._sessions(command.visit_id, self.clock.utc()))
+        return self.of_course(command.visit_id)
 
     def of_course(self, visit_id: str) -> tuple[Mark, ...]:
-        """A target, or what becomes of it."""
-        return tuple(self._sessions(visit_id, self.clock.utc()))
+        """A target, or what becomes of it. A session that is settled never changes again (contract ENODE-54)."""
+        return () if visit_id in self._settled else tuple(self._sessions(visit_id, self.clock.utc()))
 
     def of_subject(self, subject: str) -> tuple[Mark, ...]:
         """What no change of the store tells: the session to come of ``policy:NAME`` got another target."""

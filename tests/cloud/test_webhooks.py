@@ -89,6 +89,9 @@ async def test_a_settled_session_is_told_once_and_then_never_again(path: Path, t
         await home.plug_out()
         await home.pay("webhook", 1)
         assert states(hook) == ["ACTIVE:REGULAR", "SETTLED"]
+        home.store.save_course(home.visits[1].id, {"late": True})
+        await home.pay("webhook", 5)
+        assert len(hook.heard) == 2
         rows = await home.store.views.ask(lambda db: db.execute("SELECT count(*) FROM outbox").fetchone()[0])
         assert rows == 0
 
@@ -201,7 +204,7 @@ async def test_a_summary_of_each_kind_is_put_once_when_the_visit_is_over(path: P
             await home.pay("summaries", 1)
             assert cloud.heard == []
             await home.plug_out(7)
-            await home.pay("summaries", 1)
+            await home.pay("summaries", 61)
             org_id = home.store.identities().org_id
             assert sorted(cloud.lines()) == [
                 f"PUT /base/flex/{home.visits[7].id}",
