@@ -11,7 +11,6 @@ from hemsd.clock import SystemClock
 from hemsd.scoring.desk import result_page, values_of, with_verdict
 from hemsd.scoring.engine import EngineError
 from hemsd.scoring.judge import LEAST_VALUES, Judge
-from hemsd.scoring.series import NOTHING_KNOWN
 from hemsd.scoring.shelf import Record, merged
 from web.analysis_models import CreateBody
 
@@ -42,6 +41,6 @@ def score(file: Path) -> int:
     finally:
         judge.close()
     if judged is not None:
-        record = with_verdict(record, judged, {}, NOTHING_KNOWN, now)
+        record = with_verdict(record, judged, {}, now)
     print(result_page(record).model_dump_json(indent=2))
     return 0

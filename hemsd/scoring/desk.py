@@ -18,7 +18,7 @@ from hemsd.clock import Clock
 from hemsd.scoring import shelf
 from hemsd.scoring.categories import Finding
 from hemsd.scoring.engine import BASE, EngineError, base_checksum
-from hemsd.scoring.facts import facts_of, findings_in, story_of
+from hemsd.scoring.facts import findings_in, story_of
 from hemsd.scoring.features import BUCKET_S, Buckets, buckets
 from hemsd.scoring.fusion import calibrated
 from hemsd.scoring.judge import LEAST_VALUES, Judge, Judged, shipped_calibration
@@ -178,7 +178,7 @@ class SessionDesk:
         if judged is None:
             return record
         before = await self.store.views.ask(lambda db: shelf.seen_before(db, record))
-        return with_verdict(record, judged, before, known, self.clock.utc())
+        return with_verdict(record, judged, before, self.clock.utc())
 
     async def _tuned(self, tenant: str) -> Floats | None:
         """Whose weights judge this tenant's sessions: its newest fine-tuned model's; for the home, the chosen one's."""
@@ -266,11 +266,11 @@ class SessionDesk:
         return AnswerPage(session_id=record.external_id, answer=await self._tell(record, question, language))
 
     async def _tell(self, record: Record, question: str | None, language: str) -> str:
-        known = await self._known(record)
-        series = series_of(await self._values(record), known) if record.status is Status.ACTIVE else None
-        seen = None if series is None else series if record.tenant == HOME else last_hours(series)
-        facts = None if seen is None else facts_of(seen, known)
-        start_at = None if seen is None else seen.start_at
+        facts = None
+        if record.status is Status.ACTIVE:
+            values, known = await self._values(record), await self._known(record)
+            facts = await self.judge.facts(values, known, whole=record.tenant == HOME)
+        start_at = record.begins_at
         found = findings_in(record.story)
         flagged = [one for one in found if not one.advisory]
         hints = [one for one in found if one.advisory]
@@ -302,12 +302,12 @@ class SessionDesk:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def with_verdict(record: Record, judged: Judged, before: Mapping[str, int], known: Known, at: datetime) -> Record:
+def with_verdict(record: Record, judged: Judged, before: Mapping[str, int], at: datetime) -> Record:
     """``before`` counts how often each category was found on this connector lately."""
     verdict = judged.verdict
     pages = (anomaly_page(one, judged) for one in verdict.findings)
     anomalies = tuple(page for page in pages if page is not None)
-    facts = facts_of(judged.series, known)
+    facts = judged.facts
     return replace(
         record,
         status=Status.ACTIVE,

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from hemsd.scoring.categories import Category, Finding, session_of
+from hemsd.scoring.categories import Category, Finding, Session
 from hemsd.scoring.fusion import Verdict
-from hemsd.scoring.series import Known, Series
 from hemsd.store.codec import to_json
 
 
@@ -31,9 +30,8 @@ class Facts:
     offered_kw: float | None  # the most
 
 
-def facts_of(series: Series, known: Known) -> Facts:
-    session = session_of(series, known)
-    trace = session.trace
+def facts_of(session: Session) -> Facts:
+    series, trace = session.series, session.trace
     flowing = np.flatnonzero(session.flows)
     power_w = trace.flow_w[flowing]
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from hemsd.scoring.categories import findings, session_of
 from hemsd.scoring.engine import Engine, Runtime, card, load
+from hemsd.scoring.facts import Facts, facts_of
 from hemsd.scoring.features import BUCKET_S, Buckets, buckets
 from hemsd.scoring.fusion import Calibration, Verdict, fuse
 from hemsd.scoring.network import Floats
@@ -34,6 +35,7 @@ class Judged:
     series: Series
     buckets: Buckets
     window_s: tuple[float, float]
+    facts: Facts
 
 
 def shipped_calibration(model: str = "csar-base") -> Calibration:
@@ -65,7 +67,7 @@ def judge(
         faulted=len(seen.faults) > 0,
         length=int(seen.length_s // BUCKET_S) + 1,
     )
-    return Judged(verdict, seen, place, _window_s(seen, place))
+    return Judged(verdict, seen, place, _window_s(seen, place), facts_of(session))
 
 
 def _window_s(series: Series, place: Buckets) -> tuple[float, float]:
@@ -107,6 +109,11 @@ class Judge:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self.score_now, values, known, calibration, whole, flat)
 
+    async def facts(self, values: Sequence[MeterValue], known: Known, *, whole: bool) -> Facts | None:
+        """What the session comes to in numbers; for words about it."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, _facts, values, known, whole)
+
     def score_now(
         self,
         values: Sequence[MeterValue],
@@ -120,3 +127,8 @@ class Judge:
         if series is None:
             return None
         return judge(self.engine(), series, known, calibration or shipped_calibration(), whole=whole, flat=flat)
+
+
+def _facts(values: Sequence[MeterValue], known: Known, whole: bool) -> Facts | None:
+    series = series_of(values, known)
+    return None if series is None else facts_of(session_of(series if whole else last_hours(series), known))
