@@ -32,7 +32,7 @@ from hemsd.cloud.answer import Answer, Fate, Request
 from hemsd.cloud.backoff import CATCHING_UP_FOR_S, Dice, Pace, first_contact_s
 from hemsd.cloud.outbox import Outbox
 from hemsd.store import outbox as rows
-from hemsd.store.outbox import Entry, LaneRow, Statement
+from hemsd.store.outbox import Backlog, Entry, LaneRow, Statement
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +108,7 @@ class Lane:
     dice: Dice = field(default_factory=random.SystemRandom)
     pace: Pace = field(default_factory=Pace)
     row: LaneRow = field(default_factory=LaneRow)
+    dead: int = 0  # dead letters, as far as known
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     _resting: dict[int, Pace] = field(default_factory=dict)
     _catching_up_until_s: float = 0.0
@@ -141,9 +142,10 @@ class Lane:
     async def begin(self) -> None:
         """Recalls how the lane did, and spreads the first contact after a power cut."""
         self.row = (await self.outbox.lane_rows()).get(self.name, LaneRow())
-        backlog = (await self.outbox.backlogs()).get(self.name)
+        backlog = (await self.outbox.backlogs()).get(self.name, Backlog())
+        self.dead = backlog.dead
         now_s = self.real.monotonic()
-        wait_s = first_contact_s(now_s, backlog.waiting if backlog else 0, self.dice, self.turn)
+        wait_s = first_contact_s(now_s, backlog.waiting, self.dice, self.turn)
         self.pace = self.pace.waiting_until(now_s + wait_s)
         if wait_s > 0:
             log.info("%s: the power was out, it seems; first contact in %.0f s", self.name, wait_s)
@@ -211,6 +213,8 @@ class Lane:
 
     async def _until_due(self, at: datetime, now_s: float) -> float:
         """A debt that rests is due when it has rested; the home's clock may run faster than the real one."""
+        if self.dead:  # a person may have put them back
+            self.dead = (await self.outbox.backlogs()).get(self.name, Backlog()).dead
         due_at = await self.outbox.due_at(self.name, at)
         waits = [pace.not_before_s - now_s for pace in self._resting.values() if pace.not_before_s > now_s]
         if due_at is not None:
@@ -258,6 +262,7 @@ class Lane:
     async def _bury(self, entry: Entry, answer: Answer, text: str) -> None:
         """The receiver is there and says no: the lane goes on with the next."""
         self._resting.pop(entry.id, None)
+        self.dead += 1
         log.warning("%s refuses %s for good: %s", self.name, entry.kind, text)
         self.pace = self._paced(answer)
         self.row = LaneRow(answered_at=self.row.answered_at, answer=text)

@@ -111,6 +111,8 @@ class Cloud:
             lasting = since_s is not None and now_s - since_s >= WORTH_TELLING_S
             if lane.trouble and (lane.closed or lasting):
                 found[name] = f"{lane.address} is not told anything: {lane.trouble}"
+            elif lane.dead:
+                found[name] = f"{lane.address} has refused something for good."
         return found
 
     # -- making lanes -------------------------------------------------------------------------------------------------

@@ -130,6 +130,7 @@ async def test_a_dead_letter_is_shown_with_the_answer_and_can_be_sent_again(path
         await home.plug_in()
         await home.plug_out()
         await home.pay("analysis", 1)
+        assert "has refused something for good" in home.cloud.troubles()["analysis"]
         shown = status(home.cloud.settings, path)
         assert 'visit 00000000-0000-0000-0000-000000000001: 422 {"detail": "no such station"}' in shown.text()
         json.dumps(shown.document())
@@ -138,6 +139,7 @@ async def test_a_dead_letter_is_shown_with_the_answer_and_can_be_sent_again(path
         assert retry(path, home.clock.utc(), None) == 1
         await home.pay("analysis", 61)
         assert await home.dead() == []
+        assert home.cloud.troubles() == {}
         assert await home.owed("analysis") == 0
         text = status(home.cloud.settings, path).text()
         assert "nothing waits; last answer 200" in text
