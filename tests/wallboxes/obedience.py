@@ -312,3 +312,7 @@ def _cell(row: Row) -> str:
     if row.wrong:
         return f"**{row.verdict.upper()} BUT {row.truth.upper()}**"
     return row.verdict.replace("_", " ") + ways
+
+
+if __name__ == "__main__":  # python -m tests.wallboxes.obedience > table.md
+    print(table(asyncio.run(judge_all(tuple(PERSONALITIES), speed=12.0))))
