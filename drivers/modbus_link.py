@@ -30,6 +30,7 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
 from drivers.base import DeviceError
+from drivers.cancelling import heeded
 from drivers.modbus_blocks import Read, Refused, Space, Span
 from drivers.modbus_line import Asked, Framer, Line, SerialLine, TcpLine, garbled, rtu_answer
 
@@ -108,8 +109,9 @@ class Connection:
 
     async def open(self, timeout_s: float) -> None:
         try:
-            async with asyncio.timeout(timeout_s):
-                connected = await self._client.connect()
+            with heeded():
+                async with asyncio.timeout(timeout_s):
+                    connected = await self._client.connect()
         except TimeoutError:
             raise DeviceError(f"{self._line.place} does not answer") from None
         except termios.error as error:  # no OSError, and so not caught by pymodbus
@@ -172,8 +174,9 @@ class Connection:
         self._asked = Asked(unit, 3 if span.space is Space.HOLDING else 4, span.count)
         request = client.read_holding_registers if span.space is Space.HOLDING else client.read_input_registers
         try:
-            async with asyncio.timeout(timeout_s) as self._deadline:
-                answer = await request(span.start, count=span.count, device_id=unit)
+            with heeded():
+                async with asyncio.timeout(timeout_s) as self._deadline:
+                    answer = await request(span.start, count=span.count, device_id=unit)
         except TimeoutError:
             if self.lost:
                 raise DeviceError(self.lost) from None

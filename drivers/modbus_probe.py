@@ -121,6 +121,8 @@ async def _readings(read: Read, file: DeviceFile | None, chain: SunSpecDevice | 
         assert file is not None
         with suppress(DeviceError):
             its = file.role(role)
+            if role is Role.PV and its == file.grid and not its.sunspec:
+                continue  # a meter, wherever it stands; at the house connection as a rule
             if its.sunspec:
                 if chain is None:
                     continue

@@ -16,6 +16,7 @@ from pathlib import Path
 import aiomqtt
 
 from drivers.base import DeviceError, Driver, MeterSink
+from drivers.cancelling import heeded
 from drivers.device_file import load
 from drivers.mqtt_device import DeviceSource
 from drivers.mqtt_file import MqttFile
@@ -81,12 +82,15 @@ class MqttReader:
             return
         try:
             for keepalive in self.keepalives:
-                await self._connected.publish(keepalive.topic, keepalive.payload)
+                with heeded():
+                    await self._connected.publish(keepalive.topic, keepalive.payload)
         except aiomqtt.MqttError as error:
             raise DeviceError(f"MQTT broker {self._broker.host}:{self._broker.port}: {error}") from error
 
     async def _subscribe(self, client: aiomqtt.Client, topic: str) -> None:
-        for granted in await client.subscribe(topic):
+        with heeded():
+            grants = await client.subscribe(topic)
+        for granted in grants:
             code = granted if isinstance(granted, int) else granted.value
             if code >= 0x80:  # MQTT 3.1.1 section 3.9.3: failure
                 raise DeviceError(f"the MQTT broker does not let {self._broker.user or 'us'} read {topic}")

@@ -49,7 +49,7 @@ SETTLE_S = 20.0  # the wallbox applies a limit, the car follows within 5 s (IEC 
 WATCH_S = 15.0
 EVERY_S = 1.0
 ASK_EVERY_S = 5.0
-FRESH_S = 5.0  # an older grid reading is not of this moment
+FRESH_S = 10.0  # an older grid reading is not of this moment
 RELEASE_S = 8.0
 
 WELL, NOT_WELL = 0, 1

@@ -125,10 +125,11 @@ class Step:
 
 def judge(plateaus: Sequence[Plateau], installed: Installation) -> tuple[Finding, ...]:
     """What is wrong; nothing when all is well."""
-    every = [Step(a, b) for a, b in pairwise(plateaus) if a.phases == b.phases and a.limit_a != b.limit_a]
+    pairs = [Step(a, b) for a, b in pairwise(plateaus) if a.phases == b.phases and a.limit_a != b.limit_a]
+    every = [step for step in pairs if step.used_w is not None]
     most = max((step.after.phases for step in every), default=0)
     steps = [step for step in every if step.after.phases == most]  # the larger the step, the smaller the house
-    if not steps or any(step.used_w is None for step in steps):
+    if not steps:
         return (Finding(Kind.NO_METER, "The grid meter said nothing.", "See what `hemsd probe` says of it."),)
     if lazy := _lazy(steps, installed.voltage_v):
         return (lazy,)

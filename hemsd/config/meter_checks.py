@@ -13,7 +13,7 @@ from drivers.mqtt import MqttSettings, meter_source, soc_source
 from drivers.position import Position
 from hemsd.clock import SystemClock
 from hemsd.config.file import KeyPath
-from hemsd.config.models import Config, named_meters, role_of
+from hemsd.config.models import Config, MeterEntry, MeterSettings, named_meters, role_of
 from hemsd.config.words import Fault, one_of
 from hemsd.model import Role
 
@@ -52,8 +52,15 @@ def mqtt_faults(config: Config, folder: Path) -> Iterator[Fault]:
             yield from _published(("vehicles", name, "soc"), car.soc.device, why, folder)
 
 
+def _several(entry: MeterEntry) -> tuple[MeterSettings, ...]:
+    return entry if isinstance(entry, tuple) else (entry,)
+
+
 def position_faults(config: Config) -> Iterator[Fault]:
     """What flows to the grid can be worked out of the house's use only with everything that gives."""
+    entries = [(name, each) for name, entry in config.meters.items() for each in _several(entry)]
+    if any(role_of(name, settings) is None for name, settings in entries):
+        return  # said already
     meters = named_meters(config)
     served = {meter.role for meter in meters}
     for meter in meters:

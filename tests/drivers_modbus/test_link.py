@@ -253,3 +253,24 @@ async def test_the_connection_closes_when_the_last_one_lets_go() -> None:
                 assert first is second
             assert await first.read(1, Span(10, 3), TIMEOUT_S) == [10, 11, 12]
         await until(lambda: device.open_connections == 0)
+
+
+async def test_a_cancellation_in_the_moment_of_the_answer_is_not_lost() -> None:
+    """Python 3.11's wait_for, in pymodbus, would give the answer and forget that it was cancelled."""
+    async with serving(UNIT) as device, ModbusLink(TcpLine("127.0.0.1", device.port)).connection(1.0) as connection:
+        went_on: list[int] = []
+
+        async def reads() -> None:
+            went_on.extend(await connection.read(1, Span(10, 3), 1.0))
+
+        for turns in range(40):  # whichever turn of the event loop it is
+            reading = asyncio.ensure_future(reads())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            before = len(went_on)
+            if reading.cancel():
+                await asyncio.gather(reading, return_exceptions=True)
+                assert reading.cancelled(), turns
+                assert len(went_on) == before
+            await asyncio.sleep(0.002)
+        assert await connection.read(1, Span(10, 3), 1.0) == [10, 11, 12]
