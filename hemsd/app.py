@@ -68,6 +68,7 @@ from hemsd.planning import courses_of, take_over
 from hemsd.prices import ToldPrices
 from hemsd.scoring.office import Office
 from hemsd.scoring.own import Outlet
+from hemsd.scoring.speaker import Speaker
 from hemsd.series import series_drivers
 from hemsd.simulation import clock_for, simulated_home
 from hemsd.store.outbox import Mark
@@ -234,6 +235,7 @@ class Daemon:
         house.storage = upkeep.page
         roles = {meter.name: meter.role.value for meter in meters}
         metrics = Metrics(Present(house.state, house.tick_age_s, health.troubles, roles, store))
+        office.sessions.speaker = _speaker(config)
         archive = StoreArchive(store, names, tuple(config.vehicles), tuple(config.policies), office.visits)
         cloud = Cloud(config.cloud, store, clock, _stations(config))
         cloud.payloads = DialectPayloads(
@@ -541,6 +543,11 @@ def _differs(before: Config, after: Config, section: str) -> bool:
 def _cars(config: Config) -> dict[str, Car]:
     vehicle_of = {car.wallbox: name for name, car in config.vehicles.items()}
     return {name: Car(vehicle_of.get(name), box.steer, _cards(box.id_tags)) for name, box in config.wallboxes.items()}
+
+
+def _speaker(config: Config) -> Speaker | None:
+    asked = config.scoring.language_model
+    return None if asked is None else Speaker(asked.url, asked.model, asked.key_file)
 
 
 def _outlets(config: Config) -> dict[str, Outlet]:

@@ -50,6 +50,8 @@ def faults(config: Config, surroundings: Surroundings) -> Iterator[Fault]:
     yield from _references(config)
     yield from _web(config, surroundings.has_password)
     yield from _cloud(config)
+    if config.scoring.language_model is not None:
+        yield from _https(("scoring", "language_model", "url"), config.scoring.language_model.url)
     yield from _alerts(config)
     yield from _ports(config)
     yield from _simulate(config)

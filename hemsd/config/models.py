@@ -139,11 +139,24 @@ class MdnsSettings(Strict):
     """Without .local: hemsd makes the page http://hemsd.local:8080"""
 
 
+class LanguageModelSettings(Strict):
+    """A language model that puts answers about a session into nicer words; none is needed."""
+
+    url: str
+    """What comes before /chat/completions; https, or http on loopback"""
+    model: str
+    """The model's name there"""
+    key_file: Path | None = None
+    """A file that holds the key, where one is needed"""
+
+
 class ScoringSettings(Strict):
     """How finished visits are judged."""
 
     model: Name = "csar-base"
     """The model's name"""
+    language_model: LanguageModelSettings | None = None
+    """Who words answers about a session; left out: hemsd itself, from what was measured"""
 
 
 class Config(Strict):

@@ -29,7 +29,7 @@ MISTAKES = [
     (
         "unknown key that resembles nothing",
         "scoring: {zzz: 1}",
-        "1: scoring.zzz: is not a known key; known keys: model",
+        "1: scoring.zzz: is not a known key; known keys: model, language_model",
     ),
     (
         "unknown key of a meter on a line of its own",
