@@ -54,10 +54,7 @@ def application(
         middlewares=[guard(allowed_hosts), doorkeeper(doors, guests=guests)], client_max_size=MAX_BODY_BYTES
     )
     app.on_response_prepare.append(add_headers)
-    routes = (_me(doors), *LocalApi(house, streams).routes(), *PastApi(house, archive, playing).routes(), *dialects)
-    if workshop is not None:
-        routes = (*routes, *InstallerApi(workshop).routes())
-    routes = (*routes, described(routes))
+    routes = route_table(house, archive, doors, streams, dialects, playing, workshop)
     app[ROUTE] = {(route.method, route.path): route for route in routes}
     for route in routes:
         app.router.add_route(route.method, route.path, route.handler)
@@ -68,6 +65,22 @@ def application(
 
     app.on_shutdown.append(end_streams)
     return app
+
+
+def route_table(
+    house: House,
+    archive: Archive,
+    doors: Doors,
+    streams: EventStreams,
+    dialects: Sequence[Route],
+    playing: Playing | None,
+    workshop: Workshop | None,
+) -> tuple[Route, ...]:
+    """Every route with what it takes and answers; the last one describes them all."""
+    routes = (_me(doors), *LocalApi(house, streams).routes(), *PastApi(house, archive, playing).routes(), *dialects)
+    if workshop is not None:
+        routes = (*routes, *InstallerApi(workshop).routes())
+    return (*routes, described(routes))
 
 
 def described(routes: Sequence[Route]) -> Route:

@@ -139,6 +139,16 @@ def test_podero_24_aborted_when_it_ended_without_us() -> None:
     assert stories.gone_while_away()["hems"]["session"]["outcome"] == "aborted"
 
 
+async def test_podero_24_aborted_when_the_steering_was_taken_away(tmp_path: Path) -> None:
+    async with played(tmp_path, start_at=at("10:00"), prices=CheapAt(), sun_s=15_000.0) as home:
+        home.plug(60.0)
+        home.play(MINUTE * 5)
+        home.visits.apply({"garage": replace(home.visits.cars["garage"], managed=False)})
+        home.play(MINUTE)
+        home.unplug()
+        assert (await home.get(f"{home.hems_path}/1"))["session"]["outcome"] == "aborted"
+
+
 VISIT = Visit("v", 1, "garage", NOON, plugged_out_at=NOON + timedelta(hours=1), transaction_id=1)
 START = Command(1, "garage", NOON, 0.0, 9.0, 1, 2070.0, outcome=Outcome.APPLIED, final=True)
 HOLD = Decision("garage", NOON, DecisionKind.HOLD, SteeringState.IDLE, "waiting", "too little")
