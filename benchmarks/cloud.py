@@ -37,6 +37,7 @@ from hemsd.cloud.service import Cloud
 from hemsd.cloud.settings import CloudSettings
 from hemsd.model import Sample, Visit
 from hemsd.store import Store
+from hemsd.store.outbox import Nobody
 
 PAGE = Path(__file__).with_suffix(".md")
 DAY_S = 86_400.0
@@ -205,6 +206,23 @@ async def month_offline(days: int) -> list[str]:
     ]
 
 
+async def card(days: int = 2) -> list[str]:
+    """What the lane asks of the memory card on an ordinary day, beside what the store writes anyway."""
+    written = []
+    for tell in (True, False):
+        with folder() as place:
+            home = await Home.make(place, Receiver())
+            if not tell:
+                home.store.announcer = Nobody()
+            for _ in range(days):
+                await home.visit(minutes=240, every_s=60, tell=tell)
+                await home.wait(DAY_S - 240 * 60, tell=tell)
+            await home.store.settle()
+            written.append(home.store.bytes_written / days / 1000)
+            await home.store.close()
+    return [f"| written to the card for it on an ordinary day (4 h of charging) | {written[0] - written[1]:.0f} kB |"]
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # 2. The power of a region
 
@@ -317,7 +335,7 @@ async def main() -> None:
     options = parser.parse_args()
     region = regional_power_cut(options.homes)
     print("\n".join(region), flush=True)
-    month = await month_offline(options.days)
+    month = [*await month_offline(options.days), *await card()]
     print("\n".join(month), flush=True)
     batch = await backlog(options.visits)
     print("\n".join(batch), flush=True)

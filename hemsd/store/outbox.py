@@ -231,13 +231,6 @@ def entries(db: Connection, lane: str, kind: str) -> Iterator[Entry]:
         yield entry_of(row)
 
 
-def entry(db: Connection, lane: str, kind: str, subject: str) -> Entry | None:
-    row = db.execute(
-        "SELECT * FROM outbox WHERE lane = ? AND kind = ? AND subject = ?", (lane, kind, subject)
-    ).fetchone()
-    return None if row is None else entry_of(row)
-
-
 def entry_of(row: Row) -> Entry:
     return Entry(
         id=row["id"],
