@@ -459,7 +459,7 @@ class Daemon:
         diagnosis = diagnostics_of(self.central.wallboxes[wallbox])
         if diagnosis.floods:
             yield alerts.of_flood(wallbox)
-        if diagnosis.falls_back is False:
+        if diagnosis.falls_back is False and diagnosis.way_proven:  # while it looks for a way that changes often
             yield alerts.of_no_fallback(wallbox, self.config.steering.failsafe_a)
 
     # --- what outlives a restart

@@ -182,7 +182,7 @@ class Home:
             model=image.model,
             firmware=image.firmware,
             steer=box.steer,
-            controllable=image.controllable,
+            controllable=self.control.controllable(box.name),
             learned=learned(memory, diagnosis),
             falls_back=diagnosis.falls_back if diagnosis else None,
             writes_today=diagnosis.writes_today if diagnosis else None,
