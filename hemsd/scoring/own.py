@@ -17,7 +17,7 @@ from sqlite3 import Connection
 from typing import Final
 
 from hemsd.clock import Clock
-from hemsd.model import Command, ConnectorStatus, DispatchStatus, StatusChanged, Visit
+from hemsd.model import Command, ConnectorStatus, Decision, DispatchStatus, StatusChanged, Visit
 from hemsd.scoring import shelf
 from hemsd.scoring.desk import SessionDesk
 from hemsd.scoring.facts import findings_in
@@ -121,7 +121,7 @@ class OwnVisits:
             if visit.plugged_in_at - timedelta(minutes=1) <= at < until_at
         ]
         return Known(
-            offered=offered(commands, readings, outlet),
+            offered=offered(await self.store.views.decisions(visit_id), commands, readings, outlet),
             statuses=statuses,
             tells_pauses=self.store.facts().get(PAUSES_FACT + visit.wallbox) is True,
             connection_w=outlet.connection_w,
@@ -146,18 +146,24 @@ def values_of(reading: Reading) -> list[MeterValue]:
 
 
 def offered(
-    commands: tuple[Command, ...], readings: tuple[Reading, ...], outlet: Outlet
+    decisions: Sequence[Decision], commands: Sequence[Command], readings: Sequence[Reading], outlet: Outlet
 ) -> list[tuple[datetime, float]]:
-    """What hemsd commanded and the wallbox accepted; where it commanded nothing, what the wallbox says it offers."""
+    """What hemsd commanded and the wallbox accepted; where it commanded nothing, what the wallbox says it offers.
+
+    A limit that was in force before the car came needed no command in this visit: what was decided then tells it.
+    """
+
+    def watts(amps: float, phases: int | None) -> float:
+        return min(amps * outlet.voltage_v * (phases or 3), outlet.connection_w)
+
     accepted = [one for one in commands if one.dispatch_status is DispatchStatus.APPLIED]
-    if accepted:
-        return [(one.at, min(one.amps * outlet.voltage_v * (one.phases or 3), outlet.connection_w)) for one in accepted]
+    held = [one for one in decisions if one.limit_a is not None and not (accepted and one.at >= accepted[0].at)]
+    told = [(one.at, watts(one.limit_a or 0.0, one.phases)) for one in held]
+    told += [(one.at, watts(one.amps, one.phases)) for one in accepted]
+    if told:
+        return told
     active = max((sum(1 for amps in one.currents_a if amps is not None and amps > 1) for one in readings), default=0)
-    return [
-        (one.at, min(one.offered_a * outlet.voltage_v * (active or 3), outlet.connection_w))
-        for one in readings
-        if one.offered_a is not None
-    ]
+    return [(one.at, watts(one.offered_a, active or 3)) for one in readings if one.offered_a is not None]
 
 
 def _unjudged(db: Connection, since_at: datetime | None) -> list[Visit]:

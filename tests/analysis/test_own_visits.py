@@ -8,7 +8,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hemsd.clock import ManualClock
-from hemsd.model import Command, ConnectorStatus, Sample, StatusChanged, Visit
+from hemsd.model import (
+    Command,
+    ConnectorStatus,
+    Decision,
+    DecisionKind,
+    Sample,
+    StatusChanged,
+    SteeringState,
+    Visit,
+)
 from hemsd.scoring.office import Office
 from hemsd.scoring.own import Outlet
 from hemsd.store import Store
@@ -69,6 +78,17 @@ async def test_a_visit_is_judged_when_it_is_over_and_every_program_sees_it(
 
 async def test_a_pause_that_hemsd_commanded_is_no_fault(store: Store, office: Office, anna: Program) -> None:
     visit = await visited(store, PIT, commands=((0, 16.0), (60, 0.0), (100, 16.0)))
+    await office.visits.judge(visit)
+
+    assert (await anna.detail(visit.id))["is_anomaly"] is False
+
+
+async def test_a_day_without_sun_is_no_zero_session(store: Store, office: Office, anna: Program) -> None:
+    """The limit was 0 A before the car came, so no command was needed in all the visit."""
+    visit = await visited(store, [0.0] * 90, commands=())
+    waits = Decision("garage", visit.plugged_in_at, DecisionKind.HOLD, SteeringState.IDLE, "wait", "No sun.", 0.0)
+    store.record_decision(1, waits, visit.id)
+    await store.settle()
     await office.visits.judge(visit)
 
     assert (await anna.detail(visit.id))["is_anomaly"] is False
