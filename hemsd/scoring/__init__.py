@@ -1,6 +1,6 @@
 """Whether a charging session went as it should: rules that know what was offered, a small model, and plain words.
 
-The way of a session through the modules, each a pure function of the one before, apart from the last two:
+The way of a session through the modules, pure functions as far as ``judge``:
 
 ``series``      what a wallbox said, in one unit, in order, without repetitions; the last six hours of it
 ``trace``       the same on equal steps, as coarse as the register deserves
@@ -8,7 +8,9 @@ The way of a session through the modules, each a pure function of the one before
 ``features``    the same session as the model sees it: 24 quarter-hours, right-aligned
 ``engine``      the model on whichever runtime is installed; ``model`` turns its answer into a score and a place
 ``fusion``      rules and model in one verdict, calibrated for this home
-``words``       the verdict in sentences
 ``judge``       all of it in one call, in a thread of its own
-``desk``        the analysis API's memory: posted sessions, own visits, stations, jobs
+``facts``       what the session comes to in numbers; ``words`` tells verdict and facts, ``speaker`` may reword them
+``shelf``       what is kept of it in the store, and the questions that read it
+``desk``        the analysis API's sessions; ``batches``, ``stations`` (with ``health``) and ``jobs`` (with ``tuning``)
+``own``         the home's own visits; ``office`` holds all desks and runs what runs behind them
 """
