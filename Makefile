@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: run test test-all check format schema lock setup-dev setup-run browser clean
+.PHONY: run test test-all soak check format schema lock setup-dev setup-run browser clean
 
 run: $(VENV)/.run                      ## the shipped simulated home, or CONFIG=your.yaml
 	$(BIN)/hemsd run -c $(or $(CONFIG),config.yaml)
@@ -42,6 +42,9 @@ test: $(VENV)/.dev browser             ## every test, long scenarios in their sh
 
 test-all: $(VENV)/.dev browser         ## the long forms as well
 	$(BIN)/pytest -n $(JOBS) --timeout 3600
+
+soak: $(VENV)/.dev                     ## days of a simulated home with outages and kills; HOURS=72 takes about 40 minutes
+	$(BIN)/python -m benchmarks.soak --hours $(or $(HOURS),72) --report benchmarks/soak.md
 
 schema: $(VENV)/.run                   ## what editors know of config.yaml
 	$(BIN)/hemsd schema > config.schema.json

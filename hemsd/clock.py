@@ -41,13 +41,13 @@ class SystemClock:
 class FastClock:
     """Starts at ``start_at`` and runs ``speed`` times as fast as the machine."""
 
-    def __init__(self, start_at: datetime, speed: float) -> None:
+    def __init__(self, start_at: datetime, speed: float, *, began_s: float | None = None) -> None:
         self.start_at = start_at
         self.speed = speed
-        self._began_s = time.monotonic()
+        self.began_s = time.monotonic() if began_s is None else began_s  # another process can share the clock
 
     def monotonic(self) -> float:
-        return (time.monotonic() - self._began_s) * self.speed
+        return (time.monotonic() - self.began_s) * self.speed
 
     def utc(self) -> datetime:
         return self.start_at + timedelta(seconds=self.monotonic())

@@ -170,7 +170,7 @@ def _register_step(
     if step_wh == 0:
         return NOTHING, weights, running
     moved = replace(running, register_wh=register_wh, register_s=now_s)
-    since_s = running.register_s if running.register_s is not None else running.last_s
+    since_s = running.register_s if running.register_s is not None else running.began_s  # None: before this run
     possible_wh = MAX_PLAUSIBLE_W * (now_s - since_s + 60.0) / 3600.0 if since_s is not None else float("inf")
     if step_wh < 0 or step_wh > possible_wh:
         return weights, NOTHING, moved

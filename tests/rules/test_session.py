@@ -60,6 +60,15 @@ def test_what_was_charged_while_hemsd_was_away_is_counted_but_not_called_solar()
     assert (running.visit.energy_wh, running.visit.solar_wh, running.visit.grid_wh) == (3060.0, 60.0, 3000.0)
 
 
+def test_it_is_counted_too_when_the_wallbox_takes_its_time_to_tell() -> None:
+    before = play(begun(1000.0), [(0, 1000.0, SUN), (60, 1060.0, SUN)]).visit
+    assert play(adopt(before), [(7000, None, SUN), (7010, None, SUN), (7020, 4060.0, SUN)]).visit.energy_wh == 3060.0
+
+
+def test_what_was_charged_behind_a_broken_link_before_the_register_ever_moved_is_counted() -> None:
+    assert play(begun(1000.0), [(0, 1000.0, SUN), (60, None, SUN), (7200, 9000.0, SUN)]).visit.energy_wh == 8000.0
+
+
 def test_a_quarter_hour_is_given_when_the_next_one_begins() -> None:
     running, finished = advance(begun(0.0), image(0.0), SUN, SteeringState.MODULATING, START, 0.0)
     assert finished is None
