@@ -6,7 +6,7 @@ The way of a session through the modules, pure functions as far as ``judge``:
 ``trace``       the same on equal steps, as coarse as the register deserves
 ``categories``  rules that name a fault and the span which proves it
 ``features``    the same session as the model sees it: 24 quarter-hours, right-aligned
-``engine``      the model on whichever runtime is installed; ``model`` turns its answer into a score and a place
+``engine``      the model on whichever runtime is installed; ``surprise`` turns its answer into a score and a place
 ``fusion``      rules and model in one verdict, calibrated for this home
 ``judge``       all of it in one call, in a thread of its own
 ``facts``       what the session comes to in numbers; ``words`` tells verdict and facts, ``speaker`` may reword them
