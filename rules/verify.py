@@ -315,7 +315,7 @@ def _amps_disproved(
     amps, old = trial.command.amps, trial.command.before_a
     offered = [sample.offered_a for sample in recent]
     if "import" not in settings.evidence:
-        if all(value is not None for value in offered):
+        if all(value is not None and not offered_matches(value, amps) for value in offered):
             return Evidence("offered-unmoved", f"The wallbox still offers {offered[-1]:g} A, not {amps:g} A.", recent)
         return None
     if all(_draws_above(sample, amps) for sample in recent):

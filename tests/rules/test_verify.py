@@ -204,6 +204,13 @@ def test_the_strict_reading_hears_only_the_offer() -> None:
     assert judge(t, unmoved, Witness(), 400, STRICT).outcome is Outcome.ACCEPTED_INEFFECTIVE
 
 
+def test_the_strict_reading_does_not_blame_the_current_for_phases_that_nobody_can_see() -> None:
+    one = (8.8, 0.0, 0.0)
+    t = trial(9, 9, before=sample(95, one, 9), phases=3, before_phases=1)
+    got = judge(t, (sample(215, one, 9), sample(225, one, 9)), Witness(), 400, STRICT)
+    assert got.outcome is not Outcome.ACCEPTED_INEFFECTIVE
+
+
 def test_trust_is_earned_by_following_two_setpoints_and_lost_for_good_by_one_contradiction() -> None:
     witness = Witness()
     for amps, before_a in ((10.0, 6.0), (6.0, 10.0)):
