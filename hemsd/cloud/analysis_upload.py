@@ -1,4 +1,4 @@
-"""Charges on their way to a cloud that analyses them (contract CSAR-12 to 30, 58 to 68, 101).
+"""Charges on their way to a cloud that analyses them.
 
 The debt of a visit stands from the first transaction until the cloud has everything of the finished visit. Each turn
 compares what the cloud has (``Progress``: up to which moment, and what it looked like) with what the store holds now:

@@ -1,4 +1,4 @@
-"""Many finished charges in one request, when an outage has left a backlog (contract CSAR-58 to 68).
+"""Many finished charges in one request, when an outage has left a backlog.
 
 A batch is a debt of its own in the outbox; its members, named in its body, wait until it is done. The cloud takes it
 at once and works on it later, so it is asked how far it is, with growing pauses. What it could not analyse, or does

@@ -92,7 +92,7 @@ class Marks:
         return self.of_course(command.visit_id)
 
     def of_course(self, visit_id: str) -> tuple[Mark, ...]:
-        """A target, or what becomes of it. A session that is settled never changes again (contract ENODE-54)."""
+        """A target, or what becomes of it. A session that is settled never changes again."""
         return () if visit_id in self._settled else tuple(self._sessions(visit_id, self.clock.utc()))
 
     def of_subject(self, subject: str) -> tuple[Mark, ...]:

@@ -90,7 +90,7 @@ def _registers(transactions: Iterable[Transaction]) -> Iterator[Moment]:
 
 
 def _merged(ordered: Iterable[Moment]) -> tuple[Moment, ...]:
-    """One moment a millisecond, and in it one value of a kind: receivers tell values apart by their time (CSAR-13)."""
+    """One moment a millisecond, and in it one value of a kind: receivers tell values apart by their time."""
     found: list[Moment] = []
     for moment in ordered:
         if found and found[-1].at_ms == moment.at_ms:

@@ -111,7 +111,7 @@ NEEDED = frozenset(
     {"session_id", "charging_station_id", "charging_point_id", "meter_values"}
     | {f"meter_values.{key}" for key in ("timestamp", "value", "measurand")}
 )
-"""What a session can't be understood without (contract CSAR-09, 15, 58)."""
+"""What a session can't be understood without."""
 
 
 class AnalysisCloudSettings(SignedIn):

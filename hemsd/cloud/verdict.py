@@ -36,7 +36,7 @@ def _truth(value: object) -> bool | None:
 
 
 def _share(value: object) -> float | None:
-    """Scores and confidences lie in 0 to 1 (CSAR-07)."""
+    """Scores and confidences lie in 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         return None
     return float(value)

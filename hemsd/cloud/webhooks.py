@@ -2,7 +2,7 @@
 
 ``flex:session:updated`` carries the whole session, so a newer one replaces what was not delivered, and a session that
 looks as it did when it was last delivered is not sent. ``station.anomaly_detected`` is news by itself: each is kept
-until it is delivered. The receiver's rules are the flex dialect's (contract ENODE-99 to 106): signed with HMAC-SHA1
+until it is delivered. The receiver's rules are the flex dialect's: signed with HMAC-SHA1
 over the bytes of the body, the delivery id kept over the tries, 5 s for an answer, anything but 2xx is a failure, and
 after 24 hours of failures the address is given up.
 """
