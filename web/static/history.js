@@ -33,6 +33,13 @@ function zoomed({ from, to }, factor, share = 0.5) {
   return { from: held - length * share, to: held + length * (1 - share) };
 }
 
+/** Let go of, it comes to rest at full hours, or at five minutes where it is short. */
+function settled({ from, to }) {
+  const grid = to - from > 2 * DAY ? 3_600_000 : 300_000;
+  const rest = Math.round(from / grid) * grid;
+  return { from: rest, to: rest + (to - from) };
+}
+
 const kindOf = ({ from, to }) => Object.keys(DAYS).find((kind) => Math.abs((to - from) / DAY - DAYS[kind]) < 0.06);
 
 function title({ from, to }) {
@@ -77,6 +84,7 @@ function useHands(range, setRange) {
   }
   function up(event) {
     hands.current.delete(event.pointerId);
+    if (dragged.current && hands.current.size === 0) setRange(settled(newest.current));
     begin();
   }
   function click(event) {
