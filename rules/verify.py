@@ -139,6 +139,9 @@ def judge(
         return _verdict(trial, Outcome.UNVERIFIED, False, Evidence("waiting", "The window is still open."), usables)
     if len(recent) < needed:
         return _verdict(trial, Outcome.UNVERIFIED, True, Evidence("no-samples", "No usable sample came."), usables)
+    if usables[-1].received_s < trial.answered_s + trial.window_s - max(30.0, 2 * trial.interval_s + 10.0):
+        fell_silent = Evidence("no-samples", "The wallbox fell silent before it had its time to act.", usables[-2:])
+        return _verdict(trial, Outcome.UNVERIFIED, True, fell_silent, usables)
     disproof = _phases_disproved(trial, recent)
     if disproof:
         return _verdict(trial, Outcome.PHASE_SWITCH_INEFFECTIVE, True, disproof, usables)

@@ -126,4 +126,7 @@ class BoxClock:
         if written is None or not written.plausible:
             return received_at
         off_s = 0.0 if self.trusted else round(self.offset_s / 60.0) * 60.0
-        return written.at - timedelta(seconds=off_s)
+        try:
+            return written.at - timedelta(seconds=off_s)
+        except OverflowError:  # a clock that was once in the year 9999
+            return received_at

@@ -161,3 +161,10 @@ def test_a_sample_that_is_older_than_its_predecessor_is_history_unless_the_clock
         at = NOON + timedelta(seconds=seconds)
         verdicts.append(clock.is_history(BoxTime(at), NOON + timedelta(seconds=now_s), now_s))
     assert verdicts == [False, True, False, False, True, False]
+
+
+def test_a_clock_that_was_once_at_the_end_of_time_does_not_break_what_it_says_next():
+    clock = BoxClock(offset_s=2.5e11)
+    written = read_time("2026-06-21T08:00:00Z")
+    received = datetime(2026, 6, 21, 8, 0, 1, tzinfo=UTC)
+    assert clock.corrected(written, received) == received

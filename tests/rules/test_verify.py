@@ -364,7 +364,7 @@ def test_wb_62_an_offer_that_has_not_earned_trust_excuses_nothing() -> None:
 def test_wb_63_a_current_on_three_phases_is_never_one_phase_obeyed(before_phases: int | None, ends_s: float) -> None:
     three, lower = (15.8, 15.8, 15.8), (7.9, 7.9, 7.9)
     t = trial(8, 16, before=sample(95, three), phases=1, before_phases=before_phases)
-    seen = (sample(105, lower), sample(115, lower))
+    seen = (sample(ends_s - 15, lower), sample(ends_s - 5, lower))
     assert not verdict(t, *seen, now_s=ends_s - 0.1).final
     got = verdict(t, *seen, now_s=ends_s)
     assert (got.outcome, got.final) == (Outcome.PHASE_SWITCH_INEFFECTIVE, True)
@@ -383,3 +383,12 @@ def test_three_phases_that_carry_more_than_the_limit_have_not_obeyed_it() -> Non
     t = trial(6, 8, before=sample(95, (7.9, 0.0, 0.0)), phases=3, before_phases=1)
     high = (15.8, 15.8, 15.8)
     assert verdict(t, sample(215, high), sample(225, high)).outcome is Outcome.ACCEPTED_INEFFECTIVE
+
+
+@pytest.mark.parametrize(("newest_s", "outcome"), [(199.9, "unverified"), (200.0, "phase_switch_ineffective")])
+def test_a_wallbox_that_falls_silent_early_is_not_condemned_for_what_it_did_before(
+    newest_s: float, outcome: str
+) -> None:
+    three = (7.9, 7.9, 7.9)
+    t = trial(8, 8, before=sample(95, three), phases=1, before_phases=3)
+    assert verdict(t, sample(105, three), sample(newest_s, three)).outcome == outcome

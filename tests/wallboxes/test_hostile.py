@@ -188,7 +188,7 @@ def spoiled(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return action, {**payload, **changed}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(ACTIONS), payloads) | spoiled(), min_size=1, max_size=8))
 def test_each_call_gets_an_answer_whatever_is_in_it(calls: list[tuple[str, dict[str, Any]]]) -> None:
     async def say_all() -> None:
