@@ -14,7 +14,10 @@ _ADDRESSES_ARE_KEYS = frozenset({"webhook", "webhooks", "ntfy"})  # who knows th
 
 _IN_TEXT = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {HIDDEN}"),
-    (re.compile(r"(?i)\b([\w-]*(?:password|secret|token|api_?key))(\"?\s*[=:]\s*)\"?[^\s,;\"'}]+\"?"), rf"\1\2{HIDDEN}"),
+    (
+        re.compile(r"(?i)\b([\w-]*(?:password|secret|token|api_?key))(\"?\s*[=:]\s*)\"?[^\s,;\"'}]+\"?"),
+        rf"\1\2{HIDDEN}",
+    ),
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@]+@"), rf"\1{HIDDEN}@"),
     (re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+"), HIDDEN),
 )

@@ -255,7 +255,8 @@ MISTAKES = [
     ),
     (
         "a webhook in the open",
-        "cloud:\n  webhooks:\n    - {url: 'http://10.0.0.1/x', secret_file: config.yaml, events: ['flex:session:updated']}",
+        "cloud:\n  webhooks:\n"
+        "    - {url: 'http://10.0.0.1/x', secret_file: config.yaml, events: ['flex:session:updated']}",
         "3: cloud.webhooks.0.url: http to 10.0.0.1 would send secrets in the open; https://10.0.0.1/...",
     ),
     (
