@@ -247,7 +247,7 @@ def report(account: Account) -> str:
         [
             "# Soak",
             "",
-            f"`python -m benchmarks.soak --hours {account.hours:g} --seed {account.seed}`: {account.hours:g} simulated"
+            f"`python -m benchmarks.soak --hours {account.hours:g} --seed {account.seed} --kills {account.troubles.get('daemon killed', 0)}`: {account.hours:g} simulated"
             f" hours with {troubles}.",
             "",
             f"{len(account.register_wh)} stays, {len(account.visits_wh)} visits, {account.open_visits} left open;"
