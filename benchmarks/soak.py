@@ -243,12 +243,13 @@ def report(account: Account) -> str:
         for number, (there, here) in enumerate(zip(account.register_wh, account.visits_wh, strict=False), 1)
     ]
     troubles = ", ".join(f"{count} × {name}" for name, count in sorted(account.troubles.items()))
+    kills = account.troubles.get("daemon killed", 0)
     return "\n".join(
         [
             "# Soak",
             "",
-            f"`python -m benchmarks.soak --hours {account.hours:g} --seed {account.seed} --kills {account.troubles.get('daemon killed', 0)}`: {account.hours:g} simulated"
-            f" hours with {troubles}.",
+            f"`python -m benchmarks.soak --hours {account.hours:g} --seed {account.seed} --kills {kills}`:"
+            f" {account.hours:g} simulated hours with {troubles}.",
             "",
             f"{len(account.register_wh)} stays, {len(account.visits_wh)} visits, {account.open_visits} left open;"
             f" the largest error of a visit is {account.largest_error:.2%}. Database: {account.integrity},"
