@@ -41,7 +41,7 @@ test: $(VENV)/.dev browser             ## every test, long scenarios in their sh
 	$(BIN)/pytest -n $(JOBS) -m "not long"
 
 test-all: $(VENV)/.dev browser         ## the long forms as well
-	$(BIN)/pytest -n $(JOBS) --timeout 3600
+	HYPOTHESIS_PROFILE=search $(BIN)/pytest -n $(JOBS) --timeout 3600
 
 soak: $(VENV)/.dev                     ## days of a simulated home with outages and kills; HOURS=72 takes about 40 minutes
 	$(BIN)/python -m benchmarks.soak --hours $(or $(HOURS),72) --report benchmarks/soak.md
