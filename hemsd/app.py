@@ -16,24 +16,21 @@ import signal
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivers.base import DeviceError, Driver
 from drivers.ocpp16.diagnostics import diagnostics_of
-from drivers.ocpp16.reception import HEMSD_ID_TAG
 from drivers.ocpp16.server import CentralSystem
 from drivers.ocpp16.steering import Failsafe
 from hemsd import alerts
-from hemsd.alerts import Found
 from hemsd.archive import StoreArchive
+from hemsd.assembly import adopt, cars_of, control_settings, outlets_of, speaker_of, stations_of
 from hemsd.clock import Clock
-from hemsd.cloud.analysis_upload import Station
 from hemsd.cloud.service import Cloud
-from hemsd.config import Config, ConfigError, load, named_meters, wallbox_settings
-from hemsd.control import Control, ControlSettings
+from hemsd.config import Config, ConfigError, load, named_meters
+from hemsd.control import Control
 from hemsd.dialects.flex import StoredFlex
 from hemsd.dialects.partner import StoredPartner
 from hemsd.dialects.payloads import DialectPayloads
@@ -67,8 +64,6 @@ from hemsd.password import PagePassword
 from hemsd.planning import courses_of, take_over
 from hemsd.prices import ToldPrices
 from hemsd.scoring.office import Office
-from hemsd.scoring.own import Outlet
-from hemsd.scoring.speaker import Speaker
 from hemsd.series import series_drivers
 from hemsd.simulation import clock_for, simulated_home
 from hemsd.store.outbox import Mark
@@ -76,9 +71,10 @@ from hemsd.store.rows import StoreError
 from hemsd.store.store import Store
 from hemsd.supervise import Health, Systemd, keep
 from hemsd.tokens import Tokens
-from hemsd.visits import Car, Visits
+from hemsd.visits import Visits
+from hemsd.watch import Watch
 from hemsd.what_if import WhatIf
-from hemsd.workshop import Knock, Workshop
+from hemsd.workshop import Workshop
 from web.analysis import AnalysisApi
 from web.metrics import metrics_route
 from web.models import SimulationPage
@@ -90,9 +86,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RELEASE_S = 8.0  # to write the failsafe to every wallbox on a clean stop
-KEPT_OUTCOMES = 10
-STRANGER_SHOWN_S = 3600.0
-MOST_STRANGERS = 20
 RESTART_SECTIONS = ("ocpp", "web", "storage", "simulate", "mqtt", "mdns", "cloud", "alerts", "tariff", "forecast")
 
 
@@ -143,11 +136,6 @@ async def _run(config_path: Path, config: Config) -> None:
         await daemon.run(config_path)
 
 
-def control_settings(config: Config) -> ControlSettings:
-    """What the rules and Control need of config.yaml."""
-    return ControlSettings(config.steering, config.site, wallbox_settings(config), config.verification)
-
-
 @dataclass(slots=True)
 class Daemon:
     """All parts of a running hemsd."""
@@ -165,7 +153,7 @@ class Daemon:
     systemd: Systemd
     alerts: alerts.Alerts
     simulated: SimulatedHome | None
-    began_s: float
+    watch: Watch
     learned: Learned
     prices: ToldPrices
     cloud: Cloud
@@ -177,8 +165,6 @@ class Daemon:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     snapshots: list[Snapshot] | None = None  # a test may keep what each tick saw
     _meters: list[asyncio.Task[None]] = field(default_factory=list)
-    _outcomes: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
-    _strangers: dict[str, tuple[StrangerRefused, float]] = field(default_factory=dict)
 
     @classmethod
     async def make(
@@ -213,8 +199,8 @@ class Daemon:
         dispatchers = {name: Dispatcher(wallbox, clock) for name, wallbox in central.wallboxes.items()}
         prices = ToldPrices()
         courses = courses_of(config, store, prices)
-        visits = Visits(store, _cars(config), courses)
-        await _adopt(visits, store)
+        visits = Visits(store, cars_of(config), courses)
+        await adopt(visits, store)
         control = Control(
             clock=clock, latest=latest, couriers=dispatchers, settings=settings, journal=store, visits=visits
         )
@@ -230,19 +216,22 @@ class Daemon:
             else None,
             chose_mode=learned.chose_mode,
         )
-        office = Office.open(store, clock, outlets=_outlets(config), model=config.scoring.model, tell=sinks.odd_station)
+        office = Office.open(
+            store, clock, outlets=outlets_of(config), model=config.scoring.model, tell=sinks.odd_station
+        )
         upkeep = Upkeep(store, config.storage, clock)
         house.storage = upkeep.page
         roles = {meter.name: meter.role.value for meter in meters}
         metrics = Metrics(Present(house.state, house.tick_age_s, health.troubles, roles, store))
-        office.sessions.speaker = _speaker(config)
+        office.sessions.speaker = speaker_of(config)
         archive = StoreArchive(store, names, tuple(config.vehicles), tuple(config.policies), office.visits)
-        cloud = Cloud(config.cloud, store, clock, _stations(config))
+        cloud = Cloud(config.cloud, store, clock, stations_of(config))
         cloud.payloads = DialectPayloads(
             StoredFlex(store, clock, visits, courses), StoredPartner(store, clock, visits, courses)
         )
         cloud.state = lambda: house.state().model_dump(mode="json")
         courses.changed = cloud.session_changed
+        watch = Watch(clock, control, central, store, health, upkeep, cloud)
         password = PagePassword(config.web, config.storage.password_hash_file)
         tokens = Tokens(store, password)
         app = application(
@@ -260,7 +249,7 @@ class Daemon:
                 config=lambda: sinks.daemon.config,
                 file=file,
                 logbook=logbook or Logbook(),
-                knocks=lambda: sinks.daemon.knocks,
+                knocks=lambda: watch.knocks,
                 state=house.state,
                 archive=archive,
             ),
@@ -281,7 +270,7 @@ class Daemon:
             systemd=Systemd(),
             alerts=found,
             simulated=simulated_home(config.simulate, config, clock),
-            began_s=clock.monotonic(),
+            watch=watch,
             learned=learned,
             prices=prices,
             cloud=cloud,
@@ -398,20 +387,10 @@ class Daemon:
         if car is not None:
             self.latest.tell_soc(car.wallbox, soc_pct, by)
 
-    @property
-    def knocks(self) -> list[Knock]:
-        """Who was not let in lately."""
-        at, now_s = self.clock.utc(), self.clock.monotonic()
-        return [
-            Knock(stranger, at - timedelta(seconds=now_s - seen_s)) for stranger, seen_s in self._strangers.values()
-        ]
-
     def notice(self, event: WallboxEvent) -> None:
         """What happened at a wallbox, or who knocked in vain."""
         if isinstance(event, StrangerRefused):
-            self._strangers[event.identity] = (event, self.clock.monotonic())
-            while len(self._strangers) > MOST_STRANGERS:
-                del self._strangers[next(iter(self._strangers))]
+            self.watch.refused(event)
         if isinstance(event, StatusChanged):
             self.office.visits.notice(event)
         self.control.notice(event)
@@ -423,7 +402,7 @@ class Daemon:
             return
         self.metrics.judged(command)
         name = command.wallbox
-        self._outcomes[name] = (*self._outcomes.get(name, ()), command.outcome)[-KEPT_OUTCOMES:]
+        self.watch.judged(command)
         self.house.obedience.setdefault(name, Obedience()).count(command)
         if command.outcome is not Outcome.ACCEPTED_INEFFECTIVE:  # of that it has heard, and knew no other way
             self.central.wallboxes[name].verdict(command.outcome)
@@ -436,31 +415,11 @@ class Daemon:
         self.systemd.alive()
         if self.snapshots is not None:
             self.snapshots.append(snapshot)
-        up_s = snapshot.now_s - self.began_s
         self.prices.uses(house_w(snapshot), self.config.steering.tick_s)
-        found = [*alerts.of_meters(snapshot, self.config.steering, self.health.troubles, up_s)]
-        for image in snapshot.wallboxes:
-            found.extend(alerts.of_wallbox(image, self._outcomes.get(image.name, ())))
-            found.extend(self._found_by_driver(image.name))
-            found.extend(alerts.of_rival(image.name, self.control.trials.limited_by_box.get(image.name, 0)))
-        for stranger, seen_s in self._strangers.values():
-            if snapshot.now_s - seen_s < STRANGER_SHOWN_S:
-                found.append(alerts.of_stranger(stranger))
-        if self.store.trouble:
-            found.append(("store", self.store.trouble, "Charging goes on; check the memory card."))
-        found.extend(self.upkeep.found())
-        for name, trouble in self.cloud.troubles().items():
-            found.append((f"cloud:{name}", trouble, "What waits is kept; see hemsd cloud status."))
+        found = self.watch.found(snapshot, self.config.steering)
         self.alerts.update(found, snapshot.at)
         self.metrics.decided(self.control.decisions)
         self.house.changes.bump()
-
-    def _found_by_driver(self, wallbox: str) -> Iterator[Found]:
-        diagnosis = diagnostics_of(self.central.wallboxes[wallbox])
-        if diagnosis.floods:
-            yield alerts.of_flood(wallbox)
-        if diagnosis.falls_back is False and diagnosis.way_proven:  # while it looks for a way that changes often
-            yield alerts.of_no_fallback(wallbox, self.config.steering.failsafe_a)
 
     # --- what outlives a restart
 
@@ -510,7 +469,7 @@ class Daemon:
         self.control.apply(control_settings(config))
         if self.control.visits.courses is not None:
             take_over(self.control.visits.courses, config, self.store)
-        self.control.visits.apply(_cars(config))
+        self.control.visits.apply(cars_of(config))
         if meters_changed:
             for task in self._meters:
                 task.cancel()
@@ -538,40 +497,3 @@ class _Sinks:
 
 def _differs(before: Config, after: Config, section: str) -> bool:
     return bool(getattr(before, section) != getattr(after, section))
-
-
-def _cars(config: Config) -> dict[str, Car]:
-    vehicle_of = {car.wallbox: name for name, car in config.vehicles.items()}
-    return {name: Car(vehicle_of.get(name), box.steer, _cards(box.id_tags)) for name, box in config.wallboxes.items()}
-
-
-def _speaker(config: Config) -> Speaker | None:
-    asked = config.scoring.language_model
-    return None if asked is None else Speaker(asked.url, asked.model, asked.key_file)
-
-
-def _outlets(config: Config) -> dict[str, Outlet]:
-    """What a wallbox can carry at most, for judging what flowed."""
-    volts = config.site.voltage_v
-    return {
-        name: Outlet(box.max_a * volts * (1 if box.phases == "1" else 3), volts)
-        for name, box in config.wallboxes.items()
-    }
-
-
-def _cards(id_tags: list[str] | None) -> frozenset[str] | None:
-    """The household's cards; hemsd's own counts as one."""
-    return None if id_tags is None else frozenset(tag.lower() for tag in (*id_tags, HEMSD_ID_TAG))
-
-
-async def _adopt(visits: Visits, store: Store) -> None:
-    """The visits that were running when the daemon stopped go on."""
-    running = await store.views.running_visits()
-    courses = await store.views.courses([visit.id for visit in running])
-    quarters = {visit.id: await store.views.quarters(visit.id) for visit in running}
-    visits.adopt(running, courses, quarters)
-
-
-def _stations(config: Config) -> dict[str, Station]:
-    """The wallboxes as an analysis knows them: by the identity that they have in OCPP."""
-    return {name: Station(box.charge_point, str(box.connector)) for name, box in config.wallboxes.items()}

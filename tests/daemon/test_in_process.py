@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hemsd.app import Daemon, control_settings
+from hemsd.app import Daemon
+from hemsd.assembly import control_settings
 from hemsd.config import load
 from hemsd.model import Decision, DecisionKind, Outcome, Snapshot
 from hemsd.simulation import clock_for

@@ -21,8 +21,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 from drivers.simulated import day
 from drivers.simulated.physics import Car, Home
 from hemsd import alerts
-from hemsd.app import control_settings
 from hemsd.archive import StoreArchive
+from hemsd.assembly import control_settings
 from hemsd.clock import ManualClock
 from hemsd.config import Config
 from hemsd.control import Control

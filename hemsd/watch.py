@@ -1,0 +1,88 @@
+"""Looks at everything once a tick and says what a person should know; ``hemsd.alerts`` keeps what stands.
+
+Here is only the gathering: each part knows its own troubles, and the sentences are in ``hemsd.alerts``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from drivers.ocpp16.diagnostics import diagnostics_of
+from drivers.ocpp16.server import CentralSystem
+from hemsd import alerts
+from hemsd.alerts import Found
+from hemsd.clock import Clock
+from hemsd.cloud.service import Cloud
+from hemsd.control import Control
+from hemsd.model import Command, Outcome, Snapshot, SteeringSettings, StrangerRefused
+from hemsd.ops.upkeep import Upkeep
+from hemsd.store.store import Store
+from hemsd.supervise import Health
+from hemsd.workshop import Knock
+
+KEPT_OUTCOMES = 10
+STRANGER_SHOWN_S = 3600.0
+MOST_STRANGERS = 20
+
+
+@dataclass(slots=True)
+class Watch:
+    clock: Clock
+    control: Control
+    central: CentralSystem
+    store: Store
+    health: Health
+    upkeep: Upkeep
+    cloud: Cloud
+    _began_s: float = field(init=False)
+    _outcomes: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
+    _strangers: dict[str, tuple[StrangerRefused, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._began_s = self.clock.monotonic()
+
+    def refused(self, stranger: StrangerRefused) -> None:
+        """Somebody knocked at the OCPP port in vain."""
+        self._strangers[stranger.identity] = (stranger, self.clock.monotonic())
+        while len(self._strangers) > MOST_STRANGERS:
+            del self._strangers[next(iter(self._strangers))]
+
+    def judged(self, command: Command) -> None:
+        """A final verdict."""
+        name = command.wallbox
+        self._outcomes[name] = (*self._outcomes.get(name, ()), command.outcome)[-KEPT_OUTCOMES:]
+
+    @property
+    def knocks(self) -> list[Knock]:
+        """Who was not let in lately."""
+        at, now_s = self.clock.utc(), self.clock.monotonic()
+        return [
+            Knock(stranger, at - timedelta(seconds=now_s - seen_s)) for stranger, seen_s in self._strangers.values()
+        ]
+
+    def found(self, snapshot: Snapshot, steering: SteeringSettings) -> list[Found]:
+        """Everything that is wrong now."""
+        up_s = snapshot.now_s - self._began_s
+        found = [*alerts.of_meters(snapshot, steering, self.health.troubles, up_s)]
+        for image in snapshot.wallboxes:
+            found.extend(alerts.of_wallbox(image, self._outcomes.get(image.name, ())))
+            found.extend(self._by_driver(image.name, steering))
+            found.extend(alerts.of_rival(image.name, self.control.trials.limited_by_box.get(image.name, 0)))
+        for stranger, seen_s in self._strangers.values():
+            if snapshot.now_s - seen_s < STRANGER_SHOWN_S:
+                found.append(alerts.of_stranger(stranger))
+        if self.store.trouble:
+            found.append(("store", self.store.trouble, "Charging goes on; check the memory card."))
+        found.extend(self.upkeep.found())
+        for name, trouble in self.cloud.troubles().items():
+            found.append((f"cloud:{name}", trouble, "What waits is kept; see hemsd cloud status."))
+        return found
+
+    def _by_driver(self, wallbox: str, steering: SteeringSettings) -> Iterator[Found]:
+        diagnosis = diagnostics_of(self.central.wallboxes[wallbox])
+        if diagnosis.floods:
+            yield alerts.of_flood(wallbox)
+        if diagnosis.falls_back is False and diagnosis.way_proven:  # while it looks for a way that changes often
+            yield alerts.of_no_fallback(wallbox, steering.failsafe_a)
