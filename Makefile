@@ -37,8 +37,10 @@ check: $(VENV)/.dev                    ## what a commit must pass; under a minut
 	$(BIN)/mypy
 	$(BIN)/pytest -q -n $(JOBS) -m "not slow and not long"
 
+# Tests that start processes, brokers and browsers depend on a machine that others use too: one that fails is run
+# again, twice at the most, and the summary names it (R). A fault of ours fails every time.
 test: $(VENV)/.dev browser             ## every test, long scenarios in their short form; under 10 minutes
-	$(BIN)/pytest -n $(JOBS) -m "not long"
+	$(BIN)/pytest -n $(JOBS) -m "not long" --reruns 2 --reruns-delay 2
 
 test-all: $(VENV)/.dev browser         ## the long forms as well
 	HYPOTHESIS_PROFILE=search $(BIN)/pytest -n $(JOBS) --timeout 3600
