@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from drivers.simulated.profiles import Profile  # noqa: E402
+from drivers.simulated.profiles import Profile, ProfileStore  # noqa: E402
 from hemsd.app import Daemon  # noqa: E402
 from hemsd.clock import SystemClock  # noqa: E402
 from hemsd.config import load  # noqa: E402
@@ -75,14 +75,13 @@ async def latency(steps: int = 12) -> dict[str, float]:
             running = asyncio.create_task(made.run(None))
             dice = random.Random(1)
             heard = asyncio.Event()
-            profiles = home.wallbox.firmware.profiles
-            put = profiles.put
+            put = ProfileStore.put
 
-            def overhear(profile: Profile) -> None:
+            def overhear(profiles: ProfileStore, profile: Profile) -> None:
                 heard.set()
-                put(profile)
+                put(profiles, profile)
 
-            profiles.put = overhear  # type: ignore[method-assign]
+            ProfileStore.put = overhear  # type: ignore[method-assign]
             await asyncio.sleep(120)  # it starts, and finds its current
             for step in range(steps):
                 await asyncio.sleep(12 + dice.random() * 5)

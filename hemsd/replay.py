@@ -150,7 +150,7 @@ def stage(day: Day, settings: ControlSettings, *, start_s: float = 0.0, battery:
 
 
 def play(scene: Stage, seconds: float, step_s: float = 1.0) -> None:
-    """Goes on for ``seconds``: the home in steps of ``step_s``, its meters read in each, Control at its ticks."""
+    """Goes on for ``seconds``: the home in steps of ``step_s``, Control at its ticks, with meters read just before."""
     home, clock = scene.home, scene.clock
     tick_s = scene.control.settings.steering.tick_s
     next_tick_s = clock.monotonic()
@@ -159,12 +159,12 @@ def play(scene: Stage, seconds: float, step_s: float = 1.0) -> None:
     while clock.monotonic() < end_s:
         home.step(step_s)
         clock.leap(step_s)
-        _read_meters(scene)
         if clock.monotonic() >= next_sample_s:
             next_sample_s += SAMPLE_S
             _read_wallboxes(scene)
         if clock.monotonic() >= next_tick_s:
             next_tick_s += tick_s
+            _read_meters(scene)
             scene.control.tick()
 
 
