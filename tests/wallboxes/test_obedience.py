@@ -54,6 +54,7 @@ def judged_rightly(rows: Sequence[Row], personalities: Sequence[str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long  # needs a machine to itself
 @pytest.mark.timeout(180)
 async def test_the_most_telling_wallboxes_get_the_verdict_that_is_true() -> None:
     judged_rightly(await judge_all(MOST_TELLING, speed=25.0), MOST_TELLING)

@@ -13,7 +13,7 @@ from hemsd.model import Mode, Outcome, Wish
 from hemsd.simulation import clock_for
 from tests.daemon.living import write_config
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(150)]  # needs a machine to itself
 
 SPEED = 60
 
