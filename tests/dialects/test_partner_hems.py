@@ -343,7 +343,7 @@ def test_podero_49_a_verdict_is_one_of_eight_and_never_null() -> None:
 def a_trial(
     *offered_a: float | None, phases: int | None = 1, before_phases: int | None = None, seen_on: int = 1
 ) -> Command:
-    """A command of 9 A that was accepted, and what the wallbox offered after it."""
+    """A command of 9 A that was accepted, and what the wallbox offered after it; the last of it goes on."""
     judged: list[Command] = []
     trials = Trials(VerificationSettings(evidence=("offered",)), judged.append)
     command = replace(START, amps=9.0, phases=phases, outcome=Outcome.UNVERIFIED, final=False, before_a=6.0)
@@ -352,10 +352,12 @@ def a_trial(
         trials.sample("garage", replace(before, currents_a=(6.0, 6.0, 6.0)))
     trials.open(command, before, 10.0, before_phases)
     given = trials.answered(command, Dispatch(DispatchStatus.APPLIED), 1000.0)
-    for number, amps in enumerate(offered_a, 1):
+    for number in range(1, 61 if offered_a else 1):
+        amps = offered_a[min(number, len(offered_a)) - 1]
         shown = Sample(1000.0 + 10 * number, NOON, offered_a=amps, currents_a=(9.0, 0.0, 0.0))
         trials.sample("garage", shown)
-    trials.judge(1000.0 + 10 * (len(offered_a) + 60))
+        trials.judge(1000.0 + 10 * number)
+    trials.judge(1610.0)
     return judged[-1] if judged else given
 
 
