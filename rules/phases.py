@@ -83,7 +83,7 @@ def weigh(memory: PhaseMemory, advantage_w: float, now_s: float, dt_s: float) ->
     """Piles up what the other phases would have been worth more (or takes it off again)."""
     gain_wh = max(0.0, memory.gain_wh + advantage_w * dt_s / HOUR_S)
     if gain_wh <= 0.0:
-        return replace(memory, gain_wh=0.0, better_since_s=None)
+        return replace(memory, gain_wh=0.0, better_since_s=None) if memory.gain_wh else memory
     since_s = now_s if memory.better_since_s is None else memory.better_since_s
     return replace(memory, gain_wh=gain_wh, better_since_s=since_s)
 

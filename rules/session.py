@@ -121,7 +121,8 @@ def advance(
     visit = running.visit
     if image.transaction_id is not None and image.transaction_id != visit.transaction_id:
         visit = replace(visit, transaction_id=image.transaction_id)
-    visit = replace(visit, final_state=state)
+    if visit.final_state is not state:
+        visit = replace(visit, final_state=state)
     elapsed_s = max(0.0, now_s - running.last_s) if running.last_s is not None else 0.0
     weights = _add(running.unsettled, sources, elapsed_s / 3600.0)
     register_wh = image.sample.energy_wh if image.sample else None
@@ -129,15 +130,16 @@ def advance(
         gained = weights if running.register_wh is None else NOTHING
         if running.register_wh is None:
             weights = NOTHING
-        moved = running
     else:
-        gained, weights, moved = _register_step(running, weights, register_wh, now_s)
+        gained, weights, running = _register_step(running, weights, register_wh, now_s)
     visit = _with_energy(visit, gained, register_wh)
     quarter, finished = _quarter(running, visit.id, gained, at)
     quarters = running.quarters if finished is None else (*running.quarters, finished)[-REMEMBERED_QUARTERS:]
     began_s = now_s if running.last_s is None and not running.adopted else running.began_s
-    moved = replace(moved, visit=visit, unsettled=weights, last_s=now_s, quarter=quarter)
-    return replace(moved, quarters=quarters, began_s=began_s), finished
+    moved = replace(
+        running, visit=visit, unsettled=weights, last_s=now_s, quarter=quarter, quarters=quarters, began_s=began_s
+    )
+    return moved, finished
 
 
 def transaction_ended(running: Running, meter_stop_wh: float | None, now_s: float) -> Running:
@@ -227,6 +229,8 @@ def _quarter(running: Running, visit_id: str, gained: Energy, at: datetime) -> t
 
 
 def _grown(quarter: QuarterHour, gained: Energy) -> QuarterHour:
+    if gained is NOTHING:
+        return quarter
     return replace(
         quarter,
         energy_wh=quarter.energy_wh + gained.total_wh,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hemsd.model import Mode, SiteSettings, Snapshot, SteeringSettings, WallboxImage, WallboxSettings
@@ -98,23 +98,21 @@ def look(
         steering.battery_first_below_pct, steering.battery_to_car_w, steering.battery_floor_pct, site.battery_max_w
     )
     order = surplus.battery_order(memory.battery, rules, battery_w, soc_pct)
-    memory = replace(memory, battery=order)
+    quarter, quarter_wh = _quarter(memory, snapshot, grid_w)
+    certain_w, house_a, certain_s = memory.surplus_w, memory.house_a, memory.certain_s
     if fresh is Freshness.FRESH and (known.certain or snapshot.now_s - memory.certain_s > CARRY_S):
-        memory = replace(
-            memory,
-            surplus_w=surplus.surplus_w(grid_w or 0.0, battery_w or 0.0, cars_w),
-            house_a=known.house_a(site),
-            certain_s=snapshot.now_s,
-        )
-    usable_w = surplus.for_cars_w(memory.surplus_w or 0.0, order, rules, soc_pct)
+        certain_w = surplus.surplus_w(grid_w or 0.0, battery_w or 0.0, cars_w)
+        house_a, certain_s = known.house_a(site), snapshot.now_s
+    dt_s = 0.0 if memory.last_s is None else min(snapshot.now_s - memory.last_s, LONGEST_TICK_S)
+    memory = SiteMemory(order, certain_w, house_a, certain_s, quarter, quarter_wh, last_s=snapshot.now_s)
+    usable_w = surplus.for_cars_w(certain_w or 0.0, order, rules, soc_pct)
     if site.export_limit_w is not None and grid_w is not None and -grid_w >= site.export_limit_w - THROTTLE_MARGIN_W:
         usable_w += PROBE_W
 
     one_a, two_a, three_a = _careful_house_a(site, memory, known)
-    quarter, quarter_wh = _quarter(memory, snapshot, grid_w)
     free_w, free_because = _free_w(site, snapshot, quarter_wh, (grid_w or 0.0) - cars_w)
     sight = Sight(
-        dt_s=0.0 if memory.last_s is None else min(snapshot.now_s - memory.last_s, LONGEST_TICK_S),
+        dt_s=dt_s,
         freshness=fresh,
         age_s=age_s,
         surplus_w=usable_w,
@@ -129,10 +127,10 @@ def look(
             "battery_w": battery_w,
             "battery_soc_pct": soc_pct,
             "cars_w": round(cars_w, 1),
-            "surplus_w": None if memory.surplus_w is None else round(memory.surplus_w, 1),
+            "surplus_w": None if certain_w is None else round(certain_w, 1),
         },
     )
-    return replace(memory, quarter=quarter, quarter_wh=quarter_wh, last_s=snapshot.now_s), sight
+    return memory, sight
 
 
 @dataclass(frozen=True, slots=True)
