@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: run test test-all soak check format schema lock setup-dev setup-run browser clean
+.PHONY: run test test-all test-roots soak check format schema lock setup-dev setup-run browser clean
 
 run: $(VENV)/.run                      ## the shipped simulated home, or CONFIG=your.yaml
 	$(BIN)/hemsd run -c $(or $(CONFIG),config.yaml)
@@ -47,6 +47,9 @@ test-all: $(VENV)/.dev browser         ## the long forms as well
 
 soak: $(VENV)/.dev                     ## days of a simulated home with outages and kills; HOURS=72 takes about 40 minutes
 	$(BIN)/python -m benchmarks.soak --hours $(or $(HOURS),72) --report benchmarks/soak.md
+
+test-roots:                            ## installs, upgrades and removes it in clean Debian roots; needs root and debootstrap
+	tests/install/roots.sh $(ROOTS_WANTED)
 
 schema: $(VENV)/.run                   ## what editors know of config.yaml
 	$(BIN)/hemsd schema > config.schema.json

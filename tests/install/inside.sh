@@ -1,0 +1,133 @@
+#!/bin/sh
+# What roots.sh does inside a root: `inside.sh fetch | plain | whole`. Never call it on a machine that you need.
+#
+# plain: install, check, judge a session, start, ask /healthz, stop.
+# whole: and again, on top of itself; a good upgrade, one that must go back, reload, the wheel, both ways to uninstall.
+set -eu
+
+here=/src/tests/install
+cd /src
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore HOME=/root
+unset PIP_FIND_LINKS PIP_CONSTRAINT || true
+part=$1 started=$(date +%s)
+
+say() { printf '%s  %5s s  %s\n' "$(date -u +%H:%M:%S)" "$(($(date +%s) - started))" "$*"; }
+die() {
+    printf 'NOT WELL: %s\n' "$*" >&2
+    [ ! -e /var/log/hemsd.log ] || tail -n 40 /var/log/hemsd.log >&2
+    exit 1
+}
+
+if [ "$part" = fetch ]; then
+    python3 -m venv /tmp/fetch
+    # Wheels only: a Pi has no compiler, and must not need one.
+    /tmp/fetch/bin/python -m pip download -q --require-hashes --only-binary=:all: -d /wheels -r requirements.txt
+    rm -rf /tmp/fetch
+    say "$(find /wheels -name '*.whl' | wc -l) wheels, $(du -sm /wheels | cut -f1) MB"
+    exit 0
+fi
+
+export PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels
+export HEALTH_WITHIN_S=${HEALTH_WITHIN_S:-400}
+mkdir -p /run/systemd/system       # as far as install.sh can see, systemd runs
+install -m 755 "$here/systemctl" /usr/local/bin/systemctl
+
+python=/opt/hemsd/venv/bin/python
+config=/etc/hemsd/config.yaml
+version() { readlink /opt/hemsd/venv; }
+well() { "$python" -m hemsd.ops.health -c "$config" --within "$1"; }
+is() { [ "$(stat -c '%U:%G %a' "$1")" = "$2" ] || die "$1 is $(stat -c '%U:%G %a' "$1"), not $2"; }
+
+say "Python $(python3 -c 'import platform; print(platform.python_version(), platform.machine())')"
+sh systemd/install.sh
+say "installed"
+hemsd --version
+is /etc/hemsd 'root:hemsd 750'
+is "$config" 'root:hemsd 640'
+is /var/lib/hemsd 'hemsd:hemsd 750'
+grep -q 'storage: {path: /var/lib/hemsd/hemsd.db}' "$config" || die "the data have no place"
+
+# A home that is simulated, or nothing would answer here; but with the service's own places.
+sed 's|^storage:.*|storage: {path: /var/lib/hemsd/hemsd.db}|' config.yaml >"$config"
+settings=$(sha256sum "$config")
+hemsd check -c "$config"
+say "checked"
+
+"$python" - <<'X'
+from hemsd.scoring.engine import TFLiteEngine, load
+
+engine = load("auto")
+assert isinstance(engine, TFLiteEngine), engine
+print("the model runs on", engine.name)
+X
+"$python" "$here/a_session.py" >/tmp/session.json
+hemsd score /tmp/session.json >/tmp/score.json
+"$python" -c 'import json; s = json.load(open("/tmp/score.json")); print("the session:", s["status"], s["anomaly_score"])' ||
+    die "$(cat /tmp/score.json)"
+say "judged a session"
+
+systemctl enable --now hemsd
+well "$HEALTH_WITHIN_S" || die "it does not get well"
+grep -q READY=1 /run/hemsd.notified || die "systemd was not told"
+"$python" - <<'X'
+from urllib.request import urlopen
+
+assert b"<title>" in urlopen("http://127.0.0.1:8080/").read(), "the page is not in the package"
+assert b"hemsd_tick_age_seconds" in urlopen("http://127.0.0.1:8080/metrics").read()
+X
+say "started and well; it holds $(awk '/VmRSS/ {print int($2 / 1024)}' "/proc/$(cat /run/hemsd.pid)/status") MB"
+
+if [ "$part" = whole ]; then
+    first=$(version)
+    sh systemd/install.sh
+    [ "$(version)" != "$first" ] || die "the second installation changed nothing"
+    [ "$settings" = "$(sha256sum "$config")" ] || die "the settings were touched"
+    well 1 || die "it is not well on top of itself"
+    say "installed on top of itself, which is an upgrade"
+
+    sh systemd/install.sh --upgrade
+    good=$(version)
+    [ "$(find /opt/hemsd/versions -mindepth 1 -maxdepth 1 | wc -l)" = 2 ] || die "old versions pile up"
+    say "upgraded"
+
+    visits() { "$python" -c 'import sqlite3; print(*sqlite3.connect("/var/lib/hemsd/hemsd.db").execute("SELECT count(*) FROM visits").fetchone())'; }
+    before=$(visits)
+    cp -a hemsd/app.py /tmp/app.py
+    printf '\nraise RuntimeError("broken on purpose")\n' >>hemsd/app.py
+    if HEALTH_WITHIN_S=8 sh systemd/install.sh --upgrade; then die "a broken version was taken"; fi
+    [ "$(version)" = "$good" ] || die "it did not go back"
+    cp -a /tmp/app.py hemsd/app.py
+    well 60 || die "the old version is not well again"
+    [ "$(visits)" -ge "$before" ] || die "the database did not come back"
+    say "a broken version went back by itself"
+
+    systemctl reload hemsd
+    for _ in 1 2 3 4 5 6 7 8 9 10; do grep -q 'settings are in force' /var/log/hemsd.log && break; sleep 1; done
+    grep -q 'settings are in force' /var/log/hemsd.log || die "it did not reload"
+fi
+
+systemctl stop hemsd
+[ "$(cat /run/hemsd.status)" = 0 ] || die "it ended with $(cat /run/hemsd.status)"
+say "stopped"
+[ "$part" = whole ] || exit 0
+
+"$python" -m pip wheel -q --no-deps --no-build-isolation -w /tmp/dist .
+python3 -m venv /tmp/other
+/tmp/other/bin/python -m pip install -q --require-hashes -r requirements.txt
+/tmp/other/bin/python -m pip install -q --no-deps /tmp/dist/hemsd-*.whl
+cd /
+/tmp/other/bin/hemsd score /tmp/session.json | cmp - /tmp/score.json || die "the wheel judges otherwise"
+/tmp/other/bin/hemsd schema | cmp - /src/config.schema.json || die "the wheel has another schema"
+cd /src
+say "the wheel works alone: $(du -k /tmp/dist/hemsd-*.whl | cut -f1) kB"
+
+systemctl start hemsd
+sh systemd/install.sh --uninstall
+[ ! -e /run/hemsd.pid ] || die "it still runs"
+[ ! -e /opt/hemsd ] && [ -e "$config" ] && [ -e /var/lib/hemsd/hemsd.db ] || die "uninstalling took too much or too little"
+sh systemd/install.sh
+[ "$settings" = "$(sha256sum "$config")" ] || die "the settings were touched"
+sh systemd/install.sh --uninstall --purge
+if [ -e /opt/hemsd ] || [ -e /etc/hemsd ] || [ -e /var/lib/hemsd ] || id hemsd >/dev/null 2>&1; then die "something was left"; fi
+say "uninstalled, installed again, and gone without a trace"
