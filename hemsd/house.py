@@ -17,7 +17,7 @@ from hemsd.control import Control
 from hemsd.courses import Courses
 from hemsd.latest import Latest
 from hemsd.model import Command, Mode, Outcome, Snapshot, WallboxImage, WallboxSettings, Wish
-from hemsd.outlook import Outlook, countdowns
+from hemsd.outlook import Outlook, countdowns, turns
 from rules.charge import BoxMemory
 from web.changes import Changes
 from web.models import (
@@ -195,6 +195,7 @@ class Home:
             budgets=self._budgets(memory),
             countdowns=countdowns(box, memory, steering, snapshot, self.outlook.boost_until_at(box.name)),
             next_start=memory.next_start,
+            turns=turns(box, memory, steering, self.control.settings.site.voltage_v, decision),
             vehicle=self.vehicle_of.get(box.name),
             soc_pct=image.soc_pct,
             soc_age_s=round(image.soc_age_s, 1) if image.soc_age_s is not None else None,

@@ -10,15 +10,25 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from hemsd.courses import Courses, Following
-from hemsd.model import Mode, Snapshot, SteeringSettings, SteeringState, Visit, WallboxSettings
+from hemsd.model import Decision, Mode, Snapshot, SteeringSettings, SteeringState, Visit, WallboxSettings
 from rules.charge import BoxMemory
 from rules.course import Course
 from rules.phases import DRAIN_S, EASE_S, SwitchStep
+from rules.plan_reason import Story
 from rules.plan_values import Block, BlockType
 from rules.schedule import Target
 from rules.session import quarter_start
 from rules.sight import needed_age_s
-from web.models import BlockPage, BoxPlanPage, CountdownPage, PlanPage, QuarterPage
+from rules.turning import turnings
+from web.models import (
+    BlockPage,
+    BoxPlanPage,
+    CountdownPage,
+    PlanPage,
+    PlanStoryPage,
+    QuarterPage,
+    TurnPage,
+)
 
 PRICES_BEHIND = timedelta(hours=24)
 PRICES_AHEAD = timedelta(hours=48)
@@ -76,6 +86,17 @@ def _phase_switch(memory: BoxMemory, steering: SteeringSettings, snapshot: Snaps
     if memory.offering and memory.phase.step in longest_s:
         held_s = snapshot.now_s - memory.phase.since_s
         yield "phase_switch", longest_s[memory.phase.step] + steering.phase_settle_s - held_s
+
+
+def turns(
+    box: WallboxSettings, memory: BoxMemory, steering: SteeringSettings, voltage_v: float, decision: Decision | None
+) -> list[TurnPage]:
+    """What would change the charge."""
+    if decision is None:
+        return []
+    mode = memory.mode or box.mode
+    found = turnings(decision, memory, steering, voltage_v, mode=mode, never_pause=box.never_pause)
+    return [TurnPage(what=one.turn, by_w=round(one.by_w, 1), limit_a=one.limit_a) for one in found]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -152,6 +173,7 @@ class Outlook:
         plan, target = following.plan, self.target(wallbox)
         return BoxPlanPage(
             reason=plan.reason,
+            story=_story(plan.story),
             blocks=[_block(block) for block in plan.blocks],
             kwh=round(plan.energy_wh / 1000, 3),
             cost=_cents(plan.cost_eur),
@@ -160,6 +182,23 @@ class Outlook:
             target_reachable=plan.target_reachable,
             level_at_deadline_pct=round(plan.soc_at_deadline_pct, 1),
         )
+
+
+def _story(story: Story) -> PlanStoryPage:
+    mean = None if story.cost_eur is None or story.energy_wh < 1.0 else story.cost_eur / story.energy_wh * 1000.0
+    return PlanStoryPage(
+        soc_pct=round(story.soc_pct, 1),
+        goal_pct=story.target_pct,
+        reserve_pct=story.reserve_pct,
+        boost_pct=story.boost_pct,
+        regular_h=round(story.regular_h, 2),
+        mean_price=None if mean is None else round(mean, 4),
+        solar_kwh=round(story.solar_wh / 1000, 3),
+        same_price=story.same_price,
+        priced_h=round(story.priced_h, 2),
+        all_h=round(story.all_h, 2),
+        reached_at=story.reached_at,
+    )
 
 
 def _block(block: Block) -> BlockPage:

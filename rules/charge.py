@@ -66,6 +66,7 @@ class BoxMemory:
     stop_allows_wh: float = 0.0  # ... and how much of it comes before a pause, at today's price
     step_wh: float = 0.0  # worth lost at the present current
     next_start: str = ""  # what a waiting car waits for, in words
+    starts_with_w: float = 0.0  # ... and the least power that it would start with
 
     starts_s: tuple[float, ...] = ()  # the starts of the last 24 hours
     quiet_s: float | None = None  # since when the car takes nothing of what it is offered

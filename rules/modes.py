@@ -66,6 +66,7 @@ def _waiting(
 ) -> tuple[BoxMemory, Choice]:
     """A car that does not charge: whether it starts."""
     option = _to_start_with(memory, box, settings, now, found)
+    memory = replace(memory, starts_with_w=now.outlet.minimum_w(option.phases))
     enough = now.mode is not Mode.SOLAR
     if now.mode is Mode.SOLAR:
         given_wh = charge.given_wh(memory, option.worth_w, settings.import_weight, now.dt_s)

@@ -71,6 +71,7 @@ def told(
         soc_at_deadline_pct=soc_pct,
         target_reached_at=reached_at,
         reason=reason(story),
+        story=story,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
+from rules.plan_reason import Story
 from rules.session import QUARTER, quarter_start
 
 QUARTER_H = 0.25
@@ -105,6 +106,7 @@ class Plan:
     soc_at_deadline_pct: float
     target_reached_at: datetime | None  # None: it is reached already, or there is none
     reason: str
+    story: Story  # what the reason tells, for other languages
 
     def at(self, moment: datetime) -> PlannedQuarter | None:
         """What this moment shall do; None: wait."""

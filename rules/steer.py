@@ -253,7 +253,7 @@ def _sent(
             "mode": now.mode,
             "share_w": round(now.surplus_w, 1),
             "drawn_w": round(now.drawn_w, 1),
-            "minimum_w": round(now.outlet.minimum_w(choice.phases), 1),
+            "minimum_w": round(_minimum_w(memory, now, choice), 1),
             "ceiling_a": round(now.outlet.ceiling_a.get(choice.phases, 0.0), 2),
             "given_wh": round(memory.given_wh, 2),
             "start_needs_wh": round(memory.start_needs_wh, 2),
@@ -261,6 +261,13 @@ def _sent(
             "stop_allows_wh": round(memory.stop_allows_wh, 2),
         },
     )
+
+
+def _minimum_w(memory: BoxMemory, now: Situation, choice: Choice) -> float:
+    """The least power of a charge; a car that waits may start on other phases than the present ones."""
+    if choice.rule in ("waiting", "blocked"):
+        return memory.starts_with_w
+    return now.outlet.minimum_w(choice.phases)
 
 
 def _kind(memory: BoxMemory, image: WallboxImage, choice: Choice, now_s: float) -> DecisionKind:

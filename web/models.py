@@ -69,6 +69,16 @@ class CountdownPage(Page):
     ends_at: Utc
 
 
+class TurnPage(Page):
+    """What would change a charge that follows the sun."""
+
+    what: str
+    """start, more, keep (no pause) or pause"""
+    by_w: float
+    """The change of what is left over that it takes; negative for less"""
+    limit_a: float | None = None
+
+
 class DecisionPage(Page):
     wallbox: str = ""
     time: Utc
@@ -194,6 +204,8 @@ class WallboxPage(Page):
     countdowns: list[CountdownPage] = []
     next_start: str = ""
     """What a waiting car waits for, for people"""
+    turns: list[TurnPage] = []
+    """What would change it"""
     vehicle: str | None = None
     soc_pct: float | None = None
     soc_age_s: float | None = None
@@ -275,10 +287,35 @@ class BlockPage(Page):
     cost: float | None = None
 
 
+class PlanStoryPage(Page):
+    """What a plan's reason tells, in numbers, for those who say it in another language."""
+
+    soc_pct: float
+    """The level that is known, or estimated"""
+    goal_pct: float
+    reserve_pct: float | None = None
+    """Charged at once up to here, whatever it costs"""
+    boost_pct: float | None = None
+    """Charged at once up to here, because somebody asked for it"""
+    regular_h: float
+    """For so long in the hours that were chosen"""
+    mean_price: float | None = None
+    """Per kWh, over all that is planned"""
+    solar_kwh: float
+    """So much of it is expected from the sun"""
+    same_price: bool
+    priced_h: float
+    """Prices are known for so many hours ..."""
+    all_h: float
+    """... of so many until the deadline"""
+    reached_at: Utc | None = None
+
+
 class BoxPlanPage(Page):
     """The plan of one running visit."""
 
     reason: str
+    story: PlanStoryPage | None = None
     blocks: list[BlockPage]
     kwh: float
     cost: float | None = None
