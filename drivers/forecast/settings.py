@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from drivers.base import Strict
 from drivers.mqtt_settings import JsonPath
-from drivers.series.http import SafeUrl
+from drivers.series.address import SafeUrl
 
 PollS = Annotated[float, Field(ge=900, le=86_400)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]

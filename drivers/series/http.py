@@ -11,13 +11,11 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
 from urllib.parse import urlsplit
 
 import aiohttp
-from pydantic import AfterValidator, SecretStr
+from pydantic import SecretStr
 
 from drivers.base import DeviceError
 from drivers.mqtt_payload import Json
@@ -26,31 +24,6 @@ TIMEOUT_S = 20.0
 LARGEST_BYTES = 2 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 AGENT = "hemsd"
-
-
-def safe_url(text: str) -> str:
-    """The address itself. Raises ValueError when it is none, or when it would send secrets in the open."""
-    parts = urlsplit(text)
-    host = parts.hostname
-    if host is None or parts.scheme not in ("http", "https"):
-        raise ValueError(f'"{text}" is not an address; write https://...')
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise ValueError(f"http to {host} would go through the open; write https://{host}/...")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("a user or password has no place in an address; use token_file")
-    return text
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-SafeUrl = Annotated[str, AfterValidator(safe_url)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from drivers.base import Strict
 from drivers.mqtt_settings import JsonPath
-from drivers.series.http import SafeUrl
+from drivers.series.address import SafeUrl
 
 EurPerKwh = Annotated[float, Field(ge=-10, le=10)]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]

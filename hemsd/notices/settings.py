@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from drivers.base import Strict
-from drivers.series.http import SafeUrl
+from drivers.series.address import SafeUrl
 from drivers.tariffs.settings import TimeOfDay
 from hemsd.cloud.settings import secret
 

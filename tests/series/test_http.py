@@ -6,7 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from drivers.base import DeviceError
-from drivers.series.http import LARGEST_BYTES, Question, ask, safe_url, secret
+from drivers.series.address import safe_url
+from drivers.series.http import LARGEST_BYTES, Question, ask, secret
 from tests.series.service import running
 
 ANSWER = {"data": list(range(2000))}
