@@ -94,11 +94,14 @@ class Station:
         closed = self.enabled and self._dead_s == 0
         self.offered_a = self._pilot_a() if closed else 0.0
         self._draw(dt_s)
-        self.energy_wh += self.power_w * dt_s / 3600
+        energy_wh = self.power_w * dt_s / 3600
+        self.energy_wh += energy_wh
         if self.car:
-            self.car.take(self.power_w * dt_s / 3600)
+            self.car.take(energy_wh)
 
     def _apply(self, dt_s: float) -> None:
+        if not self._told:
+            return
         self._told = deque((left_s - dt_s, limit_a, phases) for left_s, limit_a, phases in self._told)
         while self._told and self._told[0][0] <= 0:
             _, self.limit_a, phases = self._told.popleft()
