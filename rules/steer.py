@@ -229,7 +229,8 @@ def _sent(
     """Compares what shall be in force with what is, and says what kind of decision that makes."""
     kind = _kind(memory, party.image, choice, now.now_s)
     repeated = (memory.limit_a, memory.phases) == (choice.limit_a, choice.phases)
-    memory = replace(memory, limit_a=choice.limit_a, phases=choice.phases, stopped=not memory.offering)
+    if not repeated or memory.stopped is memory.offering:
+        memory = replace(memory, limit_a=choice.limit_a, phases=choice.phases, stopped=not memory.offering)
     if kind is not DecisionKind.HOLD:
         memory = replace(
             memory,
