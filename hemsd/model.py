@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -89,6 +89,15 @@ class Outcome(StrEnum):
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     NOT_CAPABLE = "not_capable"
+
+
+class DimmedBy(StrEnum):
+    """Who said what the grid operator leaves to the cars."""
+
+    CONFIG = "config"  # site.dimmed_w
+    SCHEDULE = "schedule"  # site.dimmed_schedule
+    API = "api"
+    MQTT = "mqtt"
 
 
 class ToldBy(StrEnum):
@@ -194,6 +203,7 @@ class Booted:
     model: str
     firmware: str
     serial: str
+    restarted: bool = True  # False: it was asked who it is after an outage, and went on charging meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +329,15 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Dimmed:
+    """What the grid operator leaves to all cars together (EnWG §14a), and who said so."""
+
+    power_w: float
+    by: DimmedBy
+    until_at: datetime | None = None  # None: until it is taken back
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The whole present, frozen once a tick; nothing in it changes while the rules run."""
 
@@ -328,6 +347,7 @@ class Snapshot:
     pv: Metered | None = None
     battery: Metered | None = None
     wallboxes: tuple[WallboxImage, ...] = ()
+    grid_orders: tuple[Dimmed, ...] = ()  # what was ordered from outside and has not ended
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -467,6 +487,20 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class DimmedSpan:
+    """A part of the day in which the grid operator leaves less to the cars."""
+
+    begin: time
+    """Local time at which it begins, such as "17:00\""""
+    end: time
+    """Local time at which it ends; earlier than begin: on the next day"""
+    dimmed_w: Annotated[float, Ge(0)]
+    """What it leaves to all cars together"""
+    days: Literal["every day", "weekdays", "weekend"] = "every day"
+    """On which days it begins"""
+
+
+@dataclass(frozen=True, slots=True)
 class SiteSettings:
     """The house connection."""
 
@@ -486,6 +520,8 @@ class SiteSettings:
     """Mean import of a quarter-hour that the cars must not exceed"""
     dimmed_w: Annotated[float, Gt(0)] | None = None
     """What the grid operator leaves to the cars (EnWG §14a: 4,200 W)"""
+    dimmed_schedule: tuple[DimmedSpan, ...] = ()
+    """Hours in which it leaves less; the API and MQTT can say it too, and the least counts"""
     export_limit_w: Annotated[float, Ge(0)] | None = None
     """Where the inverter throttles: more sun may be behind it"""
     battery_max_w: Annotated[float, Gt(0)] | None = None

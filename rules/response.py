@@ -24,6 +24,7 @@ FINE_STEP_A = 0.5  # OCPP 1.6 section 7.13 allows 0.1 A, but each change may be 
 CAP_GAP_A = 1.5  # a draw this far below the offer is the car's own cap, not a shortfall
 SHORTEST_DELAY_S, LONGEST_DELAY_S = 2.0, 60.0
 FITS_A = 0.3  # the current is what the limit should give
+OVERSHOOT_A = 1.0  # a draw this far above the limit is no rounding
 NOTICEABLE_A = 0.3  # the smallest PWM step is about 0.25 A
 
 
@@ -151,6 +152,17 @@ def drawn(response: Response, image: WallboxImage, grid_age_s: float, voltage_v:
             now_a = _currents(*(even if a is None else a for a, even in zip(sample.currents_a, even_a, strict=True)))
             most_a = _currents(*(max(pair) for pair in zip(now_a, as_expected_a, strict=True)))
             return Drawn(power_w, now_a, max(power_w, expected_w), most_a, certain=effect is Effect.NONE)
+
+
+def told_a(image: WallboxImage) -> float:
+    """The most per phase that a car draws because it was told so; what a box lets through beyond its limit is not ours.
+
+    Infinite while a command may still be taking effect, and where none was given.
+    """
+    if image.limit_a is None or image.limit_age_s is None or image.sample_age_s is None:
+        return math.inf
+    obeyed_by_now = image.limit_age_s - image.sample_age_s > SETTLED_S
+    return image.limit_a + OVERSHOOT_A if obeyed_by_now else math.inf
 
 
 def draws(image: WallboxImage) -> bool:

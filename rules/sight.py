@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from hemsd.model import Mode, SiteSettings, Snapshot, SteeringSettings, WallboxImage, WallboxSettings
-from rules import limits, response, surplus
+from hemsd.model import Dimmed, Mode, SiteSettings, Snapshot, SteeringSettings, WallboxImage, WallboxSettings
+from rules import dimming, limits, response, surplus
 from rules.charge import BoxMemory
 from rules.response import Currents, Drawn
 from rules.surplus import BatteryMemory, BatteryRules
@@ -45,7 +45,8 @@ class Party:
 
     @property
     def taking_part(self) -> bool:
-        return self.box.steer and self.image.plugged
+        """Whether its current is ours to say. What any other car draws is the house's own use, like an oven's."""
+        return self.box.steer and self.image.plugged and self.image.controllable
 
     def house_phases(self, count: int) -> tuple[int, ...]:
         return self.box.rotation[:count]
@@ -91,8 +92,9 @@ def look(
     fresh = freshness(steering, age_s)
     grid_age_s = grid.age_s if grid is not None else 0.0
     drawn = {p.box.name: response.drawn(p.memory.response, p.image, grid_age_s, site.voltage_v) for p in parties}
-    cars_w = sum(each.power_w for each in drawn.values())
-    known = Known(parties, drawn, snapshot, certain=all(each.certain for each in drawn.values()))
+    ours = tuple(p for p in parties if p.taking_part)
+    cars_w = sum(drawn[p.box.name].power_w for p in ours)
+    known = Known(ours, drawn, snapshot, certain=all(drawn[p.box.name].certain for p in ours))
 
     rules = BatteryRules(
         steering.battery_first_below_pct, steering.battery_to_car_w, steering.battery_floor_pct, site.battery_max_w
@@ -110,7 +112,9 @@ def look(
         usable_w += PROBE_W
 
     one_a, two_a, three_a = _careful_house_a(site, memory, known)
-    free_w, free_because = _free_w(site, snapshot, quarter_wh, (grid_w or 0.0) - cars_w)
+    dimmed = dimming.in_force(site, snapshot.grid_orders, snapshot.at)
+    others_w = sum(each.power_w for each in drawn.values()) - cars_w
+    free_w, free_because = _free_w(site, snapshot, dimmed, quarter_wh, (grid_w or 0.0) - cars_w, others_w)
     sight = Sight(
         dt_s=dt_s,
         freshness=fresh,
@@ -137,7 +141,7 @@ def look(
 class Known:
     """Cars and meters of one moment; not ``certain`` while a command is taking effect unseen."""
 
-    parties: tuple[Party, ...]
+    parties: tuple[Party, ...]  # those that take part
     drawn: Mapping[str, Drawn]
     snapshot: Snapshot
     certain: bool
@@ -146,10 +150,11 @@ class Known:
         """The house's own currents; ``risen``: as if the cars had all followed their newest command up."""
         total_a = [0.0, 0.0, 0.0]
         for party in self.parties:
-            drawn = self.drawn[party.box.name]
+            drawn, most_a = self.drawn[party.box.name], response.told_a(party.image)
             for phase, current_a in zip(party.box.rotation, drawn.most_a if risen else drawn.currents_a, strict=True):
-                total_a[phase - 1] += current_a
-        cars_w = sum(drawn.most_w if risen else drawn.power_w for drawn in self.drawn.values())
+                total_a[phase - 1] += min(current_a, most_a)
+        each = [self.drawn[party.box.name] for party in self.parties]
+        cars_w = sum(drawn.most_w if risen else drawn.power_w for drawn in each)
         metered = (self.snapshot.grid, self.snapshot.pv, self.snapshot.battery)
         house_w = sum((meter.power_w or 0.0) for meter in metered if meter is not None) - cars_w
         return limits.house_a(self.snapshot.grid, house_w, (total_a[0], total_a[1], total_a[2]), site)
@@ -201,11 +206,21 @@ def _quarter(memory: SiteMemory, snapshot: Snapshot, grid_w: float | None) -> tu
     return quarter, memory.quarter_wh + max(0.0, grid_w or 0.0) * (snapshot.now_s - memory.last_s) / 3600.0
 
 
-def _free_w(site: SiteSettings, snapshot: Snapshot, quarter_wh: float, house_net_w: float) -> tuple[float, str]:
-    """What may go into all cars together, and who says so. ``house_net_w``: the grid's power without the cars."""
+def _free_w(
+    site: SiteSettings,
+    snapshot: Snapshot,
+    dimmed: Dimmed | None,
+    quarter_wh: float,
+    house_net_w: float,
+    others_w: float,
+) -> tuple[float, str]:
+    """What may go into our cars together, and who says so.
+
+    ``house_net_w``: the grid's power without our cars; ``others_w``: what other cars draw.
+    """
     free_w, because = math.inf, "the house fuse"
-    if site.dimmed_w is not None:
-        free_w, because = site.dimmed_w, "the grid operator"
+    if dimmed is not None:
+        free_w, because = max(0.0, dimmed.power_w - others_w), f"the grid operator's {dimmed.power_w / 1000:g} kW"
     if site.peak_limit_w is not None:
         left_s = max(5.0, 900.0 - snapshot.at.timestamp() % 900.0)
         import_w = max(0.0, site.peak_limit_w / 4.0 - quarter_wh) * 3600.0 / left_s

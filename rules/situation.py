@@ -90,7 +90,7 @@ def _ceilings(
     """
     own = party.box.name
     present = phases.in_force(party.memory.phase)
-    held_a = {p.box.name: p.memory.limit_a if p.memory.offering else 0.0 for p in parties}
+    held_a = {p.box.name: p.memory.limit_a if p.memory.offering and p.taking_part else 0.0 for p in parties}
     wanted_a = {name: max(limit_a, dealt_a.get(name, 0.0)) for name, limit_a in held_a.items()}
     found = {}
     for count in phases.choices(party.box):

@@ -33,7 +33,8 @@ class Box:
     """A wallbox that obeys at once, and a car that takes what it is offered."""
 
     plugged: bool = True
-    obeys: bool = True
+    obeys: bool = True  # False: it refuses what it is told
+    follows: bool = True  # False: it accepts, and stays as it is
     hungry: bool = True
     switches_phases: bool = True
     car_phases: int = 3
@@ -41,6 +42,8 @@ class Box:
     limit_a: float | None = None
     phases: int | None = None
     changed_s: float = 0.0
+    told_a: float | None = None  # what it accepted
+    told_s: float = 0.0
 
     @property
     def active_phases(self) -> int:
@@ -60,7 +63,10 @@ class Box:
         return (self.current_a, self.current_a if count > 1 else 0.0, self.current_a if count > 2 else 0.0)
 
     def told(self, decision: Decision, now_s: float) -> None:
-        if self.obeys:
+        if not self.obeys:
+            return
+        self.told_a, self.told_s = decision.limit_a, now_s
+        if self.follows:
             self.limit_a, self.changed_s = decision.limit_a, now_s
             if self.switches_phases or self.phases is None:
                 self.phases = decision.phases
@@ -134,9 +140,9 @@ class Home:
             sample=told,
             sample_age_s=self.now_s - told.received_s,
             sample_interval_s=max(1.0, self.sample_every_s),
-            limit_a=car.limit_a,
+            limit_a=car.told_a,
             limit_phases=car.phases,
-            limit_age_s=None if car.limit_a is None else self.now_s - car.changed_s,
+            limit_age_s=None if car.told_a is None else self.now_s - car.told_s,
             soc_pct=car.soc_pct,
         )
 
