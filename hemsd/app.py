@@ -210,6 +210,7 @@ class Daemon:
             control=control,
             alerts=found,
             vehicle_of={car.wallbox: name for name, car in config.vehicles.items()},
+            cars=lambda: sinks.daemon.config.vehicles,
             courses=courses,
             simulation=SimulationPage(speed=config.simulate.speed, day=config.simulate.day)
             if config.simulate

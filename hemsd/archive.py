@@ -17,7 +17,8 @@ from hemsd.store.queries import place, visit_page
 from hemsd.store.rows import Identities as StoredIdentities
 from hemsd.store.rows import VisitFilter
 from hemsd.store.store import Store
-from web.house import Identities, Reading, VisitStory
+from rules.course import Course
+from web.house import Identities, Oddity, Reading, Stretch, VisitStory
 
 FRESH_S = 10.0
 IDS_AT_ONCE = 500  # SQLite takes a limited number of values in one question
@@ -26,8 +27,8 @@ IDS_AT_ONCE = 500  # SQLite takes a limited number of values in one question
 class Findings(Protocol):
     """What somebody found out about finished visits."""
 
-    async def of(self, visit_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        """Sentences for people, by visit; one without any may be left out."""
+    async def of(self, visit_ids: Sequence[str]) -> Mapping[str, Sequence[Oddity]]:
+        """By visit; one without any may be left out."""
         ...
 
 
@@ -115,12 +116,28 @@ class StoreArchive:
         )
 
 
-def _story(visit: Visit, written: object, findings: Sequence[str]) -> VisitStory:
+def _story(visit: Visit, written: object, oddities: Sequence[Oddity]) -> VisitStory:
     course = read_course(written)
     bill = course.bill if course is not None else None
-    if bill is None or not bill.has_complete_price_coverage:
-        return VisitStory(visit, findings=tuple(findings))
-    return VisitStory(visit, _cents(bill.cost_eur), _cents(bill.savings_eur), tuple(findings))
+    cost_eur, saved_eur = None, None
+    if bill is not None and bill.has_complete_price_coverage:
+        cost_eur, saved_eur = _cents(bill.cost_eur), _cents(bill.savings_eur)
+    return VisitStory(visit, cost_eur, saved_eur, tuple(oddities), _stretches(course, visit))
+
+
+def _stretches(course: Course | None, visit: Visit) -> tuple[Stretch, ...]:
+    """When it charged, as its course wrote it down; the last stretch of a running visit is not over."""
+    if course is None:
+        return ()
+    return tuple(
+        Stretch(
+            type=begun.type,
+            start_at=begun.started_at,
+            end_at=begun.ended_at or visit.plugged_out_at,
+            energy_wh=max(0.0, (visit.energy_wh if begun.to_wh is None else begun.to_wh) - begun.from_wh),
+        )
+        for begun in course.begun
+    )
 
 
 def _cents(amount_eur: float | None) -> float | None:

@@ -13,6 +13,7 @@ import hemsd
 from drivers.ocpp16.diagnostics import Diagnostics
 from hemsd.alerts import Alerts
 from hemsd.clock import Clock
+from hemsd.config import VehicleSettings
 from hemsd.control import Control
 from hemsd.courses import Courses
 from hemsd.latest import Latest
@@ -31,6 +32,7 @@ from web.models import (
     SitePage,
     StatePage,
     StoragePage,
+    VehiclePage,
     WallboxPage,
 )
 from web.pages import command_page, decision_page
@@ -60,6 +62,7 @@ class Home:
     control: Control
     alerts: Alerts
     vehicle_of: Mapping[str, str]  # by wallbox
+    cars: Callable[[], Mapping[str, VehicleSettings]] = dict  # by name, as the file has them now
     courses: Courses | None = None  # None: visits are only metered
     simulation: SimulationPage | None = None
     soc_told: Callable[[str, float], None] = lambda _vehicle, _soc_pct: None
@@ -119,9 +122,27 @@ class Home:
                 AlertPage(key=alert.key, since=alert.since_at, text=alert.text, remedy=alert.remedy)
                 for alert in self.alerts.standing
             ],
+            vehicles={name: self._vehicle(car, snapshot) for name, car in self.cars().items()},
             house_w=house_w(snapshot),
             simulate=self.simulation,
             storage=self.storage(),
+        )
+
+    def _vehicle(self, car: VehicleSettings, snapshot: Snapshot) -> VehiclePage:
+        image = next((each for each in snapshot.wallboxes if each.name == car.wallbox), None)
+        alone = sum(other.wallbox == car.wallbox for other in self.cars().values()) == 1
+        known = image is not None and alone and image.soc_pct is not None
+        return VehiclePage(
+            wallbox=car.wallbox,
+            capacity_kwh=car.capacity_kwh,
+            phases=car.phases,
+            max_a=car.max_a,
+            plugged=image.plugged if image is not None and alone else None,
+            soc_pct=image.soc_pct if image is not None and known else None,
+            soc_age_s=round(image.soc_age_s, 1)
+            if image is not None and known and image.soc_age_s is not None
+            else None,
+            source=car.soc.topic if car.soc is not None else None,
         )
 
     def plan(self) -> PlanPage:

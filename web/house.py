@@ -54,13 +54,38 @@ class House(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Oddity:
+    """What the judgement of a visit found unusual."""
+
+    category: str
+    begin_at: datetime
+    end_at: datetime
+    text: str
+    """In a sentence, with its place, for the log and for programs"""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """What it is, without where and when; by language"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch in which the car charged, and why."""
+
+    type: str
+    start_at: datetime
+    end_at: datetime | None
+    """None: it is not over"""
+    energy_wh: float
+
+
+@dataclass(frozen=True, slots=True)
 class VisitStory:
     """A visit with what was found out about it."""
 
     visit: Visit
     cost: float | None = None
     saved: float | None = None
-    findings: tuple[str, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
+    stretches: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

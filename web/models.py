@@ -218,6 +218,21 @@ class WallboxPage(Page):
     judged: int | None = None
 
 
+class VehiclePage(Page):
+    """A car of the household."""
+
+    wallbox: str
+    capacity_kwh: float
+    phases: int
+    max_a: float
+    plugged: bool | None = None
+    """null: several cars share the wallbox, and which one stands there is not known"""
+    soc_pct: float | None = None
+    soc_age_s: float | None = None
+    source: str | None = None
+    """The topic that tells its level; null: the wallbox, or a person"""
+
+
 class AlertPage(Page):
     key: str
     since: Utc
@@ -256,6 +271,7 @@ class StatePage(Page):
     meters: dict[str, MeterPage]
     wallboxes: dict[str, WallboxPage]
     alerts: list[AlertPage]
+    vehicles: dict[str, VehiclePage] = {}
     house_w: float | None = None
     """What the house uses without the cars"""
     simulate: SimulationPage | None = None
@@ -400,6 +416,27 @@ class SocPage(Page):
 # The past
 
 
+class AnomalyPage(Page):
+    """What the judgement of a visit found unusual, and where."""
+
+    category: str
+    begin: Utc
+    end: Utc
+    texts: dict[str, str]
+    """What it is, by language"""
+
+
+class StretchPage(Page):
+    """A stretch in which the car charged."""
+
+    type: str
+    """Why: BATTERY_RESERVE, REGULAR or IMMEDIATE_START"""
+    start: Utc
+    end: Utc | None
+    """null: it is not over"""
+    kwh: float
+
+
 class VisitPage(Page):
     """One stay of a car at a wallbox."""
 
@@ -420,6 +457,10 @@ class VisitPage(Page):
     """Against charging at full power at once"""
     findings: list[str] = []
     """What the judgement of the visit found unusual, for people"""
+    anomalies: list[AnomalyPage] = []
+    """The same, with where it lies"""
+    blocks: list[StretchPage] = []
+    """When it charged, and why"""
 
 
 class PlayedPage(Page):

@@ -9,6 +9,7 @@ from hemsd.model import Attempt, Command, Decision, SiteMinute
 from web.flows import split
 from web.house import Identities, Reading, VisitStory
 from web.models import (
+    AnomalyPage,
     AttemptPage,
     CommandPage,
     DecisionPage,
@@ -16,6 +17,7 @@ from web.models import (
     HistoryPoint,
     IdentitiesPage,
     ReadingPage,
+    StretchPage,
     VisitPage,
 )
 
@@ -81,7 +83,15 @@ def visit_page(story: VisitStory) -> VisitPage:
         state=visit.final_state,
         cost=story.cost,
         saved=story.saved,
-        findings=list(story.findings),
+        findings=[one.text for one in story.oddities],
+        anomalies=[
+            AnomalyPage(category=one.category, begin=one.begin_at, end=one.end_at, texts=dict(one.told))
+            for one in story.oddities
+        ],
+        blocks=[
+            StretchPage(type=one.type, start=one.start_at, end=one.end_at, kwh=_kwh(one.energy_wh))
+            for one in story.stretches
+        ],
     )
 
 

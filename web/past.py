@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
@@ -114,14 +115,15 @@ class PastApi:
         stories = await self.archive.visits(
             from_at=from_at, to_at=to_at, limit=limit + 1, after=request.query.get("after") or None
         )
-        shown = stories[:limit]
+        shown = self._with_money(stories[:limit])
         more = len(stories) > limit
         return answer(
             VisitsPage(sessions=[visit_page(story) for story in shown], next_after=shown[-1].visit.id if more else None)
         )
 
     async def get_visit(self, request: web.Request) -> web.Response:
-        return answer(visit_page(await self._visit(request)))
+        (story,) = self._with_money([await self._visit(request)])
+        return answer(visit_page(story))
 
     async def get_visit_decisions(self, request: web.Request) -> web.Response:
         decisions = await self.archive.decisions((await self._visit(request)).visit.id)
@@ -154,7 +156,7 @@ class PastApi:
             from_at=_moment(request, "from"), to_at=_moment(request, "to"), limit=EXPORTED_VISITS, after=None
         )
         pages = [visit_page(story) for story in stories]
-        columns = [name for name in VisitPage.model_fields if name != "findings"]
+        columns = [name for name in VisitPage.model_fields if name not in ("findings", "anomalies", "blocks")]
         rows = ([page.model_dump(mode="json")[name] for name in columns] for page in pages)
         return _table("hemsd-sessions.csv", columns, rows)
 
@@ -195,6 +197,18 @@ class PastApi:
 
     async def get_identities(self, _request: web.Request) -> web.Response:
         return answer(identities_page(await self.archive.identities()))
+
+    def _with_money(self, stories: Sequence[VisitStory]) -> list[VisitStory]:
+        """The bill of a visit is written when it ends; what a running one has cost so far is in the present."""
+        if all(story.visit.plugged_out_at is not None for story in stories):
+            return list(stories)
+        running = {box.session_id: box for box in self.house.state().wallboxes.values() if box.session_id}
+        return [
+            replace(story, cost=box.session_cost, saved=box.session_saved)
+            if story.cost is None and (box := running.get(story.visit.id)) is not None
+            else story
+            for story in stories
+        ]
 
     async def _visit(self, request: web.Request) -> VisitStory:
         visit_id = request.match_info["id"]

@@ -19,14 +19,16 @@ from typing import Final
 from hemsd.clock import Clock
 from hemsd.model import Command, ConnectorStatus, Decision, DispatchStatus, StatusChanged, Visit
 from hemsd.scoring import shelf
+from hemsd.scoring.categories import Finding
 from hemsd.scoring.desk import SessionDesk
 from hemsd.scoring.facts import findings_in
 from hemsd.scoring.series import CURRENT, POWER, REGISTER, SOC, Known, MeterValue
 from hemsd.scoring.shelf import HOME, Record
-from hemsd.scoring.words import sentence
+from hemsd.scoring.words import LANGUAGES, sentence, what
 from hemsd.store.codec import ms, visit_of
 from hemsd.store.rows import Reading
 from hemsd.store.store import Store
+from web.house import Oddity
 
 log = logging.getLogger(__name__)
 
@@ -92,11 +94,11 @@ class OwnVisits:
             log.info("%s: the visit that began %s was odd (%s)", visit.wallbox, visit.plugged_in_at, names)
         return record
 
-    async def of(self, visit_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        """What was found, in sentences for the page. Satisfies ``hemsd.archive.Findings``."""
+    async def of(self, visit_ids: Sequence[str]) -> Mapping[str, Sequence[Oddity]]:
+        """What was found, for the page. Satisfies ``hemsd.archive.Findings``."""
         stories = await self.store.views.ask(lambda db: shelf.stories(db, visit_ids))
         return {
-            visit_id: [sentence(one, start_at, "en") for one in findings_in(story) if not one.advisory]
+            visit_id: [oddity(one, start_at) for one in findings_in(story) if not one.advisory]
             for visit_id, start_at, story in stories
         }
 
@@ -128,6 +130,16 @@ class OwnVisits:
             car_w=sorted(peaks)[len(peaks) // 2] if len(peaks) >= LEARNED_FROM else None,
             voltage_v=outlet.voltage_v,
         )
+
+
+def oddity(finding: Finding, start_at: datetime) -> Oddity:
+    return Oddity(
+        category=finding.category,
+        begin_at=start_at + timedelta(seconds=finding.begin_s),
+        end_at=start_at + timedelta(seconds=finding.end_s),
+        text=sentence(finding, start_at, "en"),
+        told={language: what(finding, language) for language in LANGUAGES},
+    )
 
 
 def values_of(reading: Reading) -> list[MeterValue]:

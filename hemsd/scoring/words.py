@@ -15,6 +15,7 @@ from hemsd.scoring.facts import Facts
 from hemsd.scoring.features import BUCKET_S
 
 Language = Literal["en", "de"]
+LANGUAGES: Final[tuple[Language, ...]] = ("en", "de")
 
 _WHAT: Final[Mapping[Category, tuple[str, str]]] = {
     Category.KWH_DECREASE: (
@@ -83,19 +84,24 @@ def language_of(name: str) -> Language:
     return "de" if name == "de" else "en"
 
 
+def what(finding: Finding, language: Language) -> str:
+    """What was found, without where and when: the part of a sentence."""
+    return _WHAT[finding.category][language == "de"].format(size=finding.size)
+
+
 def sentence(finding: Finding, start_at: datetime, language: Language) -> str:
     """One finding, with its category, its place and its moments."""
     first, last = int(finding.begin_s // BUCKET_S), int(finding.end_s // BUCKET_S)
     begin = clock(start_at + timedelta(seconds=finding.begin_s))
     end = clock(start_at + timedelta(seconds=finding.end_s))
-    what = _WHAT[finding.category][language == "de"].format(size=finding.size)
+    told = what(finding, language)
     match language:
         case "en":
             place = f"quarter-hour {first}" if first == last else f"quarter-hours {first}–{last}"
-            return f"{finding.category} ({place}, {begin} to {end} UTC): {what}."
+            return f"{finding.category} ({place}, {begin} to {end} UTC): {told}."
         case "de":
             place = f"Viertelstunde {first}" if first == last else f"Viertelstunden {first}–{last}"
-            return f"{finding.category} ({place}, {begin} bis {end} UTC): {what}."
+            return f"{finding.category} ({place}, {begin} bis {end} UTC): {told}."
         case _:
             assert_never(language)
 

@@ -140,8 +140,12 @@ async def test_the_page_gets_sentences(store: Store, office: Office) -> None:
 
     found = await office.visits.of([visit.id, "another"])
     assert list(found) == [visit.id]
-    assert "dropped out for 39 minutes" in found[visit.id][0]
-    assert "19:00 to 19:39" in found[visit.id][0]
+    odd = found[visit.id][0]
+    assert "ENERGY_PIT (quarter-hours" in odd.text
+    assert "19:00 to 19:39" in odd.text
+    assert (f"{odd.begin_at:%H:%M}", f"{odd.end_at:%H:%M}") == ("19:00", "19:39")
+    assert "dropped out for 39 minutes" in odd.told["en"]
+    assert "39 Minuten lang" in odd.told["de"]
 
 
 async def test_a_long_night_keeps_its_positions_within_six_hours(store: Store, office: Office, anna: Program) -> None:

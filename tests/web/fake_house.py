@@ -36,7 +36,7 @@ from hemsd.model import (
 )
 from web.auth import hash_of
 from web.changes import Changes
-from web.house import Identities, NotPlayable, Reading, VisitStory
+from web.house import Identities, NotPlayable, Oddity, Reading, VisitStory
 from web.models import (
     AlertPage,
     BlockPage,
@@ -670,9 +670,17 @@ def _old_visits() -> list[VisitStory]:
             grid_wh=energy_wh * (1 - solar - battery),
             final_state=SteeringState.FINISHED,
         )
-        findings = ("The car took less than the wallbox offered for 40 min.",) if number == 3 else ()
-        stories.append(VisitStory(visit, *_money(visit), findings))
+        stories.append(VisitStory(visit, *_money(visit), (_pit(visit),) if number == 3 else ()))
     return stories
+
+
+def _pit(visit: Visit) -> Oddity:
+    begin_at = visit.plugged_in_at + timedelta(minutes=50)
+    text = "the charge dropped out for 40 minutes though nobody had paused it, and then went on"
+    german = "das Laden setzte 40 Minuten lang aus, obwohl es niemand angehalten hatte, und ging dann weiter"
+    return Oddity(
+        "ENERGY_PIT", begin_at, begin_at + timedelta(minutes=40), f"ENERGY_PIT: {text}.", {"en": text, "de": german}
+    )
 
 
 class FakeWorkshop:
