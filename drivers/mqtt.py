@@ -22,11 +22,11 @@ from drivers.mqtt_device import DeviceSource
 from drivers.mqtt_file import MqttFile
 from drivers.mqtt_payload import Malformed, Missing
 from drivers.mqtt_settings import MqttBrokerSettings, MqttSettings, MqttSocSettings
-from drivers.mqtt_sources import MeterSource, SocSink, SocSource, Source
+from drivers.mqtt_sources import DimmedSink, DimmedSource, MeterSource, SocSink, SocSource, Source
 from hemsd.clock import Clock
 from hemsd.model import Role
 
-__all__ = ["MqttBrokerSettings", "MqttReader", "MqttSettings", "MqttSocSettings", "SocSink", "build"]
+__all__ = ["DimmedSink", "MqttBrokerSettings", "MqttReader", "MqttSettings", "MqttSocSettings", "SocSink", "build"]
 
 log = logging.getLogger(__name__)
 
@@ -191,6 +191,7 @@ def build(
     sink: MeterSink,
     soc_sink: SocSink,
     folder: Path | None = None,
+    dimmed_sink: DimmedSink | None = None,
 ) -> list[Driver]:
     """The drivers of everything that is read over MQTT; none when nothing is. ``socs`` goes by vehicle.
 
@@ -199,6 +200,8 @@ def build(
     metered = [meter_source(name, role, settings, clock, sink, folder) for name, (role, settings) in meters.items()]
     cars = [soc_source(name, settings, soc_sink, folder) for name, settings in socs.items()]
     sources: list[Source] = [*metered, *cars]
+    if broker.dimmed_topic is not None and dimmed_sink is not None:
+        sources.append(DimmedSource(broker.dimmed_topic, dimmed_sink))
     if not sources:
         return []
     silent = [source for source in metered if source.max_age_s is not None]

@@ -110,6 +110,8 @@ class MqttBrokerSettings(Strict):
     """hemsd's own certificate, where the broker asks for one."""
     key_file: Path | None = None
     """The private key of cert_file."""
+    dimmed_topic: Topic | None = None
+    """Where it is published what the grid operator leaves to the cars, in watts; left out: nowhere."""
     homeassistant: bool = False
     """Shows hemsd's devices in Home Assistant by themselves."""
 

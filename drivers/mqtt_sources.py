@@ -12,6 +12,7 @@ What a message can't say, its age, decides three things:
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from drivers.base import MeterSink
@@ -27,6 +28,9 @@ SOC_STANDS_S = 3600.0  # so long a state of charge is combined with newer powers
 
 SocSink = Callable[[str, float], None]
 """Takes (the vehicle's name in config.yaml, its state of charge in percent). Never blocks."""
+
+DimmedSink = Callable[[float | None, datetime | None], None]
+"""Takes what the grid operator leaves to the cars in watts (None: everything again), and until when. Never blocks."""
 
 
 class Source(Protocol):
@@ -169,3 +173,50 @@ class SocSource:
 
     def lost(self) -> None:
         """Nothing to forget: a car's state of charge stands until it is said anew."""
+
+
+class DimmedSource:
+    """The topic of a control box: watts, or ``{"dimmed_w": 4200, "until": "2026-06-21T18:00:00Z"}``.
+
+    Nothing, ``null`` or ``off`` takes it back; that nobody knows it at present (``unavailable``) does not. What the
+    broker kept counts: a control box says it once.
+    """
+
+    gathers = False
+    name = "the grid operator"
+
+    def __init__(self, topic: str, sink: DimmedSink) -> None:
+        self.topics: tuple[str, ...] = (topic,)
+        self._sink = sink
+
+    def hear(self, topic: str, payload: bytes, *, retained: bool) -> bool:
+        found = document(payload)
+        said, until = (found.get("dimmed_w", ""), found.get("until")) if isinstance(found, dict) else (found, None)
+        if said is None or (isinstance(found, str) and found.strip().lower() in ("", "off")):
+            self._sink(None, None)
+            return False
+        power_w = number(said, WHOLE)
+        if power_w is None:
+            raise Malformed("it says no power")
+        if power_w < 0:
+            raise Malformed(f"{power_w:g} W can't be left")
+        self._sink(power_w, _moment(until))
+        return False
+
+    def say(self) -> None:
+        """Nothing is left to say."""
+
+    def lost(self) -> None:
+        """Nothing to forget: an order stands until it ends."""
+
+
+def _moment(said: Json) -> datetime | None:
+    if said is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(str(said))
+    except ValueError:
+        raise Malformed(f"{said!r} is no time") from None
+    if moment.tzinfo is None:
+        raise Malformed(f"{said!r} names no time zone")
+    return moment

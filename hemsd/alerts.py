@@ -9,13 +9,30 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from hemsd.model import Alert, Outcome, Role, Snapshot, SteeringSettings, StrangerRefused, WallboxImage
+from hemsd.model import (
+    Alert,
+    Dimmed,
+    DimmedBy,
+    Outcome,
+    Role,
+    Snapshot,
+    SteeringSettings,
+    StrangerRefused,
+    WallboxImage,
+)
 
 log = logging.getLogger(__name__)
 
 LINK_GRACE_S = 60.0
 RIVAL_TIMES = 3
 DISOBEYED = frozenset({Outcome.ACCEPTED_INEFFECTIVE, Outcome.PHASE_SWITCH_INEFFECTIVE, Outcome.REJECTED})
+
+SAID_BY = {
+    DimmedBy.CONFIG: "site.dimmed_w in config.yaml",
+    DimmedBy.SCHEDULE: "site.dimmed_schedule in config.yaml",
+    DimmedBy.API: "a program, over the API",
+    DimmedBy.MQTT: "a control box, over MQTT",
+}
 
 Found = tuple[str, str, str]
 """(key, what is wrong, what to do)"""
@@ -74,6 +91,15 @@ def of_rival(wallbox: str, times: int) -> Iterable[Found]:
             f"The wallbox {wallbox} keeps offering less than it may: something else limits it as well.",
             "Look for a solar mode or a limit in its own app, or a load manager; only one should steer it.",
         )
+
+
+def of_dimming(dimmed: Dimmed) -> Found:
+    until = f" until {dimmed.until_at:%H:%M} UTC" if dimmed.until_at else ""
+    return (
+        "dimmed",
+        f"The grid operator leaves {dimmed.power_w / 1000:g} kW to the cars{until}.",
+        f"Nothing needs doing; it was said by {SAID_BY[dimmed.by]}.",
+    )
 
 
 def of_no_fallback(wallbox: str, failsafe_a: float) -> Found:

@@ -16,6 +16,7 @@ import signal
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ from hemsd.dialects.flex import StoredFlex
 from hemsd.dialects.partner import StoredPartner
 from hemsd.dialects.payloads import DialectPayloads
 from hemsd.dialects.public import public_routes
+from hemsd.dimming import FACT
 from hemsd.dispatch import Dispatcher
 from hemsd.doors import HouseDoors
 from hemsd.house import Home, Obedience, house_w
@@ -44,6 +46,7 @@ from hemsd.logbook import Logbook
 from hemsd.meters import behind_inverter, meter_drivers
 from hemsd.model import (
     Command,
+    DimmedBy,
     MeterReading,
     Outcome,
     Snapshot,
@@ -332,7 +335,7 @@ class Daemon:
             self.systemd.ready()
             log.info("hemsd is running")
             await self.stopping.wait()
-            log.info("Stopping: the wallboxes go to %g A", self.config.steering.failsafe_a)
+            log.info("Stopping: the wallboxes go to %g A", self.control.failsafe_a)
             self.systemd.stopping()
             ticking.cancel()
             await self._release()
@@ -342,7 +345,7 @@ class Daemon:
     async def _release(self) -> None:
         try:
             async with asyncio.timeout(RELEASE_S):
-                await self.central.close(self.config.steering.failsafe_a)
+                await self.central.close(self.control.failsafe_a)
         except TimeoutError:
             log.warning("Not every wallbox took the failsafe in time; it falls back to it by itself")
 
@@ -360,7 +363,7 @@ class Daemon:
         return found
 
     def _drivers(self, config: Config) -> list[Driver]:
-        return meter_drivers(config, self.clock, self._metered, self.told_soc, self.devices)
+        return meter_drivers(config, self.clock, self._metered, self.told_soc, self.devices, self.dimmed)
 
     def _start_meters(self, group: asyncio.TaskGroup, drivers: Sequence[Driver]) -> None:
         for driver in drivers:
@@ -387,6 +390,14 @@ class Daemon:
         car = self.config.vehicles.get(vehicle)
         if car is not None:
             self.latest.tell_soc(car.wallbox, soc_pct, by)
+
+    def dimmed(self, power_w: float | None, until_at: datetime | None) -> None:
+        """What the grid operator leaves to the cars, told over MQTT."""
+        if power_w is None:
+            self.control.grid_orders.lift(DimmedBy.MQTT)
+        else:
+            self.control.grid_orders.order(power_w, DimmedBy.MQTT, until_at)
+        self.house.changes.bump()
 
     def notice(self, event: WallboxEvent) -> None:
         """What happened at a wallbox, or who knocked in vain."""
@@ -425,7 +436,9 @@ class Daemon:
     # --- what outlives a restart
 
     def _recall(self) -> None:
-        """Chosen modes and what was learned of the wallboxes."""
+        """Chosen modes, what the grid operator ordered, and what was learned of the wallboxes."""
+        self.control.grid_orders.recall(self.store.facts().get(FACT))
+        self.control.grid_orders.remember = partial(self.store.save_fact, FACT)
         self.control.ticked = self.ticked
         self.control.took = self.metrics.took
         self.house.soc_told = partial(self.told_soc, by=ToldBy.PERSON)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from hemsd.clock import Clock, SystemClock
+from hemsd.dimming import GridOrders
 from hemsd.dispatch import Courier
 from hemsd.journal import DecisionRows, Journal
 from hemsd.latest import Latest
@@ -37,6 +38,7 @@ from hemsd.model import (
 )
 from hemsd.trials import Trials
 from hemsd.visits import Visits
+from rules import dimming
 from rules.steer import Memory, steer
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ class Order:
 
     limit_a: float | None = None
     phases: int | None = None
+    failsafe_a: float = 0.0  # what was said with it
     since_s: float = 0.0
     before: tuple[float | None, int | None, float] = (None, None, 0.0)  # to go back to when it refuses
     failures: int = 0  # to take a rest
@@ -84,17 +87,21 @@ class Control:
     disobeyed: Callable[[Command], bool] = lambda _: False  # whether its driver knows another way to say it
     controllable: Callable[[str], bool] = lambda _: True  # False: nothing that it was told had an effect
     identified: Callable[[str], None] = lambda _: None  # hears that a wallbox said who it is
+    grid_orders: GridOrders = field(init=False)
     memory: Memory = field(default_factory=Memory)
     decisions: dict[str, Decision] = field(default_factory=dict)  # the newest of each wallbox
     orders: dict[str, Order] = field(default_factory=dict)
     trials: Trials = field(init=False)
     last_tick_s: float | None = None
+    failsafe_a: float = field(init=False)  # what a wallbox falls back to by itself: less while the house is dimmed
     _wishes: list[Wish] = field(default_factory=list)
     _rows: DecisionRows = field(init=False)
 
     def __post_init__(self) -> None:
         self.trials = Trials(self.settings.verification, self._judged, self._say_otherwise)
         self._rows = DecisionRows(self.journal)
+        self.grid_orders = GridOrders(self.clock)
+        self.failsafe_a = self.settings.steering.failsafe_a
         for name, courier in self.couriers.items():
             self.orders[name] = Order()
             courier.answered = self._answered
@@ -120,8 +127,9 @@ class Control:
             case Sampled(sample=sample):
                 self.trials.sample(name, sample)
                 self.visits.sampled(name, sample)
-            case Booted():
-                self.trials.close(name, "The wallbox was restarted.")
+            case Booted(restarted=restarted):
+                if restarted:
+                    self.trials.close(name, "The wallbox was restarted.")
                 self.identified(name)
             case TransactionStarted() | TransactionEnded():
                 if isinstance(event, TransactionEnded):
@@ -145,6 +153,7 @@ class Control:
 
     def tick(self) -> tuple[Decision, ...]:
         snapshot = self._freeze()
+        self.failsafe_a = self._safe_a()
         self.trials.judge(snapshot.now_s)
         wishes, self._wishes = self.visits.wishes(snapshot, tuple(self._wishes)), []
         self.memory, decided = steer(
@@ -162,8 +171,14 @@ class Control:
     def _freeze(self) -> Snapshot:
         snapshot = self.latest.freeze()
         return replace(
-            snapshot, wallboxes=tuple(self._with_order(image, snapshot.now_s) for image in snapshot.wallboxes)
+            snapshot,
+            wallboxes=tuple(self._with_order(image, snapshot.now_s) for image in snapshot.wallboxes),
+            grid_orders=self.grid_orders.standing,
         )
+
+    def _safe_a(self) -> float:
+        dimmed, settings = self.grid_orders.in_force(self.settings.site), self.settings
+        return dimming.failsafe_a(settings.steering.failsafe_a, dimmed, settings.site, settings.boxes)
 
     def _with_order(self, image: WallboxImage, now_s: float) -> WallboxImage:
         order = self.orders[image.name]
@@ -189,10 +204,11 @@ class Control:
         order.limit_a, order.phases = decision.limit_a, decision.phases if decision.phases else order.phases
         order.since_s = snapshot.now_s
         order.command = command
+        order.failsafe_a = self.failsafe_a
         self.trials.open(command, image.sample, image.sample_interval_s, before_phases)
         self.journal.record_command(command)
         log.info("%s: %s %g A: %s", decision.wallbox, decision.kind, decision.limit_a, decision.reason)
-        self.couriers[decision.wallbox].give(command, self.settings.steering.failsafe_a)
+        self.couriers[decision.wallbox].give(command, order.failsafe_a)
         return replace(decision, dispatched=True, command_id=command.id)
 
     def _let_rest(self, decision: Decision, image: WallboxImage, now_s: float) -> None:
@@ -202,10 +218,16 @@ class Control:
         thing that is sent is a start.
         """
         order = self.orders[decision.wallbox]
+        if not image.connected or image.transaction_id is None:
+            return
         idle = decision.kind is DecisionKind.HOLD and decision.limit_a == 0.0 and order.limit_a != 0.0
-        if idle and image.connected and image.transaction_id is not None and now_s >= order.retry_s:
+        if idle and now_s >= order.retry_s:
             order.limit_a, order.phases, order.since_s = 0.0, decision.phases, now_s
-            self.couriers[decision.wallbox].rest(0.0, None, self.settings.steering.failsafe_a)
+            order.failsafe_a = self.failsafe_a
+            self.couriers[decision.wallbox].rest(0.0, None, self.failsafe_a)
+        elif order.limit_a is not None and self.failsafe_a < order.failsafe_a:  # the same limit, but a lower fall-back
+            order.failsafe_a = self.failsafe_a
+            self.couriers[decision.wallbox].rest(order.limit_a, order.phases, self.failsafe_a)
 
     def _rested(self, wallbox: str, dispatch: Dispatch, at_s: float) -> None:
         order = self.orders[wallbox]
@@ -251,7 +273,7 @@ class Control:
         if newest is None or newest.id != command.id or not self.disobeyed(command):
             return False
         log.info("%s accepted %g A without effect; it is said in another way", command.wallbox, command.amps)
-        self.couriers[command.wallbox].give(command, self.settings.steering.failsafe_a)
+        self.couriers[command.wallbox].give(command, self.failsafe_a)
         return True
 
     def _judged(self, command: Command) -> None:

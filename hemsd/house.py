@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import hemsd
 from drivers.ocpp16.diagnostics import Diagnostics
@@ -17,13 +17,15 @@ from hemsd.config import VehicleSettings
 from hemsd.control import Control
 from hemsd.courses import Courses
 from hemsd.latest import Latest
-from hemsd.model import Command, Mode, Outcome, Snapshot, WallboxImage, WallboxSettings, Wish
+from hemsd.model import Command, DimmedBy, Mode, Outcome, Snapshot, WallboxImage, WallboxSettings, Wish
 from hemsd.outlook import Outlook, countdowns, turns
 from rules.charge import BoxMemory
+from rules.dimming import in_force
 from web.changes import Changes
 from web.models import (
     AlertPage,
     BudgetPage,
+    DimmedPage,
     LearnedPage,
     MeterPage,
     PlanPage,
@@ -94,6 +96,14 @@ class Home:
         self.soc_told(vehicle, soc_pct)
         self.changes.bump()
 
+    def dim(self, power_w: float, until_at: datetime | None) -> None:
+        self.control.grid_orders.order(power_w, DimmedBy.API, until_at)
+        self.changes.bump()
+
+    def undim(self) -> None:
+        self.control.grid_orders.lift(DimmedBy.API)
+        self.changes.bump()
+
     def tick_age_s(self) -> float | None:
         last_s = self.control.last_tick_s
         return None if last_s is None else self.clock.monotonic() - last_s
@@ -110,7 +120,9 @@ class Home:
         return StatePage(
             time=snapshot.at,
             version=hemsd.__version__,
-            site=SitePage(name=site.name, fuse_a=site.main_fuse_a, timezone=site.timezone),
+            site=SitePage(
+                name=site.name, fuse_a=site.main_fuse_a, timezone=site.timezone, dimmed=self._dimmed(snapshot.at)
+            ),
             meters={name: self._meter(name) for name in self.latest.meters},
             wallboxes={
                 box.name: self._wallbox(box, image, snapshot)
@@ -147,6 +159,10 @@ class Home:
 
     def plan(self) -> PlanPage:
         return self.outlook.page(self.clock.utc())
+
+    def _dimmed(self, at: datetime) -> DimmedPage | None:
+        dimmed = in_force(self.control.settings.site, self.control.grid_orders.standing, at)
+        return DimmedPage(dimmed_w=dimmed.power_w, source=dimmed.by, until=dimmed.until_at) if dimmed else None
 
     def _meter(self, name: str) -> MeterPage:
         metered, role = self.latest.meter(name), self.latest.role_of(name)

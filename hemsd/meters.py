@@ -13,7 +13,12 @@ from hemsd.config import Config, NamedMeter, named_meters
 
 
 def meter_drivers(
-    config: Config, clock: Clock, sink: MeterSink, soc_sink: mqtt.SocSink, devices: Path | None
+    config: Config,
+    clock: Clock,
+    sink: MeterSink,
+    soc_sink: mqtt.SocSink,
+    devices: Path | None,
+    dimmed_sink: mqtt.DimmedSink | None = None,
 ) -> list[Driver]:
     """The drivers of every meter, and of what cars say of themselves; ``devices`` holds the installer's device files.
 
@@ -32,7 +37,7 @@ def meter_drivers(
     try:
         return [
             *modbus.build(over_modbus, clock, sink, devices),
-            *mqtt.build(broker, over_mqtt, socs, clock, sink, soc_sink, devices),
+            *mqtt.build(broker, over_mqtt, socs, clock, sink, soc_sink, devices, dimmed_sink),
         ]
     except ValueError as error:  # `hemsd check` reads the device files too, so one has changed since
         raise DeviceError(str(error)) from error

@@ -16,7 +16,7 @@ from hemsd.alerts import Found
 from hemsd.clock import Clock
 from hemsd.cloud.service import Cloud
 from hemsd.control import Control
-from hemsd.model import Command, Outcome, Snapshot, SteeringSettings, StrangerRefused
+from hemsd.model import Command, DimmedBy, Outcome, Snapshot, SteeringSettings, StrangerRefused
 from hemsd.ops.upkeep import Upkeep
 from hemsd.store.store import Store
 from hemsd.supervise import Health
@@ -70,6 +70,9 @@ class Watch:
             found.extend(alerts.of_wallbox(image, self._outcomes.get(image.name, ())))
             found.extend(self._by_driver(image.name, steering))
             found.extend(alerts.of_rival(image.name, self.control.trials.limited_by_box.get(image.name, 0)))
+        dimmed = self.control.grid_orders.in_force(self.control.settings.site)
+        if dimmed is not None and dimmed.by is not DimmedBy.CONFIG:  # what stands there for good is no news
+            found.append(alerts.of_dimming(dimmed))
         for stranger, seen_s in self._strangers.values():
             if snapshot.now_s - seen_s < STRANGER_SHOWN_S:
                 found.append(alerts.of_stranger(stranger))

@@ -132,6 +132,7 @@ def look(
             "battery_soc_pct": soc_pct,
             "cars_w": round(cars_w, 1),
             "surplus_w": None if certain_w is None else round(certain_w, 1),
+            **({} if dimmed is None else {"dimmed_w": dimmed.power_w, "dimmed_by": dimmed.by}),
         },
     )
     return memory, sight

@@ -44,6 +44,14 @@ class House(Protocol):
         """The driver read the car's level of charge off the dashboard."""
         ...
 
+    def dim(self, power_w: float, until_at: datetime | None) -> None:
+        """What the grid operator leaves to the cars from the next tick on, until it ends."""
+        ...
+
+    def undim(self) -> None:
+        """Takes that back; what others have said stays."""
+        ...
+
     def tick_age_s(self) -> float | None:
         """How long ago the control loop last went round; None before its first tick."""
         ...

@@ -16,10 +16,12 @@ from web.events import EventStreams
 from web.house import House
 from web.models import (
     BoostBody,
+    DimmedBody,
     HealthPage,
     ModeBody,
     PlanPage,
     Problem,
+    SitePage,
     SocBody,
     SocPage,
     StatePage,
@@ -58,6 +60,15 @@ class LocalApi:
             Route("DELETE", f"{box}/boost", self.delete_boost, "Take that back", wish),
             Route("PUT", f"{box}/target", self.put_target, "Ready by, for this visit", wish, body=TargetBody),
             Route("DELETE", f"{box}/target", self.delete_target, "Back to the schedule", wish),
+            Route(
+                "PUT",
+                "/api/site/dimmed",
+                self.put_dimmed,
+                "What the grid operator leaves to the cars, until it ends by itself",
+                {200: SitePage, 422: Problem},
+                body=DimmedBody,
+            ),
+            Route("DELETE", "/api/site/dimmed", self.delete_dimmed, "Take that back", {200: SitePage}),
             Route(
                 "PUT",
                 "/api/vehicles/{name}/soc",
@@ -121,6 +132,15 @@ class LocalApi:
         name, asked = _named(request, "vehicle", self.house.vehicles), await body_of(request, SocBody)
         self.house.told_soc(name, asked.soc_pct)
         return answer(SocPage(vehicle=name, soc_pct=asked.soc_pct))
+
+    async def put_dimmed(self, request: web.Request) -> web.Response:
+        asked = await body_of(request, DimmedBody)
+        self.house.dim(asked.dimmed_w, asked.until)
+        return answer(self.house.state().site)
+
+    async def delete_dimmed(self, _request: web.Request) -> web.Response:
+        self.house.undim()
+        return answer(self.house.state().site)
 
     def _wallbox(self, request: web.Request) -> str:
         return _named(request, "wallbox", self.house.wallboxes)

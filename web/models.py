@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, RootModel
 
-from hemsd.model import DecisionKind, DispatchStatus, Mode, Outcome, Role, SteeringState
+from hemsd.model import DecisionKind, DimmedBy, DispatchStatus, Mode, Outcome, Role, SteeringState
 
 
 def _utc_text(moment: datetime) -> str:
@@ -32,11 +32,22 @@ class Page(BaseModel):
 # GET /api/state
 
 
+class DimmedPage(Page):
+    """What the grid operator leaves to all cars together (EnWG §14a)."""
+
+    dimmed_w: float
+    source: DimmedBy
+    until: Utc | None = None
+    """null: until it is taken out of config.yaml"""
+
+
 class SitePage(Page):
     name: str
     fuse_a: float
     timezone: str = "UTC"
     currency: str = "EUR"
+    dimmed: DimmedPage | None = None
+    """null: nobody dims"""
 
 
 class MeterPage(Page):
@@ -391,6 +402,14 @@ class TargetBody(Asked):
 
 class WhatIfBody(RootModel[dict[str, float | bool | str | None]]):
     """Settings by their place: ``steering.NAME``, ``site.NAME``, and ``wallbox.NAME`` of the visit's wallbox."""
+
+
+class DimmedBody(Asked):
+    """What the grid operator leaves to all cars together."""
+
+    dimmed_w: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    until: AwareDatetime | None = None
+    """When it ends by itself, at most 24 hours ahead; else in two hours"""
 
 
 class SocBody(Asked):

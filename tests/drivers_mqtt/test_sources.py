@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from pydantic import ValidationError
 
 from drivers.base import DeviceError
 from drivers.mqtt import MqttBrokerSettings, MqttSettings, MqttSocSettings, build
 from drivers.mqtt_payload import Malformed, Missing, document
-from drivers.mqtt_sources import MeterSource, SocSource
+from drivers.mqtt_sources import DimmedSource, MeterSource, SocSource
 from hemsd.clock import ManualClock
 from hemsd.model import MeterReading, Role
 
@@ -127,6 +129,30 @@ def test_a_cars_state_of_charge_is_scaled_and_bounded() -> None:
     with pytest.raises(Malformed, match="can't be"):
         source.take(document(b'{"level": 55}'), retained=False)
     assert heard == [("car", pytest.approx(55.0))]
+
+
+def test_a_control_box_says_what_is_left_and_takes_it_back() -> None:
+    heard: list[tuple[float | None, datetime | None]] = []
+    source = DimmedSource("grid/limit", lambda power_w, until_at: heard.append((power_w, until_at)))
+    for payload in (
+        b"4200",
+        b'{"dimmed_w": 4200, "until": "2026-06-21T18:00:00Z"}',
+        b'{"dimmed_w": null}',
+        b"",
+        b"off",
+    ):
+        source.hear("grid/limit", payload, retained=True)
+    assert heard == [(4200.0, None), (4200.0, datetime(2026, 6, 21, 18, tzinfo=UTC)), *[(None, None)] * 3]
+    for payload in (
+        b"-1",
+        b"much",
+        b"unavailable",
+        b'{"until": "2026-06-21T18:00:00Z"}',
+        b'{"dimmed_w": 1, "until": "18:00:00"}',
+    ):
+        with pytest.raises(Malformed):
+            source.hear("grid/limit", payload, retained=False)
+    assert len(heard) == 5
 
 
 def test_nothing_to_read_needs_no_client() -> None:

@@ -10,6 +10,7 @@ from hemsd.model import (
     ConnectorStatus,
     Decision,
     DecisionKind,
+    Dimmed,
     Metered,
     MeterReading,
     PerPhase,
@@ -88,6 +89,7 @@ class Home:
     memory: Memory = field(default_factory=Memory)
     said: list[Decision] = field(default_factory=list)
     sample_every_s: float = 0.0  # how seldom the wallboxes tell their currents
+    grid_orders: tuple[Dimmed, ...] = ()
     samples: dict[str, Sample] = field(default_factory=dict)
     cars: dict[str, Box] = field(default_factory=dict)
 
@@ -116,7 +118,14 @@ class Home:
         if self.battery_w is not None:
             battery = Metered(MeterReading(self.battery_w, soc_pct=self.battery_soc_pct), 1.0)
         images = tuple(self._image(box.name, at) for box in self.boxes)
-        return Snapshot(at, self.now_s, Metered(reading, self.grid_age_s), battery=battery, wallboxes=images)
+        return Snapshot(
+            at,
+            self.now_s,
+            Metered(reading, self.grid_age_s),
+            battery=battery,
+            wallboxes=images,
+            grid_orders=self.grid_orders,
+        )
 
     def _phase_a(self, phase: int) -> float | None:
         """What the meter sees on a phase of the house."""

@@ -25,6 +25,7 @@ from hemsd.model import (
     Command,
     Decision,
     DecisionKind,
+    DimmedBy,
     DispatchStatus,
     Evidence,
     Mode,
@@ -43,6 +44,7 @@ from web.models import (
     BoxPlanPage,
     BudgetPage,
     CountdownPage,
+    DimmedPage,
     FaultPage,
     InstallerPage,
     LearnedPage,
@@ -328,6 +330,7 @@ class FakeHouse:
         self.changes = Changes()
         self.wishes: list[Wish] = []
         self.socs: dict[str, float] = {}
+        self.dimmed: DimmedPage | None = None
         self.alive = True
         self.vehicles: Sequence[str] = ("car",)
         self.plant = Plant()
@@ -371,6 +374,12 @@ class FakeHouse:
         self.socs[vehicle] = self.plant.car_soc = soc_pct
         self.changes.bump()
 
+    def dim(self, power_w: float, until_at: datetime | None) -> None:
+        self.dimmed = DimmedPage(dimmed_w=power_w, source=DimmedBy.API, until=until_at)
+
+    def undim(self) -> None:
+        self.dimmed = None
+
     def tick_age_s(self) -> float | None:
         return 1.5
 
@@ -390,7 +399,7 @@ class FakeHouse:
         return StatePage(
             time=self.at,
             version="0.1.0",
-            site=SitePage(name="Home", fuse_a=35, timezone="Europe/Berlin"),
+            site=SitePage(name="Home", fuse_a=35, timezone="Europe/Berlin", dimmed=self.dimmed),
             meters={
                 "grid": grid,
                 "pv": MeterPage(power_w=round(plant.pv_w, 1), age_s=0.6, ok=True),

@@ -174,3 +174,19 @@ async def test_the_plan_gives_prices_and_planned_blocks(api: TestClient) -> None
     (block,) = plan["wallboxes"]["garage"]["blocks"]
     assert block["type"] == "REGULAR"
     assert block["start"] < block["end"]
+
+
+async def test_the_grid_operator_may_dim_the_cars_and_take_it_back(api: TestClient, house: FakeHouse) -> None:
+    response = await api.put("/api/site/dimmed", json={"dimmed_w": 4200, "until": "2026-06-21T18:00:00+02:00"})
+
+    assert response.status == 200
+    assert (await response.json())["dimmed"] == {
+        "dimmed_w": 4200,
+        "source": "api",
+        "until": "2026-06-21T16:00:00.000Z",
+    }
+    assert (await (await api.get("/api/state")).json())["site"]["dimmed"]["dimmed_w"] == 4200
+    assert (await (await api.delete("/api/site/dimmed")).json())["dimmed"] is None
+    for wrong in ({"dimmed_w": -1}, {"dimmed_w": "inf"}, {"dimmed_w": 1, "until": "18:00"}, {}):
+        assert (await api.put("/api/site/dimmed", json=wrong)).status == 422
+    assert house.dimmed is None
