@@ -91,17 +91,22 @@ class Systemd:
         self._address = env.get("NOTIFY_SOCKET", "")
         watchdog_usec = env.get("WATCHDOG_USEC", "")
         self.watchdog_s = int(watchdog_usec) / 1e6 if watchdog_usec.isdigit() else None
+        self._deaf = False
 
-    def _send(self, text: str) -> None:
+    def _send(self, text: str, *, wait_s: float = 1.0) -> None:
         if not self._address:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-                sock.settimeout(1.0)
+                sock.settimeout(wait_s)
                 sock.sendto(text.encode(), address)
         except OSError as error:
-            log.warning("systemd could not be told %r: %s", text, error)
+            if not self._deaf:
+                log.warning("systemd could not be told %r: %s", text, error)
+            self._deaf = True
+        else:
+            self._deaf = False
 
     def ready(self) -> None:
         self._send("READY=1")
@@ -113,7 +118,8 @@ class Systemd:
         self._send("STOPPING=1")
 
     def alive(self) -> None:
-        self._send("WATCHDOG=1")
+        """After each tick. A manager that does not listen must not hold up the tick: of many pings one may be lost."""
+        self._send("WATCHDOG=1", wait_s=0.0)
 
     def status(self, text: str) -> None:
         self._send(f"STATUS={text}")

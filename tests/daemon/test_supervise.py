@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,20 @@ def test_systemd_hears_ready_alive_and_stopping(tmp_path: Path) -> None:
     assert heard[1] == "WATCHDOG=1"
     assert heard[2].startswith("RELOADING=1\nMONOTONIC_USEC=")
     assert heard[3] == "STOPPING=1"
+
+
+def test_a_manager_that_does_not_listen_holds_up_no_tick_and_is_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(address)
+        systemd = Systemd({"NOTIFY_SOCKET": address})
+        began_s = time.monotonic()
+        for _tick in range(1000):  # the kernel queues about ten
+            systemd.alive()
+        assert time.monotonic() - began_s < 1.0
+        assert len(caplog.records) == 1
 
 
 def test_without_systemd_nothing_is_told_and_nothing_breaks() -> None:
