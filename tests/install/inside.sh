@@ -29,7 +29,7 @@ if [ "$part" = fetch ]; then
 fi
 
 export PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels
-export HEALTH_WITHIN_S=${HEALTH_WITHIN_S:-400}
+export HEALTH_WITHIN_S=${HEALTH_WITHIN_S:-$([ "$part" = whole ] && echo 60 || echo 300)}
 mkdir -p /run/systemd/system       # as far as install.sh can see, systemd runs
 install -m 755 "$here/systemctl" /usr/local/bin/systemctl
 
