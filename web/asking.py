@@ -10,6 +10,7 @@ from aiohttp import web
 from web.problems import Finding, Malformed
 
 LONGEST_NUMBER = 12  # digits; anything longer is no id of ours
+LARGEST_NUMBER = 10**LONGEST_NUMBER - 1
 
 
 def path_uuid(request: web.Request, name: str) -> str:

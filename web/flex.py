@@ -25,14 +25,15 @@ from web.flex_models import (
     FlexTargetBody,
 )
 from web.problems import Finding, Malformed, ProblemPage, body_for
-from web.routes import Handler, Query, Refused, Route, Scope, answer
+from web.routes import Handler, Query, Refused, Route, Scope, Shape, answer
 
 DEFAULT_PAGE, LARGEST_PAGE = 50, 100
 NO_SUCH_POLICY = "There is no such policy."
 NO_SUCH_SESSION = "There is no such settled session under this policy."
 
-MOMENT: dict[str, str | int] = {"type": "string", "format": "date-time"}
-UUID_SHAPE: dict[str, str | int] = {"type": "string", "format": "uuid"}
+MOMENT: Shape = {"type": "string", "format": "date-time"}
+UUID_SHAPE: Shape = {"type": "string", "format": "uuid"}
+PARAMS = dict.fromkeys(("policyId", "sessionId"), UUID_SHAPE)
 FILTERS = (
     Query("from", "plugged in at this time or later", MOMENT),
     Query("to", "plugged out at this time or earlier", MOMENT),
@@ -200,7 +201,7 @@ class FlexApi:
     async def post_policy(self, request: web.Request) -> web.Response:
         made = self.house.add_policy(await body_for(request, FlexPolicyBody))
         if made is None:
-            raise Malformed(Finding(("body", "vehicleId"), "there is no such vehicle", "value_error"))
+            raise Refused(404, "There is no such vehicle.")
         return answer(made, 201)
 
     async def patch_policy(self, request: web.Request) -> web.Response:
@@ -234,4 +235,4 @@ def _route(
         status: page,
         **dict.fromkeys((400, 401, 403, 404) if "{" in path or body is not None else (400, 401, 403), ProblemPage),
     }
-    return Route(method, path, handler, about, answers, body=body, query=query, scope=Scope.FLEX)
+    return Route(method, path, handler, about, answers, body=body, query=query, params=PARAMS, scope=Scope.FLEX)

@@ -13,20 +13,21 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NoReturn, Protocol
+from typing import Annotated, Literal, Protocol
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from hemsd.clock import SystemClock
 from web.auth import Throttle
-from web.routes import Route, Scope, answer
+from web.routes import Route, Scope, answer, in_words
 
 TOKEN = "/oauth2/token"
 PARTNER_TOKENS = ("/api/partners/v2.0/auth/token", "/oauth2/token/")
 LASTS_S = 3600
 PARTNER_LASTS_S = 36_000
 PARTNER_SCOPE = "read write"
+GRANT_TYPES = ("client_credentials", "password")
 _clock = SystemClock()  # tokens and guesses live in real time
 
 
@@ -74,19 +75,34 @@ class TokenErrorPage(BaseModel):
     error_description: str
 
 
-class TokenBody(BaseModel):
-    """What a client sends, as a form or as JSON; its id and secret may also come with HTTP Basic."""
+class Grant(BaseModel):
+    """What every request for a token may hold; the client's id and secret may also come with HTTP Basic."""
 
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
 
-    grant_type: Literal["client_credentials", "password"]
-    client_id: str | None = None
-    client_secret: str | None = None
-    username: str | None = None
-    """For the password grant: home"""
-    password: str | None = None
-    scope: str | None = None
-    """Some of flex, analysis, partner and local; left out: everything that the client may have"""
+    client_id: str = ""
+    client_secret: str = ""
+    scope: str = ""
+    """Some of flex, analysis, partner and local; left out: everything that may be had"""
+
+
+class ClientGrant(Grant):
+    """A program asks for itself."""
+
+    grant_type: Literal["client_credentials"]
+
+
+class PasswordGrant(Grant):
+    """A program asks for the household."""
+
+    grant_type: Literal["password"]
+    username: Annotated[str, Field(min_length=1)]
+    """home"""
+    password: Annotated[str, Field(min_length=1)]
+
+
+class TokenBody(RootModel[Annotated[ClientGrant | PasswordGrant, Field(discriminator="grant_type")]]):
+    """One of the two, as a form or as JSON."""
 
 
 class NoToken(Exception):
@@ -99,14 +115,8 @@ class NoToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    fields: Mapping[str, str]
+    grant: ClientGrant | PasswordGrant
     client: tuple[str, str] | None  # id and secret
-
-    def get(self, name: str) -> str:
-        value = self.fields.get(name, "")
-        if not value:
-            raise NoToken("invalid_request", f"{name} is missing")
-        return value
 
 
 class OAuthApi:
@@ -146,18 +156,16 @@ class OAuthApi:
 
     async def _token(self, request: web.Request, lasts_s: int, shown_scope: str | None) -> TokenPage:
         asked = await _read(request)
-        match asked.get("grant_type"):
-            case "client_credentials":
+        match asked.grant:
+            case ClientGrant(scope=wanted):
                 client_id, allowed = await self._client(asked)
-                scopes = _scopes(asked, allowed, shown_scope)
+                scopes = _scopes(wanted, allowed, shown_scope)
                 token = self.office.issue_to_client(client_id, scopes, lasts_s)
-            case "password":
+            case PasswordGrant(scope=wanted) as grant:
                 if asked.client is not None:
                     await self._client(asked)
-                scopes = _scopes(asked, await self._person(asked, request.remote or ""), shown_scope)
+                scopes = _scopes(wanted, await self._person(grant, request.remote or ""), shown_scope)
                 token = await self.office.issue_to_person(scopes, lasts_s)
-            case other:
-                raise NoToken("unsupported_grant_type", f"no {other!r} here: client_credentials or password")
         return TokenPage(access_token=token, expires_in=lasts_s, scope=shown_scope or " ".join(sorted(scopes)))
 
     async def _client(self, asked: _Asked) -> tuple[str, frozenset[str]]:
@@ -167,11 +175,11 @@ class OAuthApi:
             raise NoToken("invalid_client", "no such client, or not its secret", 401)
         return client_id, allowed
 
-    async def _person(self, asked: _Asked, address: str) -> frozenset[str]:
+    async def _person(self, grant: PasswordGrant, address: str) -> frozenset[str]:
         if self.throttle.wait_s(address, _clock.monotonic()):
             raise NoToken("invalid_grant", "too many wrong passwords; wait a little")
         async with self._one_at_a_time:
-            allowed = await self.office.person(asked.get("username"), asked.get("password"))
+            allowed = await self.office.person(grant.username, grant.password)
         if allowed is None:
             self.throttle.wrong(address, _clock.monotonic())
             raise NoToken("invalid_grant", "not this user, or not their password")
@@ -179,9 +187,9 @@ class OAuthApi:
         return allowed
 
 
-def _scopes(asked: _Asked, allowed: frozenset[str], shown_scope: str | None) -> frozenset[str]:
+def _scopes(asked: str, allowed: frozenset[str], shown_scope: str | None) -> frozenset[str]:
     """What is asked for, if it may be had; without a wish everything."""
-    wanted = frozenset(asked.fields.get("scope", "").split())
+    wanted = frozenset(asked.split())
     if shown_scope is not None:
         wanted -= frozenset(shown_scope.split())
     if wanted - allowed:
@@ -192,29 +200,36 @@ def _scopes(asked: _Asked, allowed: frozenset[str], shown_scope: str | None) -> 
 async def _read(request: web.Request) -> _Asked:
     """RFC 6749 2.3.1: credentials come with HTTP Basic or in the body, never both."""
     fields = await _fields(request)
+    grant_type = fields.get("grant_type")
+    if grant_type is None:
+        raise NoToken("invalid_request", "grant_type is missing")
+    if grant_type not in GRANT_TYPES:
+        raise NoToken("unsupported_grant_type", f"no {grant_type!r} here: {' or '.join(GRANT_TYPES)}")
+    try:
+        grant = TokenBody.model_validate(fields, strict=True).root
+    except ValidationError as error:
+        raise NoToken("invalid_request", in_words(error)) from error
     basic = _basic(request.headers.get("Authorization", ""))
-    if basic is not None:
-        return _Asked(fields, basic)
-    if "client_id" in fields:
-        return _Asked(fields, (fields["client_id"], fields.get("client_secret", "")))
-    return _Asked(fields, None)
+    if basic is None and grant.client_id:
+        basic = grant.client_id, grant.client_secret
+    return _Asked(grant, basic)
 
 
-async def _fields(request: web.Request) -> dict[str, str]:
-    if request.content_type == "application/json":
-        try:
+async def _fields(request: web.Request) -> dict[str, object]:
+    """What was sent; what has no value counts as left out (RFC 6749 section 3.2)."""
+    try:
+        if request.content_type == "application/json":
             found = json.loads(await request.text() or "{}")
-        except ValueError:
-            _not_understood()
-        if not isinstance(found, dict):
-            _not_understood()
-        return {str(name): value for name, value in found.items() if isinstance(value, str)}
-    form = await request.post()
-    return {name: value for name, value in form.items() if isinstance(value, str)}
-
-
-def _not_understood() -> NoReturn:
-    raise NoToken("invalid_request", "send a form, or a JSON object")
+            if not isinstance(found, dict):
+                raise ValueError("no object")
+            pairs = [(str(name), value) for name, value in found.items()]
+        else:
+            pairs = list((await request.post()).items())
+    except ValueError as error:  # also a form that is none
+        raise NoToken("invalid_request", "send a form, or a JSON object") from error
+    if len(dict(pairs)) < len(pairs):
+        raise NoToken("invalid_request", "nothing may be given twice")
+    return {name: value for name, value in pairs if value not in (None, "")}
 
 
 def _basic(header: str) -> tuple[str, str] | None:

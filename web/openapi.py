@@ -13,8 +13,8 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from web.problems import PROBLEM_JSON, ProblemPage
-from web.routes import Query, Route, Scope
+from web.problems import PROBLEM_JSON, DetailPage, ProblemPage
+from web.routes import Query, Route, Scope, Shape
 
 REFERENCE = "#/components/schemas/{model}"
 TAGS = {
@@ -28,13 +28,15 @@ OTHER_TYPES = {"text/csv": {"type": "string"}}
 
 Mode = Literal["validation", "serialization"]
 Json = dict[str, Any]
+Answers = Mapping[int, type[BaseModel] | None]
+ANY_TEXT: Shape = {"type": "string"}
 References = Mapping[tuple[type[BaseModel], Mode], Json]
 
 
 def document(routes: Iterable[Route], version: str) -> Json:
     """The whole of it, as JSON can hold it."""
     routes = list(routes)
-    answers = {page for route in routes for page in route.answers.values() if page is not None}
+    answers = {page for route in routes for page in answers_of(route).values() if page is not None}
     bodies = {route.body for route in routes if route.body is not None}
     wanted: list[tuple[type[BaseModel], Mode]] = [
         *((page, "serialization") for page in sorted(answers, key=_name)),
@@ -57,6 +59,15 @@ def document(routes: Iterable[Route], version: str) -> Json:
         "paths": paths,
         "components": {"schemas": definitions.get("$defs", {}), "securitySchemes": _security()},
     }
+
+
+def answers_of(route: Route) -> Answers:
+    """Its own answers, and those of the doors that every call comes through: who asks, and how much is sent."""
+    behind_a_door = (401, 403) if route.scope is not Scope.OPEN else ()
+    with_a_body = (413,) if route.body is not None else ()
+    page = ProblemPage if route.scope is Scope.FLEX else DetailPage
+    doors: Answers = dict.fromkeys((*behind_a_door, *with_a_body), page)
+    return dict(sorted({**doors, **route.answers}.items()))
 
 
 def _name(model: type[BaseModel]) -> str:
@@ -83,10 +94,10 @@ def _operation(route: Route, references: References) -> Json:
         "summary": route.about,
         "tags": [TAGS[route.scope]],
         "responses": {
-            str(status): _response(route, status, page, references) for status, page in route.answers.items()
+            str(status): _response(route, status, page, references) for status, page in answers_of(route).items()
         },
     }
-    parameters = [_path_parameter(name) for name in re.findall(r"{(\w+)}", route.path)]
+    parameters = [_path_parameter(name, route.params) for name in re.findall(r"{(\w+)}", route.path)]
     parameters += [_query_parameter(query) for query in route.query]
     if parameters:
         operation["parameters"] = parameters
@@ -111,7 +122,7 @@ def _operation_id(route: Route) -> str:
 def _response(route: Route, status: int, page: type[BaseModel] | None, references: References) -> Json:
     response: Json = {"description": HTTPStatus(status).phrase}
     if page is not None:
-        produces = PROBLEM_JSON if page is ProblemPage else route.produces
+        produces = PROBLEM_JSON if page is ProblemPage else route.produces if status == 200 else "application/json"
         response["content"] = {produces: {"schema": _schema(page, "serialization", references)}}
     elif status == 200 and route.produces in OTHER_TYPES:
         response["content"] = {route.produces: {"schema": OTHER_TYPES[route.produces]}}
@@ -132,8 +143,8 @@ def _schema(model: type[BaseModel], mode: Mode, references: References) -> Json:
     return found
 
 
-def _path_parameter(name: str) -> Json:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+def _path_parameter(name: str, shapes: Mapping[str, Shape]) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": dict(shapes.get(name, ANY_TEXT))}
 
 
 def _query_parameter(query: Query) -> Json:

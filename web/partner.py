@@ -14,7 +14,7 @@ from typing import Protocol
 from aiohttp import web
 from pydantic import BaseModel
 
-from web.asking import path_int, path_uuid, query_bool, query_day, query_int
+from web.asking import LARGEST_NUMBER, path_int, path_uuid, query_bool, query_day, query_int
 from web.partner_models import (
     CurrentEvSession,
     CurrentHemsSession,
@@ -25,7 +25,7 @@ from web.partner_models import (
     HemsSessionList,
 )
 from web.problems import DetailPage, Finding, Malformed
-from web.routes import Handler, Query, Refused, Route, Scope, answer
+from web.routes import Handler, Query, Refused, Route, Scope, Shape, answer
 
 BASE = "/api/partners/v2.0"
 USER = f"{BASE}/org/{{org_id}}/users/{{user_id}}"
@@ -33,7 +33,12 @@ WALLBOX = f"{USER}/wallboxes/{{wallbox_id}}/hems-sessions"
 VEHICLE = f"{USER}/electric-vehicles/{{electric_vehicle_id}}/sessions"
 DEFAULT_PAGE, LARGEST_PAGE = 50, 200
 
-DAY: dict[str, str | int] = {"type": "string", "format": "date"}
+DAY: Shape = {"type": "string", "format": "date"}
+UUID_SHAPE: Shape = {"type": "string", "format": "uuid"}
+PARAMS: Mapping[str, Shape] = {
+    **dict.fromkeys(("org_id", "user_id", "wallbox_id", "electric_vehicle_id"), UUID_SHAPE),
+    "session_id": {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER},
+}
 SPAN = (
     Query("from", "the first UTC day, required", DAY, required=True),
     Query("to", "the last UTC day, required; it is included", DAY, required=True),
@@ -42,7 +47,11 @@ SPAN = (
         "how many at most",
         {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": DEFAULT_PAGE},
     ),
-    Query("offset", "how many to leave out before", {"type": "integer", "minimum": 0, "default": 0}),
+    Query(
+        "offset",
+        "how many to leave out before",
+        {"type": "integer", "minimum": 0, "maximum": LARGEST_NUMBER, "default": 0},
+    ),
 )
 HIDDEN = Query("include_hidden", "also a session that is too short to be shown", {"type": "boolean"})
 
@@ -164,4 +173,4 @@ def _span(request: web.Request) -> Span:
 
 def _route(path: str, handler: Handler, about: str, page: type[BaseModel], query: tuple[Query, ...] = ()) -> Route:
     answers: Mapping[int, type[BaseModel] | None] = {200: page, **dict.fromkeys((401, 403, 404, 422), DetailPage)}
-    return Route("GET", path, handler, about, answers, query=query, scope=Scope.PARTNER)
+    return Route("GET", path, handler, about, answers, query=query, params=PARAMS, scope=Scope.PARTNER)

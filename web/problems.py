@@ -124,6 +124,6 @@ def _problem(status: int, detail: str) -> web.Response:
 async def body_for(request: web.Request, shape: type[Asked]) -> Asked:
     """The body as ``shape``; each value that is wrong becomes a finding."""
     try:
-        return shape.model_validate_json(await request.text() or "{}")
+        return shape.model_validate_json(await request.text() or "{}", strict=True)
     except ValidationError as error:
         raise Malformed.of(error) from error

@@ -2,11 +2,15 @@
 
 The application, the scope check and the OpenAPI document are all made from these rows, so none of them can forget one.
 A handler raises ``Refused``; the middleware turns it, and aiohttp's own errors, into ``{"detail": ...}``.
+
+A word in a path wins over a parameter: ``/sessions/current`` is never the session with the id "current", whatever the
+method (``router_path``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
@@ -15,6 +19,8 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Shape = Mapping[str, str | int]
+"""A small JSON Schema."""
 Asked = TypeVar("Asked", bound=BaseModel)
 
 
@@ -34,7 +40,7 @@ class Query:
 
     name: str
     about: str
-    schema: Mapping[str, str | int] = field(default_factory=lambda: {"type": "string"})
+    schema: Shape = field(default_factory=lambda: {"type": "string"})
     required: bool = False
 
 
@@ -50,6 +56,8 @@ class Route:
     """By status; None for a body that is not JSON, or none"""
     body: type[BaseModel] | None = None
     query: tuple[Query, ...] = ()
+    params: Mapping[str, Shape] = field(default_factory=dict)
+    """What the parameters of the path look like; one that is not named is any text"""
     scope: Scope = Scope.LOCAL
     for_guests: bool = False
     """Whether those may ask who have no password, where web.guests lets them look"""
@@ -59,6 +67,29 @@ class Route:
 
 
 ROUTE = web.AppKey("routes", dict[tuple[str, str], Route])
+
+
+def router_path(path: str, all_paths: Collection[str]) -> str:
+    """The path as the router takes it: its parameters don't match the words that other routes have in their place."""
+    steps = path.split("/")
+    others = [other.split("/") for other in all_paths]
+    alike = [other for other in others if len(other) == len(steps) and other != steps]
+    return "/".join(_without(step, _words_instead(steps, place, alike)) for place, step in enumerate(steps))
+
+
+def _words_instead(steps: list[str], place: int, alike: list[list[str]]) -> list[str]:
+    """What stands in the place of a parameter where all else is the same."""
+    if re.fullmatch(r"{\w+}", steps[place]) is None:
+        return []
+    same = [other[place] for other in alike if other[:place] + other[place + 1 :] == steps[:place] + steps[place + 1 :]]
+    return sorted({word for word in same if "{" not in word})
+
+
+def _without(step: str, words: list[str]) -> str:
+    if not words:
+        return step
+    taken = "|".join(re.escape(word) for word in words)
+    return f"{{{step[1:-1]}:(?!(?:{taken})$)[^{{}}/]+}}"
 
 
 class Refused(Exception):
@@ -85,7 +116,7 @@ async def body_of(request: web.Request, shape: type[Asked]) -> Asked:
     """The body as ``shape``; what is wrong with it is told in one sentence."""
     text = await request.text()
     try:
-        return shape.model_validate_json(text or "{}")
+        return shape.model_validate_json(text or "{}", strict=True)
     except ValidationError as error:
         raise Refused(422, in_words(error)) from error
 

@@ -27,7 +27,7 @@ from web.local import LocalApi
 from web.models import MePage
 from web.openapi import document
 from web.past import PastApi
-from web.routes import ROUTE, Route, Scope, answer
+from web.routes import ROUTE, Route, Scope, answer, router_path
 from web.settings import WebSettings
 
 _log = logging.getLogger(__name__)
@@ -56,8 +56,9 @@ def application(
     app.on_response_prepare.append(add_headers)
     routes = route_table(house, archive, doors, streams, dialects, playing, workshop)
     app[ROUTE] = {(route.method, route.path): route for route in routes}
+    paths = {route.path for route in routes}
     for route in routes:
-        app.router.add_route(route.method, route.path, route.handler)
+        app.router.add_route(route.method, router_path(route.path, paths), route.handler)
     _add_page(app, doors, guests=guests)
 
     async def end_streams(_app: web.Application) -> None:

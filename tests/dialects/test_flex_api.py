@@ -314,7 +314,7 @@ async def test_enode_109_policies_are_listed_made_changed_and_ended(home: Played
     assert len((await home.get(POLICIES))["data"]) == 2
     await home.send("DELETE", f"{POLICIES}/{made['id']}", status=204)
     await refused(home, f"{POLICIES}/{made['id']}", 404)
-    await home.send("POST", POLICIES, {"vehicleId": str(uuid4())}, status=400)
+    await home.send("POST", POLICIES, {"vehicleId": str(uuid4())}, status=404)
 
 
 async def test_enode_109_a_changed_policy_counts_at_once_and_outlives_a_restart(tmp_path: Path) -> None:
