@@ -62,14 +62,14 @@ def query_moment(request: web.Request, name: str) -> datetime | None:
 
 
 def query_day(request: web.Request, name: str) -> datetime:
-    """A UTC day, required; a time names the day that holds it."""
+    """A UTC day, required."""
     text = request.query.get(name)
     if text is None:
         raise Malformed(Finding(("query", name), "is required", "missing"))
     try:
-        day = date.fromisoformat(text[:10])
-        if len(text) > 10:
-            day = datetime.fromisoformat(text.replace(" ", "+")).date()
+        if len(text) != len("2026-06-21"):
+            raise ValueError
+        day = date.fromisoformat(text)
     except ValueError:
         message = f"must be a day like 2026-06-21, not {text!r}"
         raise Malformed(Finding(("query", name), message, "date_parsing")) from None

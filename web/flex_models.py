@@ -11,12 +11,15 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     PlainSerializer,
+    RootModel,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 
 from web.examples import examples
+from web.moments import Moment
 
 
 def utc_text(moment: datetime) -> str:
@@ -248,8 +251,15 @@ class FlexPolicyBody(FlexAsked):
     schedule: FlexWeek = FlexWeek()
 
 
+def _given(name: str) -> dict[str, JsonValue]:
+    """A JSON Schema: this one is there, and is not null."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+
+
 class FlexPolicyChange(FlexAsked):
-    """What is left out stays as it is; a schedule is replaced as a whole."""
+    """What is left out stays as it is; a schedule is replaced as a whole. One of the two must be given."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_given("batteryReserve"), _given("schedule")]})
 
     battery_reserve: Percent | None = None
     schedule: FlexWeek | None = None
@@ -261,16 +271,22 @@ class FlexPolicyChange(FlexAsked):
         return self
 
 
-class FlexTargetBody(FlexAsked):
-    """One of the two; ``type`` says which."""
+class FlexRegularTargetBody(FlexAsked):
+    """A level by a time."""
 
-    type: Literal["REGULAR", "IMMEDIATE_START"]
+    type: Literal["REGULAR"]
     minimum_charge_target: Percent
-    ready_by: AwareDatetime | None = None
-    """For REGULAR, where it is required"""
+    ready_by: Moment
 
-    @model_validator(mode="after")
-    def _when(self) -> FlexTargetBody:
-        if self.type == "REGULAR" and self.ready_by is None:
-            raise ValueError("readyBy is required for REGULAR")
-        return self
+
+class FlexImmediateTargetBody(FlexAsked):
+    """A level as soon as possible."""
+
+    type: Literal["IMMEDIATE_START"]
+    minimum_charge_target: Percent
+
+
+class FlexTargetBody(
+    RootModel[Annotated[FlexRegularTargetBody | FlexImmediateTargetBody, Field(discriminator="type")]]
+):
+    """One of the two; ``type`` says which."""

@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, RootModel
 
 from hemsd.model import DecisionKind, DimmedBy, DispatchStatus, Mode, Outcome, Role, SteeringState
+from web.moments import Moment
 
 
 def _utc_text(moment: datetime) -> str:
@@ -397,7 +398,7 @@ class TargetBody(Asked):
     """Overrides the schedule for this visit."""
 
     minimum_charge_target_pct: Percent
-    ready_by: AwareDatetime | None = None
+    ready_by: Moment | None = None
 
 
 class WhatIfBody(RootModel[dict[str, float | bool | str | None]]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time
 from typing import Protocol
 
 from aiohttp import web
@@ -58,7 +58,7 @@ HIDDEN = Query("include_hidden", "also a session that is too short to be shown",
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The days that are asked for, [from_at, to_at), and which part of the list."""
+    """The days that are asked for, their last instant included, and which part of the list."""
 
     from_at: datetime
     to_at: datetime
@@ -165,7 +165,7 @@ def _span(request: web.Request) -> Span:
         raise Malformed(Finding(("query", "to"), "must not be before from", "value_error"))
     return Span(
         from_at=from_at,
-        to_at=to_at + timedelta(days=1),
+        to_at=datetime.combine(to_at, time.max, UTC),
         limit=query_int(request, "limit", DEFAULT_PAGE, least=1, most=LARGEST_PAGE),
         offset=query_int(request, "offset", 0, least=0),
     )

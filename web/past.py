@@ -29,7 +29,7 @@ from web.models import (
     WhatIfPage,
 )
 from web.pages import command_page, decision_page, history_page, identities_page, reading_page, visit_page
-from web.routes import Handler, Query, Refused, Route, answer, body_of
+from web.routes import Handler, Query, Refused, Route, Shape, answer, body_of
 
 MAX_VISITS = 500
 MAX_STEPS = 3000
@@ -39,7 +39,8 @@ SPAN = (
     Query("from", "where the span begins", {"type": "string", "format": "date-time"}),
     Query("to", "where it ends", {"type": "string", "format": "date-time"}),
 )
-NUMBER: dict[str, str | int] = {"type": "integer", "minimum": 1}
+LIMIT: Shape = {"type": "integer", "minimum": 1, "maximum": MAX_VISITS, "default": 50}
+STEP: Shape = {"type": "integer", "minimum": 60, "maximum": 86_400, "default": 300}
 
 
 class PastApi:
@@ -50,8 +51,8 @@ class PastApi:
 
     def routes(self) -> tuple[Route, ...]:
         visit = "/api/sessions/{id}"
-        paging = (Query("limit", "at most so many", NUMBER), Query("after", "the last id already seen"))
-        step = Query("step_s", "seconds a step", NUMBER)
+        paging = (Query("limit", "at most so many", LIMIT), Query("after", "the last id already seen"))
+        step = Query("step_s", "seconds a step", STEP)
         get = self._get
         return (
             get("/api/sessions", self.get_visits, "Visits, newest first", VisitsPage, query=(*SPAN, *paging)),
@@ -228,18 +229,18 @@ class PastApi:
 
 def _moment(request: web.Request, key: str) -> datetime | None:
     text = request.query.get(key)
-    if not text:
+    if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text.replace(" ", "+"))  # a "+" that was not encoded arrives as a space
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise Refused(422, f"{key}: must be a time like 2026-06-21T10:15:00Z, not {text!r}") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _whole(request: web.Request, key: str, default: int, *, least: int, most: int) -> int:
     text = request.query.get(key)
-    if not text:
+    if text is None:
         return default
     if not text.isascii() or not text.isdecimal() or not least <= int(text[:9]) <= most:
         raise Refused(422, f"{key}: must be a whole number from {least} to {most}, not {text!r}")

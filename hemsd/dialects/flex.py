@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import time
 
 from hemsd.clock import Clock
 from hemsd.courses import Charger, Courses, read_course
@@ -20,10 +20,12 @@ from rules.schedule import Goal
 from web.flex import SessionsWanted, UnknownCursor
 from web.flex_models import (
     FlexDay,
+    FlexImmediateTargetBody,
     FlexPagination,
     FlexPolicy,
     FlexPolicyBody,
     FlexPolicyChange,
+    FlexRegularTargetBody,
     FlexSession,
     FlexSessionList,
     FlexTargetBody,
@@ -215,15 +217,12 @@ class StoredFlex:
         wallbox = None if policy is None else self.courses.wallbox_of(policy.name)
         if wallbox is None:
             return
-        if asked.type == "IMMEDIATE_START":
-            wish = Wish(wallbox, boost=True, boost_target_pct=asked.minimum_charge_target)
-        else:
-            wish = Wish(wallbox, target_pct=asked.minimum_charge_target, ready_by_at=_utc(asked.ready_by))
+        match asked.root:
+            case FlexImmediateTargetBody(minimum_charge_target=pct):
+                wish = Wish(wallbox, boost=True, boost_target_pct=pct)
+            case FlexRegularTargetBody(minimum_charge_target=pct, ready_by=ready_by):
+                wish = Wish(wallbox, target_pct=pct, ready_by_at=ready_by)
         self.courses.aim(wish, self.clock.utc())
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC)
 
 
 def _week(schedule: FlexWeek) -> tuple[Goal | None, ...]:

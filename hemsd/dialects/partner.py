@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from hemsd.clock import Clock
 from hemsd.courses import Charger, Courses, read_course
@@ -16,8 +15,6 @@ from hemsd.visits import Visits
 from rules.course import Bill, Course
 from web.partner import Span
 from web.partner_models import EvSession, HemsSession, HemsSessionDetail
-
-INSTANT = timedelta(milliseconds=1)
 
 
 @dataclass(slots=True)
@@ -64,7 +61,7 @@ class StoredPartner:
 
     async def hems_sessions(self, wallbox: str, span: Span) -> tuple[int, list[HemsSession]]:
         wanted = VisitFilter(
-            wallbox=wallbox, managed=True, plugged_in_from_at=span.from_at, plugged_in_to_at=span.to_at - INSTANT
+            wallbox=wallbox, managed=True, plugged_in_from_at=span.from_at, plugged_in_to_at=span.to_at
         )
         views = self.store.views
         total = await views.count_visits(wanted)
@@ -87,9 +84,7 @@ class StoredPartner:
         return None if visit is None else await self._ev(visit)
 
     async def ev_sessions(self, vehicle: str, span: Span) -> tuple[int, list[EvSession]]:
-        wanted = VisitFilter(
-            vehicle=vehicle, ended=True, plugged_in_from_at=span.from_at, plugged_in_to_at=span.to_at - INSTANT
-        )
+        wanted = VisitFilter(vehicle=vehicle, ended=True, plugged_in_from_at=span.from_at, plugged_in_to_at=span.to_at)
         total = await self.store.views.count_visits(wanted)
         return total, [await self._ev(visit) for visit in await self._page(wanted, span)]
 
