@@ -211,7 +211,7 @@ class AnalysisRoute:
     async def _taken(self, entry: Entry, turn: Turn, answer: Answer, at: datetime) -> Judgement:
         result = answer.document()
         if result is None or not is_result(result):
-            return Judgement(Fate.SILENCE, text=f"{answer.status}, but not in the words of an analysis")
+            return Judgement(Fate.LATER, text=f"{answer.status}, but not in the words of an analysis")
         verdict = verdicts.record(entry.subject, verdict_of(result, at))
         visit = await self.outbox.store.views.visit(entry.subject)
         over = visit is not None and visit.plugged_out_at is not None

@@ -23,7 +23,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``status`` None: there was no whole answer; ``text`` says why. ``sent_bytes`` is what the line carried for it."""
+    """``status`` None: there was no whole answer; ``text`` says why. ``sent_bytes`` is what the line carried for
+    it; 0 where nobody was reached."""
 
     status: int | None
     text: str = ""

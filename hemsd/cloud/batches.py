@@ -2,7 +2,8 @@
 
 A batch is a debt of its own in the outbox; its members, named in its body, wait until it is done. The cloud takes it
 at once and works on it later, so it is asked how far it is, with growing pauses. What it could not analyse, or does
-not mention, goes on alone, where the answer says what is wrong. A cloud that knows no batches gets everything alone.
+not mention, goes on alone, where the answer says what is wrong. So do the members of a batch that fails again and
+again: one of them may be why. A cloud that knows no batches gets everything alone.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ MOST_BYTES = 1 << 20
 FIRST_POLL_S = 5.0
 LONGEST_POLL_S = 120.0
 LONGEST_WORK_S = 86_400.0
+FAILURES = 2  # before the one that ends a batch
+LOST = 1  # a cloud that loses the same batch more often does not get it again
 DONE = ("completed", "failed")
 
 # Charges that are over and of which the cloud has nothing.
@@ -82,6 +85,7 @@ class Batches:
     most_bytes: int = MOST_BYTES
     known_to_cloud: bool = True
     _members: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)  # by the batch's own uuid
+    _lost: dict[str, int] = field(default_factory=dict)  # how often the cloud has lost it
 
     async def standing(self, at: datetime, resting: Sequence[int]) -> Standing | None:
         """The one batch that is on its way; a new one is made when enough finished charges wait."""
@@ -115,7 +119,7 @@ class Batches:
         if len(members) < 2:
             return None
         mark = Mark(self.lane, BATCH, str(uuid.uuid4()), at, at, to_bytes(members).decode())
-        await self.outbox.write(rows.tell(mark))
+        await self.outbox.write(*rows.tell(mark))
         return await self._open_one()
 
     def _members_of(self, batch: Entry) -> tuple[tuple[int, str], ...]:
@@ -169,11 +173,18 @@ class Batches:
             case Fate.DEAD:
                 self.known_to_cloud = False
                 return self._dissolved(batch, f"{answer.summary}: no batches here; each charge alone")
+            case Fate.LATER if batch.failures >= FAILURES:
+                return self._each_alone(batch, f"{answer.summary}: each charge alone")
             case fate:
                 return Judgement(fate)
 
     def _dissolved(self, batch: Entry, why: str) -> Judgement:
         return Judgement(Fate.LATER, also=rows.finish(batch), text=why, rests=False)
+
+    def _each_alone(self, batch: Entry, why: str) -> Judgement:
+        """None of them is put into another batch, where it might spoil that as well."""
+        also = [*rows.finish(batch), *(_alone(entry_id) for entry_id, _ in self._members_of(batch))]
+        return Judgement(Fate.LATER, also=also, text=why, rests=False)
 
     def _goes_on(self, working: Working, at: datetime) -> Judgement:
         return Judgement(
@@ -185,19 +196,28 @@ class Batches:
 
     def _asked(self, batch: Entry, working: Working, answer: Answer, at: datetime) -> Judgement:
         fate = fate_of(answer)
+        late = (at - datetime.fromisoformat(working.since)).total_seconds() > LONGEST_WORK_S
         if fate is Fate.DEAD:  # the cloud has lost it, and gets it again
-            anew = rows.advance(batch, done=batch.done, progress=None, due_at=at)
-            return Judgement(Fate.LATER, also=anew, text=f"{answer.summary}: the batch is lost; it is sent again")
+            return self._gone(batch, answer, at)
+        if fate is Fate.LATER and late:
+            return self._each_alone(batch, f"{answer.summary}: each charge alone")
         if fate is not Fate.TAKEN:
             return Judgement(fate)
         status = answer.document()
         if status is None or "status" not in status:
             return Judgement(Fate.SILENCE, text=f"{answer.status}, but not the status of a batch")
-        late = (at - datetime.fromisoformat(working.since)).total_seconds() > LONGEST_WORK_S
         if status["status"] not in DONE and not late:
             slower = Working(working.batch_id, working.since, min(LONGEST_POLL_S, 2 * working.poll_s))
             return self._goes_on(slower, at)
         return Judgement(Fate.TAKEN, over=True, also=tuple(self._settled(batch, status, at)))
+
+    def _gone(self, batch: Entry, answer: Answer, at: datetime) -> Judgement:
+        self._lost = {batch.subject: self._lost.get(batch.subject, 0) + 1}
+        if self._lost[batch.subject] > LOST:
+            return self._each_alone(batch, f"{answer.summary}: the batch is lost again; each charge alone")
+        anew = rows.advance(batch, done=batch.done, progress=None, due_at=at)
+        text = f"{answer.summary}: the batch is lost; it is sent again"
+        return Judgement(Fate.LATER, also=anew, text=text, rests=False)
 
     def _settled(self, batch: Entry, status: Mapping[str, object], at: datetime) -> Iterator[Statement]:
         """Who arrived is done; the others go on alone."""
@@ -214,7 +234,11 @@ class Batches:
             if all_well if result is None else result.get("status") != "failed":
                 yield "DELETE FROM outbox WHERE id = ?", (entry_id,)
             else:
-                yield "UPDATE outbox SET progress = ? WHERE id = ?", (ALONE, entry_id)
+                yield _alone(entry_id)
+
+
+def _alone(entry_id: int) -> Statement:
+    return "UPDATE outbox SET progress = ? WHERE id = ?", (ALONE, entry_id)
 
 
 def _waiting(db: Connection, lane: str) -> Iterator[tuple[int, str]]:

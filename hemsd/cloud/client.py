@@ -102,6 +102,8 @@ class Client:
             return Answer(None, f"no answer within {self._manners.whole_s:g} s", sent_bytes=cost)
         except DeviceError as error:
             return Answer(None, str(error))
+        except aiohttp.ClientConnectorError as error:
+            return Answer(None, _why(error))
         except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
             return Answer(None, _why(error), sent_bytes=cost)
 

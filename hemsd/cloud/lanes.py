@@ -11,9 +11,9 @@ A delivery has these steps, and the process may die between any two of them:
 Dying after 3 or 4 means that the same parcel goes out again under the same key; dying before means that nothing has
 happened. So nothing is lost, and what arrives twice can be told.
 
-What a failure says about the receiver silences the lane (backoff); what it says about one debt lets that one rest
-while the others go on. ``step`` does one delivery and gives the seconds until the next makes sense: the loop around it
-is all that sleeps.
+A failure silences the lane for a while (backoff); where it may be the fault of what was sent, that debt rests longer
+and the others go first (rests). ``step`` does one delivery and gives the seconds until the next makes sense: the loop
+around it is all that sleeps.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from hemsd.clock import Clock
 from hemsd.cloud.answer import Answer, Fate, Request
 from hemsd.cloud.backoff import CATCHING_UP_FOR_S, Dice, Pace, first_contact_s
 from hemsd.cloud.outbox import Outbox
+from hemsd.cloud.rests import Rests, is_hopeless, is_worth_writing, may_be_its_own_fault
 from hemsd.store import outbox as rows
 from hemsd.store.outbox import Backlog, Entry, LaneRow, Statement
 
@@ -110,8 +111,12 @@ class Lane:
     row: LaneRow = field(default_factory=LaneRow)
     dead: int = 0  # dead letters, as far as known
     woken: asyncio.Event = field(default_factory=asyncio.Event)
-    _resting: dict[int, Pace] = field(default_factory=dict)
+    rests: Rests = field(init=False)
     _catching_up_until_s: float = 0.0
+    _lamented: bool = False  # the log says that nothing is taken
+
+    def __post_init__(self) -> None:
+        self.rests = Rests(self.dice)
 
     @property
     def closed(self) -> bool:
@@ -182,7 +187,7 @@ class Lane:
             self.woken.clear()
             await self.outbox.store.settle()  # what woke us is seen; a mere look must not cost the card a commit
         at = self.clock.utc()
-        entry = await self.route.next(at, self._at_rest(now_s))
+        entry = await self.route.next(at, self.rests.asleep(now_s))
         if entry is None:
             return await self._until_due(at, now_s)
         try:
@@ -201,6 +206,7 @@ class Lane:
         return max(0.0, self.pace.not_before_s - self.real.monotonic())
 
     async def _say_nothing(self, entry: Entry, why: NothingToSay) -> None:
+        self.rests.is_over(entry)
         if why.over:
             await self.outbox.finish(entry, progress=why.progress)
         else:
@@ -208,24 +214,18 @@ class Lane:
                 entry, progress=why.progress, due_at=why.due_at or entry.due_at, settled=why.due_at is None
             )
 
-    def _at_rest(self, now_s: float) -> tuple[int, ...]:
-        return tuple(id_ for id_, pace in self._resting.items() if pace.not_before_s > now_s)
-
     async def _until_due(self, at: datetime, now_s: float) -> float:
         """A debt that rests is due when it has rested; the home's clock may run faster than the real one."""
         if self.dead:  # a person may have put them back
-            self.dead = (await self.outbox.backlogs()).get(self.name, Backlog()).dead
+            await self._count_the_dead()
         due_at = await self.outbox.due_at(self.name, at)
-        waits = [pace.not_before_s - now_s for pace in self._resting.values() if pace.not_before_s > now_s]
-        if due_at is not None:
-            waits.append((due_at - at).total_seconds())
-        return min([LOOK_S, *waits])
+        until_due_s = LOOK_S if due_at is None else (due_at - at).total_seconds()
+        return min([LOOK_S, until_due_s, *self.rests.waits_s(now_s)])
 
     async def _write_down(self, entry: Entry, answer: Answer, judgement: Judgement) -> None:
-        text = judgement.text or answer.summary
         match judgement.fate:
             case Fate.TAKEN:
-                self._resting.pop(entry.id, None)
+                self.rests.is_over(entry)
                 also = (*judgement.also, *self._went_well(answer))
                 if judgement.over:
                     await self.outbox.finish(entry, *also, progress=judgement.progress)
@@ -238,41 +238,48 @@ class Lane:
                         settled=judgement.due_at is None,
                     )
             case Fate.DEAD:
-                await self._bury(entry, answer, text)
-            case Fate.LATER:
-                now_s = self.real.monotonic()
-                resting = self._resting.get(entry.id, Pace()).failed(now_s, self.dice, answer.retry_after_s)
-                if self._is_hopeless(resting, now_s):
-                    await self._bury(entry, answer, text)
-                    return
-                if judgement.rests:
-                    self._resting[entry.id] = resting
-                await self._failed(answer, text, judgement.also, now_s)
-            case Fate.SILENCE:
-                await self._failed(answer, text, judgement.also, self.real.monotonic())
+                await self._refused(entry, answer, judgement.text or answer.summary)
+            case Fate.LATER | Fate.SILENCE:
+                await self._not_taken(entry, answer, judgement)
 
-    def _is_hopeless(self, resting: Pace, now_s: float) -> bool:
-        """Whether a debt has failed for too long while others went well; if none did, the lane decides."""
-        since_s, lane_since_s = resting.failing_since_s, self.pace.failing_since_s
-        if self.gives_up_after_s is None or since_s is None:
-            return False
-        others_went_well = lane_since_s is None or lane_since_s > since_s
-        return others_went_well and now_s - since_s >= self.gives_up_after_s
+    async def _not_taken(self, entry: Entry, answer: Answer, judgement: Judgement) -> None:
+        """The lane pauses; a debt whose own fault it may be rests longer, or has failed too often by now."""
+        now_s, at = self.real.monotonic(), self.real.utc()
+        text, also = judgement.text or answer.summary, tuple(judgement.also)
+        again = False
+        if judgement.rests and may_be_its_own_fault(answer):
+            pace = self.rests.failed(entry, now_s, at, answer.retry_after_s)
+            again = pace.failures > 1
+            if is_hopeless(pace, self.pace, now_s, server_error=(answer.status or 0) >= 500):
+                text = f"{text} ({pace.failures} tries)"
+                self.rests.is_over(entry)
+                log.warning("%s: %s of %s is put aside: %s", self.name, entry.kind, entry.subject, text)
+                also = (*also, *rows.bury(entry, at, answer.status, text))
+            elif is_worth_writing(pace.failures):
+                also = (*also, rows.failed(entry, pace.failures, entry.failing_since_at or at))
+        await self._failed(answer, text, also, now_s, known=again)
+        if also:
+            await self._count_the_dead()
 
-    async def _bury(self, entry: Entry, answer: Answer, text: str) -> None:
+    async def _refused(self, entry: Entry, answer: Answer, text: str) -> None:
         """The receiver is there and says no: the lane goes on with the next."""
-        self._resting.pop(entry.id, None)
-        self.dead += 1
+        self.rests.is_over(entry)
         log.warning("%s refuses %s for good: %s", self.name, entry.kind, text)
         self.pace = self._paced(answer)
         self.row = LaneRow(answered_at=self.row.answered_at, answer=text)
-        await self.outbox.bury(entry, self.real.utc(), answer.status, text, rows.lane(self.name, self.row))
+        await self.outbox.write(rows.lane(self.name, self.row), *rows.bury(entry, self.real.utc(), answer.status, text))
+        await self._count_the_dead()
+
+    async def _count_the_dead(self) -> None:
+        self.dead = (await self.outbox.backlogs()).get(self.name, Backlog()).dead
 
     # -- how the lane does --------------------------------------------------------------------------------------------
 
     def _went_well(self, answer: Answer) -> tuple[Statement, ...]:
-        if self.pace.failures:
+        if self._lamented:
             log.info("%s takes what it is told again", self.name)
+            self._lamented = False
+        self.rests.receiver_is_well_again(self.pace.failing_since_s, self.real.monotonic())
         self.pace = self._paced(answer)
         text = f"{answer.status}" if answer.status else "taken"
         self.row = LaneRow(answered_at=self.real.utc(), answer=text)
@@ -285,10 +292,13 @@ class Lane:
             now_s, self.dice, sent_bytes=answer.sent_bytes, bytes_s=self.bytes_s, catching_up=catching_up
         )
 
-    async def _failed(self, answer: Answer, text: str, also: Sequence[Statement], now_s: float) -> None:
-        """Logged and written once an outage, not once a try."""
-        if not self.pace.failures:
+    async def _failed(
+        self, answer: Answer, text: str, also: Sequence[Statement], now_s: float, *, known: bool = False
+    ) -> None:
+        """Logged and written once an outage, not once a try; ``known``: this debt has failed before."""
+        if not self.pace.failures and not known:
             log.warning("%s (%s): %s; trying again", self.name, self.address, text)
+            self._lamented = True
         self.pace = self.pace.failed(now_s, self.dice, answer.retry_after_s)
         at = self.real.utc()
         since_at = self.row.failing_since_at or at

@@ -44,10 +44,6 @@ class Outbox:
         done = entry.told if settled else entry.done
         await self.write(*also, *outbox.advance(entry, done=done, progress=progress, due_at=due_at))
 
-    async def bury(self, entry: Entry, at: datetime, status: int | None, answer: str, *also: Statement) -> None:
-        """It becomes a dead letter, with what the receiver said."""
-        await self.write(*also, *outbox.bury(entry, at, status, answer))
-
     async def write(self, *statements: Statement) -> None:
         self.store.carry_out(*statements)
         await self.store.settle()

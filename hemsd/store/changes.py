@@ -29,7 +29,7 @@ class Change:
 
     @property
     def all_statements(self) -> tuple[Statement, ...]:
-        return *self.statements, *(outbox.tell(mark) for mark in self.told)
+        return *self.statements, *(statement for mark in self.told for statement in outbox.tell(mark))
 
 
 MOVE_VISIT = (

@@ -7,6 +7,10 @@ in the end is the newest state. Only an event that is news by itself carries its
 ``delivery`` is the idempotency key of what is on its way, written before the first byte leaves and kept until the
 receiver's answer is; ``plan`` says what that was, so that after a ``kill -9`` the same goes out under the same key.
 ``done`` is the ``told`` that the receiver knows of, ``progress`` what a lane needs to remember of a longer story.
+
+What fails for good becomes a dead letter: the same debt, put aside with the receiver's answer. A subject is never in
+both places: a person who puts the letter back, and whoever tells of its subject again, make it a debt that goes on
+where its story stood.
 """
 
 from __future__ import annotations
@@ -84,6 +88,8 @@ class Entry:
     delivery: str | None = None
     plan: str | None = None
     progress: str | None = None
+    failures: int = 0  # in a row, by itself; written when they have doubled
+    failing_since_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,21 +127,24 @@ class Backlog:
 # ---------------------------------------------------------------------------------------------------------------------
 # Writing
 
+LETTER = "lane = ? AND kind = ? AND subject = ?"
 TELL = (
-    "INSERT INTO outbox (lane, kind, subject, told, done, told_ms, due_ms, body) VALUES (?, ?, ?, 1, 0, ?, ?, ?)"
+    "INSERT INTO outbox (lane, kind, subject, told, done, told_ms, due_ms, body, progress)"
+    f" VALUES (?, ?, ?, 1, 0, ?, ?, ?, (SELECT progress FROM dead_letters WHERE {LETTER}))"
     " ON CONFLICT (lane, kind, subject) DO UPDATE SET told = told + 1,"
     " told_ms = CASE WHEN told = done THEN excluded.told_ms ELSE told_ms END,"
     " due_ms = CASE WHEN told = done THEN excluded.due_ms ELSE min(due_ms, excluded.due_ms) END"
 )
 FREEZE = "UPDATE outbox SET delivery = ?, plan = ? WHERE id = ?"
 FORGET = "DELETE FROM outbox WHERE id = ? AND told = ?"
+FAILED = "UPDATE outbox SET failures = ?, failing_since_ms = ? WHERE id = ?"
 ADVANCE = (
-    "UPDATE outbox SET done = ?, progress = ?, delivery = NULL, plan = NULL,"
+    "UPDATE outbox SET done = ?, progress = ?, delivery = NULL, plan = NULL, failures = 0, failing_since_ms = NULL,"
     " due_ms = CASE WHEN told > ? THEN min(due_ms, ?) ELSE ? END WHERE id = ?"
 )
 BURY = (
     "INSERT OR REPLACE INTO dead_letters (lane, kind, subject, body, progress, told_ms, died_ms, status, answer)"
-    " SELECT lane, kind, subject, body, progress, told_ms, ?, ?, ? FROM outbox WHERE id = ?"
+    " SELECT lane, kind, subject, body, progress, told_ms, ?, ?, ? FROM outbox WHERE id = ? AND told = ?"
 )
 REVIVE = (
     "INSERT INTO outbox (lane, kind, subject, told, done, told_ms, due_ms, body, progress)"
@@ -149,8 +158,10 @@ LANE = (
 )
 
 
-def tell(mark: Mark) -> Statement:
-    return TELL, (*mark.place, codec.ms(mark.at), codec.ms(mark.due_at), mark.body)
+def tell(mark: Mark) -> tuple[Statement, ...]:
+    """A debt; what lies dead of the same subject is due again with it."""
+    values = (*mark.place, codec.ms(mark.at), codec.ms(mark.due_at), mark.body, *mark.place)
+    return (TELL, values), (f"DELETE FROM dead_letters WHERE {LETTER}", mark.place)
 
 
 def freeze(entry: Entry, delivery: str, plan: str) -> Statement:
@@ -168,17 +179,24 @@ def advance(entry: Entry, *, done: int, progress: str | None, due_at: datetime) 
     return ((ADVANCE, (done, progress, entry.told, due_ms, due_ms, entry.id)),)
 
 
+def failed(entry: Entry, failures: int, since_at: datetime) -> Statement:
+    return FAILED, (failures, codec.ms(since_at), entry.id)
+
+
 def bury(entry: Entry, at: datetime, status: int | None, answer: str) -> tuple[Statement, ...]:
-    return (BURY, (codec.ms(at), status, answer, entry.id)), ("DELETE FROM outbox WHERE id = ?", (entry.id,))
+    """What was told of it in the meantime is tried first: it may be what is missing."""
+    return (BURY, (codec.ms(at), status, codec.text(answer), entry.id, entry.told)), (FORGET, (entry.id, entry.told))
 
 
 def revive(at: datetime, letter_id: int | None) -> tuple[Statement, ...]:
-    """One dead letter, or all, goes back into the outbox; what was given up is tried again."""
+    """One dead letter, or all, goes back into the outbox; a lane that was given up is tried again."""
     which, values = ("1", ()) if letter_id is None else ("id = ?", (letter_id,))
+    theirs = "1" if letter_id is None else f"lane IN (SELECT lane FROM dead_letters WHERE {which})"
+    opened = f"UPDATE lanes SET closed_ms = NULL, failing_since_ms = NULL WHERE closed_ms IS NOT NULL AND {theirs}"
     return (
+        (opened, values),
         (REVIVE.format(which=which), (codec.ms(at), *values)),
         (f"DELETE FROM dead_letters WHERE {which}", values),
-        ("UPDATE lanes SET closed_ms = NULL, failing_since_ms = NULL WHERE closed_ms IS NOT NULL", ()),
     )
 
 
@@ -245,6 +263,8 @@ def entry_of(row: Row) -> Entry:
         delivery=row["delivery"],
         plan=row["plan"],
         progress=row["progress"],
+        failures=row["failures"],
+        failing_since_at=codec.utc_or_none(row["failing_since_ms"]),
     )
 
 

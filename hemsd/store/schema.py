@@ -384,6 +384,16 @@ def m008_analysis(db: Database) -> None:
     )
 
 
+@migrations()
+def m009_failures(db: Database) -> None:
+    _run(
+        db,
+        # How often a debt has failed by itself, and since when: over restarts, so that it is given up one day.
+        "ALTER TABLE outbox ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE outbox ADD COLUMN failing_since_ms INTEGER",
+    )
+
+
 def _run(db: Database, *statements: str) -> None:
     for sql in statements:
         db.execute(sql)
