@@ -1,7 +1,8 @@
 """Writes docs/devices.md: what hemsd can read, how, and how sure that is. Run it after a change of a device file.
 
 proven         a recording of what a real device answered is in tests/devices/recorded, and is read right
-expected       its maker's document, or several independent sources, say so, and tests hold the file to them
+expected       its maker's document, or several independent sources, say so, and tests hold the file to them: its
+               registers, made from those tables, are in tests/devices/served
 experimental   known from one source only, or with an open question in its notes
 """
 
@@ -30,12 +31,16 @@ This page is made by `docs/devices.py` from the device files; change those, not 
 
 **proven**: a recording of what a real device answered is served again in the tests, and read right; where only
 some of its roles were recorded, they are named.
-**expected**: its maker's document, or several independent sources, say so, and tests hold the file to them.
+**expected**: its maker's document, or several independent sources, say so, and tests hold the file to them: a whole
+home's registers, made from those tables, are served and each value is read with its sign and its unit.
 **experimental**: known from one source only, or with an open question in its notes.
 
 `device:` takes the name in the first column. `hemsd probe modbus HOST` recognises the devices with a check mark by
-themselves; any other device that follows SunSpec is `device: sunspec`. A device that is not here can be added as a
-file of its own, see the README.
+themselves; of the others it says which ones it could be, by what their registers hold. Any other device that follows
+SunSpec is `device: sunspec`. A device that is not here can be added as a file of its own, see the README.
+
+What hemsd says when a device fails, and which test holds each of the known pitfalls, is in
+[device-faults.md](device-faults.md).
 """
 
 SUNSPEC_ROW = (
@@ -73,7 +78,7 @@ def page() -> str:
 
 
 def status(name: str, file: DeviceFile) -> str:
-    if (RECORDED / f"{name}.yaml").exists():
+    if _recordings(name):
         missing = {role for role in Role if getattr(file, role) is not None} - set(_recorded_roles(name))
         return f"proven ({', '.join(_recorded_roles(name))})" if missing else "proven"
     return "experimental" if file.experimental else "expected"
@@ -86,15 +91,21 @@ def _row(name: str, file: DeviceFile, measured: str, *, known: str) -> str:
     return f"| `{name}` | {what} | {status(name, file)} | {measured} | {known} | {recorded}{sources} |"
 
 
+def _recordings(name: str) -> list[Path]:
+    """A device's recordings: one for each device that was recorded."""
+    files = sorted(RECORDED.glob("*.yaml"))
+    return [file for file in files if yaml.safe_load(file.read_text(encoding="utf-8"))["device"] == name]
+
+
 def _recorded(name: str) -> str:
-    file = RECORDED / f"{name}.yaml"
-    if not file.exists():
-        return ""
-    return f"[recording](../tests/devices/recorded/{name}.yaml); "
+    return "".join(f"[recording](../tests/devices/recorded/{file.name}); " for file in _recordings(name))
 
 
 def _recorded_roles(name: str) -> list[str]:
-    return list(yaml.safe_load((RECORDED / f"{name}.yaml").read_text(encoding="utf-8"))["expected"])
+    found = {
+        role for file in _recordings(name) for role in yaml.safe_load(file.read_text(encoding="utf-8"))["expected"]
+    }
+    return [role for role in Role if role in found]
 
 
 def _topic(file: DeviceFile) -> str:

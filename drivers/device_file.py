@@ -49,6 +49,8 @@ class Point(Strict):
     """Further patterns, as unsigned numbers, by which this device says that it has no value."""
     optional: bool = False
     """In a sum: does not count where the device does not have it."""
+    magnitude: bool = False
+    """Only its size counts: some meters count what is sold below zero."""
 
 
 class Condition(Strict):

@@ -99,7 +99,9 @@ class DeviceMeter:
         if point.scale_at is not None:
             factor = image.words(point.scale_at, 1, self._space(point))
             value = scaled(value, None if factor is None else decode(Kind.SUNSSF, factor))
-        return None if value is None else round(value * point.scale, DIGITS)
+        if value is None:
+            return None
+        return round((abs(value) if point.magnitude else value) * point.scale, DIGITS)
 
     def _phases(self, points: Phases, image: Image) -> PerPhase:
         values = [self._point(point, image) for point in points]

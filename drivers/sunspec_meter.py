@@ -7,6 +7,8 @@ What the standard leaves open, and what is made of it here:
 - At night inverters say "not implemented" instead of 0 W. With an operating state of off, sleeping or standby that is
   0 W; otherwise it is not known.
 - A hybrid's AC power is sun and battery together. Where the DC inputs of model 160 are named, the sun is their sum.
+- Kostal's meter counts what is sold below zero, in a counter that has no sign: its size counts (a trace is in
+  github.com/evcc-io/evcc/issues/18358).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from drivers.sunspec_models import FLOAT_METERS, INPUTS, INVERTERS, METERS, PORT
 from hemsd.model import MeterReading, PerPhase, Role
 
 AT_REST = (1, 2, 8)  # the operating states off, sleeping and standby of models 101 to 113 (St) and 701 (InvSt)
+BELOW_ZERO_WH = 2.0**31  # no home counts as much: the highest bit of a counter of 32 is a sign
 STORAGE_PORT = 2  # model 714, PrtTyp: energy storage system
 
 
@@ -105,9 +108,15 @@ def _grid(values: Mapping[str, float | None], power_w: float | None, phases_w: P
         power_w=power_w,
         currents_a=signed(currents, powers, sign),
         voltages_v=_phases(values, "PhVphA", "PhVphB", "PhVphC"),
-        energy_import_wh=values.get("TotWhImp"),
-        energy_export_wh=values.get("TotWhExp"),
+        energy_import_wh=_counted(values.get("TotWhImp")),
+        energy_export_wh=_counted(values.get("TotWhExp")),
     )
+
+
+def _counted(energy_wh: float | None) -> float | None:
+    if energy_wh is None or not BELOW_ZERO_WH < energy_wh < 2 * BELOW_ZERO_WH:
+        return energy_wh
+    return 2 * BELOW_ZERO_WH - energy_wh
 
 
 def meter(

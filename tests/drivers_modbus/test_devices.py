@@ -1,7 +1,7 @@
 """Devices as data: every file that is shipped, and what its registers mean.
 
-The words are written here as the devices would send them, so that a sign, a word order or a scale that is wrong in a
-file makes a test fail.
+What every value of every device is worth is held by ``tests/devices/test_served.py``; here is what they have in common,
+and what some of them do differently.
 """
 
 from __future__ import annotations
@@ -72,89 +72,6 @@ def test_a_silent_device_gives_nothing_that_one_could_take_for_zero(file: Path) 
 
 
 GRID, PV, BATTERY = Role.GRID, Role.PV, Role.BATTERY
-
-
-@pytest.mark.parametrize(
-    ("device", "role", "registers", "power_w"),
-    [
-        # importing, or exporting, 1234 W
-        ("eastron-sdm630", GRID, {52: float32(1234.0)}, 1234.0),
-        ("janitza", GRID, {19026: float32(-1234.0)}, -1234.0),
-        ("carlogavazzi-em340", GRID, {40: low_first(12340)}, 1234.0),
-        ("carlogavazzi-em24", GRID, {40: low_first(-12340)}, -1234.0),
-        ("chint-dtsu666", GRID, {8210: float32(12340.0)}, 1234.0),
-        ("shelly-pro-3em", GRID, {1013: swapped(float32(1234.0))}, 1234.0),
-        ("sma-home-manager", GRID, {30865: int32(1234), 30867: int32(0)}, 1234.0),
-        ("sma-tripower", GRID, {30865: int32(0), 30867: int32(1234)}, -1234.0),
-        ("huawei-sun2000", GRID, {37100: 1, 37113: int32(1234)}, -1234.0),
-        ("goodwe-et", GRID, {36025: int32(1234)}, -1234.0),
-        ("growatt-tlxh", GRID, {3041: uint32(12340), 3043: uint32(0)}, 1234.0),
-        ("solax-x3-hybrid-g4", GRID, {70: low_first(1234)}, -1234.0),
-        ("sungrow-sh", GRID, {13009: low_first(1234)}, -1234.0),
-        ("deye-3p", GRID, {619: int16(1234)}, 1234.0),
-        ("deye-3p-hv", GRID, {619: int16(-1234)}, -1234.0),
-        ("victron-gx", GRID, {820: 1000, 821: int16(-500), 822: 734}, 1234.0),
-        ("foxess-h3", GRID, {31026: 1000, 31027: int16(-500), 31028: 734}, -1234.0),
-        ("saj-h2", GRID, {16557: 1234}, 1234.0),
-        ("e3dc", GRID, {40073: low_first(1234)}, 1234.0),
-        # the sun
-        ("huawei-sun2000", PV, {32064: int32(4321)}, 4321.0),
-        ("goodwe-et", PV, {35105: uint32(4000), 35109: uint32(321), 35113: uint32(0xFFFFFFFF)}, 4321.0),
-        ("growatt-tlxh", PV, {3001: uint32(43210)}, 4321.0),
-        ("solax-x3-hybrid-g4", PV, {10: 4000, 11: 321}, 4321.0),
-        ("sungrow-sh", PV, {5016: low_first(4321)}, 4321.0),
-        ("deye-3p", PV, {672: 4000, 673: 321}, 4321.0),
-        ("deye-3p-hv", PV, {672: 400, 673: 32, 674: 1, 675: 0}, 4330.0),
-        ("victron-gx", PV, {808: 1000, 811: 321, 850: 3000}, 4321.0),
-        ("foxess-h3", PV, {31002: 4000, 31005: 321}, 4321.0),
-        ("saj-h2", PV, {16549: 4321}, 4321.0),
-        ("e3dc", PV, {40067: low_first(4000), 40075: low_first(-321)}, 4321.0),
-        ("sma-tripower", PV, {30773: int32(4000), 30961: int32(321)}, 4321.0),
-        ("solaredge", PV, {40100: 4321, 40101: 0}, 4321.0),
-        ("solaredge", PV, {40100: 332, 40101: 1, 57716: swapped(float32(1001.0))}, 4321.0),  # 1001 W charge the battery
-        # a battery that discharges, or charges, with 800 W
-        ("huawei-sun2000", BATTERY, {37765: int32(800)}, -800.0),
-        ("goodwe-et", BATTERY, {35182: int32(-800)}, -800.0),
-        ("growatt-tlxh", BATTERY, {3178: uint32(8000), 3180: uint32(0)}, 800.0),
-        ("solax-x3-hybrid-g4", BATTERY, {22: 800}, -800.0),
-        ("sungrow-sh", BATTERY, {5213: low_first(-800)}, -800.0),
-        ("deye-3p", BATTERY, {590: 800}, 800.0),
-        ("deye-3p-hv", BATTERY, {590: int16(-80)}, -800.0),
-        ("victron-gx", BATTERY, {842: 800}, -800.0),
-        ("foxess-h3", BATTERY, {31036: 800}, 800.0),
-        ("saj-h2", BATTERY, {16550: 800}, 800.0),
-        ("e3dc", BATTERY, {40069: low_first(800)}, -800.0),
-        ("sma-tripower", BATTERY, {31393: uint32(800), 31395: uint32(0)}, -800.0),
-        ("solaredge", BATTERY, {57716: swapped(float32(800.0))}, -800.0),
-    ],
-)
-def test_power_has_the_houses_sign_and_unit(
-    device: str, role: Role, registers: dict[int, int | tuple[int, ...]], power_w: float
-) -> None:
-    assert reading(device, role, registers).power_w == pytest.approx(power_w)
-
-
-@pytest.mark.parametrize(
-    ("device", "registers", "soc_pct"),
-    [
-        ("huawei-sun2000", {37760: 555}, 55.5),
-        ("goodwe-et", {37007: 55}, 55.0),
-        ("growatt-tlxh", {3171: 55}, 55.0),
-        ("solax-x3-hybrid-g4", {28: 55}, 55.0),
-        ("sungrow-sh", {13022: 555}, 55.5),
-        ("deye-3p", {588: 55}, 55.0),
-        ("victron-gx", {843: 55}, 55.0),
-        ("foxess-h3", {31038: 55}, 55.0),
-        ("saj-h2", {40972: 5550}, 55.5),
-        ("e3dc", {40082: 55}, 55.0),
-        ("sma-tripower", {30845: uint32(55)}, 55.0),
-        ("solaredge", {57732: swapped(float32(55.5))}, 55.5),
-    ],
-)
-def test_a_battery_tells_its_charge_in_percent(
-    device: str, registers: dict[int, int | tuple[int, ...]], soc_pct: float
-) -> None:
-    assert reading(device, BATTERY, registers).soc_pct == soc_pct
 
 
 def test_half_of_a_split_quantity_is_no_power() -> None:
