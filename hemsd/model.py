@@ -559,7 +559,7 @@ class SteeringSettings:
     battery_to_car_w: Annotated[float, Ge(0)] = 0.0
     """What the home battery may give to the cars; 0: nothing"""
     battery_floor_pct: Annotated[float, Ge(0), Le(100)] = 20.0
-    """Below, it lends nothing to a car that follows the sun"""
+    """At it, no car takes more than the sun gives, in any mode; 100: never"""
     import_weight: Annotated[float, Ge(0.1), Le(100)] = 3.0
     """A kWh bought costs as much as this many from the sun"""
     step_budget_wh: Annotated[float, Ge(0)] = 0.1

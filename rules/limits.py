@@ -22,6 +22,7 @@ class Bound:
 
     limit_a: float
     because: str
+    rule: str = "fuse"  # the name of the rule that a cut to it goes by
 
 
 def tightest(bounds: Sequence[Bound]) -> Bound:

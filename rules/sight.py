@@ -38,10 +38,17 @@ class Party:
     box: WallboxSettings
     memory: BoxMemory
     image: WallboxImage
+    only_sun: bool = False  # the home battery is at its floor, and would feed everything else
+
+    @property
+    def asked_mode(self) -> Mode:
+        return Mode.FAST if self.memory.boost else self.memory.mode or self.box.mode
 
     @property
     def mode(self) -> Mode:
-        return Mode.FAST if self.memory.boost else self.memory.mode or self.box.mode
+        """By which the rules go: while the home battery is spared, whatever is asked for follows the sun."""
+        asked = self.asked_mode
+        return Mode.SOLAR if self.only_sun and asked is not Mode.OFF else asked
 
     @property
     def taking_part(self) -> bool:
@@ -77,6 +84,8 @@ class Sight:
     free_a: tuple[float, float, float]  # what the fuse leaves to cars on each phase
     free_w: float  # what the grid operator, and the quarter-hour's peak, leave to cars
     free_because: str
+    free_rule: str
+    spared_at_pct: float | None  # at this level the home battery is spared: no car takes more than the sun gives
     inputs: Mapping[str, float | str | bool | None]
 
 
@@ -100,6 +109,8 @@ def look(
         steering.battery_first_below_pct, steering.battery_to_car_w, steering.battery_floor_pct, site.battery_max_w
     )
     order = surplus.battery_order(memory.battery, rules, battery_w, soc_pct)
+    told = battery is not None and battery.age_s <= steering.battery_stale_s
+    order = surplus.battery_floor(order, rules, snapshot.now_s, grid_w, battery_w, soc_pct if told else None)
     quarter, quarter_wh = _quarter(memory, snapshot, grid_w)
     certain_w, house_a, certain_s = memory.surplus_w, memory.house_a, memory.certain_s
     if fresh is Freshness.FRESH and (known.certain or snapshot.now_s - memory.certain_s > CARRY_S):
@@ -114,7 +125,7 @@ def look(
     one_a, two_a, three_a = _careful_house_a(site, memory, known)
     dimmed = dimming.in_force(site, snapshot.grid_orders, snapshot.at)
     others_w = sum(each.power_w for each in drawn.values()) - cars_w
-    free_w, free_because = _free_w(site, snapshot, dimmed, quarter_wh, (grid_w or 0.0) - cars_w, others_w)
+    free_w, free_because, free_rule = _free_w(site, snapshot, dimmed, quarter_wh, (grid_w or 0.0) - cars_w, others_w)
     sight = Sight(
         dt_s=dt_s,
         freshness=fresh,
@@ -124,6 +135,8 @@ def look(
         free_a=(site.main_fuse_a - one_a, site.main_fuse_a - two_a, site.main_fuse_a - three_a),
         free_w=free_w,
         free_because=free_because,
+        free_rule=free_rule,
+        spared_at_pct=rules.floor_pct if order.spared else None,
         inputs={
             "grid_w": grid_w,
             "grid_age_s": round(grid_age_s, 1) if grid is not None else None,
@@ -214,18 +227,19 @@ def _free_w(
     quarter_wh: float,
     house_net_w: float,
     others_w: float,
-) -> tuple[float, str]:
-    """What may go into our cars together, and who says so.
+) -> tuple[float, str, str]:
+    """What may go into our cars together, who says so, and the rule's name.
 
     ``house_net_w``: the grid's power without our cars; ``others_w``: what other cars draw.
     """
-    free_w, because = math.inf, "the house fuse"
+    free_w, because, rule = math.inf, "the house fuse", "fuse"
     if dimmed is not None:
-        free_w, because = max(0.0, dimmed.power_w - others_w), f"the grid operator's {dimmed.power_w / 1000:g} kW"
+        free_w, rule = max(0.0, dimmed.power_w - others_w), "dimmed"
+        because = f"the grid operator's {dimmed.power_w / 1000:g} kW"
     if site.peak_limit_w is not None:
         left_s = max(5.0, 900.0 - snapshot.at.timestamp() % 900.0)
         import_w = max(0.0, site.peak_limit_w / 4.0 - quarter_wh) * 3600.0 / left_s
         peak_w = max(0.0, import_w - house_net_w)
         if peak_w < free_w:
-            free_w, because = peak_w, "the peak of this quarter-hour"
-    return free_w, because
+            free_w, because, rule = peak_w, "the peak of this quarter-hour", "peak"
+    return free_w, because, rule

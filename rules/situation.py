@@ -24,6 +24,7 @@ class Situation:
     surplus_w: float  # this car's share
     outlet: Outlet
     ceiling_because: str  # what bounds it most on its present phases
+    ceiling_rule: str
     drawn_w: float
     draws: bool
     turn_over: bool = False  # another car of the same priority has waited long enough
@@ -57,6 +58,7 @@ def situations(
             surplus_w=shares.get(name, 0.0),
             outlet=outlets[name],
             ceiling_because=_present(ceilings[name], p.memory).because,
+            ceiling_rule=_present(ceilings[name], p.memory).rule,
             drawn_w=house.drawn[name].power_w,
             draws=response.draws(p.image),
             turn_over=_turn_over(steering, p, parties, unserved, now_s),
@@ -99,7 +101,9 @@ def _ceilings(
             free_a = min(dealt_a.get(own, 0.0), max(held_a[own], free_a))
         else:
             free_a = _left_a(site, party, parties, house, wanted_a, count, widest=True)
-        found[count] = limits.tightest((limits.box_bound(party.box), Bound(free_a, house.free_because)))
+        found[count] = limits.tightest(
+            (limits.box_bound(party.box), Bound(free_a, house.free_because, house.free_rule))
+        )
     return found
 
 

@@ -62,6 +62,8 @@ def steer(
         for box in boxes
     )
     site_memory, house = sight.look(steering, site, parties, memory.site, snapshot)
+    if house.spared_at_pct is not None:
+        parties = tuple(replace(party, only_sun=True) for party in parties)
     known = situations(steering, site, parties, house, snapshot.now_s)
     decided = [_decide(steering, party, house, known[party.box.name], snapshot) for party in parties]
     memories = {decision.wallbox: own for own, decision in decided}
@@ -144,6 +146,9 @@ def _decide(
     if choice is None:
         text = f"{_age(house)}: nothing is changed."
         return memory, _silent(DecisionKind.SKIP, "stale", text, replace(party, memory=memory), house, snapshot)
+    if party.mode is not party.asked_mode:
+        floor = f"The home battery is at its floor of {house.spared_at_pct:g} %: only the sun charges the car."
+        choice = replace(choice, reason=f"{choice.reason} {floor}")
     return _sent(memory, party, house, now, choice, snapshot)
 
 
@@ -197,9 +202,11 @@ def _cut(memory: BoxMemory, now: Situation, ceiling_a: float) -> tuple[BoxMemory
     memory = replace(memory, cut_s=now.now_s)
     because = modes.sentence(now.ceiling_because)
     if limit_a < now.outlet.minimum_a:
-        return modes.paused(memory, now, "fuse", f"{because} leaves {ceiling_a:.1f} A on a phase: paused at once.")
+        return modes.paused(
+            memory, now, now.ceiling_rule, f"{because} leaves {ceiling_a:.1f} A on a phase: paused at once."
+        )
     text = f"{because} leaves {ceiling_a:.1f} A on a phase: down to {limit_a:g} A at once."
-    return replace(memory, step_wh=0.0), Choice(limit_a, memory.phase.phases, "fuse", text)
+    return replace(memory, step_wh=0.0), Choice(limit_a, memory.phase.phases, now.ceiling_rule, text)
 
 
 def _stale(memory: BoxMemory, house: Sight, now: Situation) -> tuple[BoxMemory, Choice | None]:
@@ -251,7 +258,7 @@ def _sent(
         target_w=now.outlet.power_w(choice.limit_a, choice.phases),
         inputs={
             **house.inputs,
-            "mode": now.mode,
+            "mode": party.asked_mode,
             "share_w": round(now.surplus_w, 1),
             "drawn_w": round(now.drawn_w, 1),
             "minimum_w": round(_minimum_w(memory, now, choice), 1),
@@ -260,6 +267,7 @@ def _sent(
             "start_needs_wh": round(memory.start_needs_wh, 2),
             "bought_wh": round(memory.bought_wh, 2),
             "stop_allows_wh": round(memory.stop_allows_wh, 2),
+            **({} if party.mode is party.asked_mode else {"battery_floor_pct": house.spared_at_pct}),
         },
     )
 

@@ -7,10 +7,12 @@ battery takes in counts as surplus (the car comes first) unless the battery is l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rules.session import Sources
 
+GIVES_W = 100.0  # less is the battery's own electronics, or the error of its meter
+REFUSES_S = 60.0  # a battery that gives nothing for so long while the house buys is kept from it by its own inverter
 BATTERY_HYSTERESIS_PCT = 2.0  # so that a battery at the mark does not change the order of things each minute
 
 
@@ -48,6 +50,9 @@ class BatteryRules:
 class BatteryMemory:
     first: bool = False  # the battery is served before the cars
     appetite_w: float = 0.0  # the most it was seen to take in
+    low: bool = False  # at its floor
+    spared: bool = False  # ... and it would feed a car that takes more than the sun gives
+    refuses_since_s: float | None = None
 
 
 def battery_order(
@@ -56,9 +61,36 @@ def battery_order(
     """Who comes first, and how much the battery can swallow."""
     appetite_w = rules.max_w or max(memory.appetite_w, -(battery_w or 0.0))
     if soc_pct is None:
-        return BatteryMemory(first=False, appetite_w=appetite_w)
-    mark_pct = rules.first_below_pct + (BATTERY_HYSTERESIS_PCT if memory.first else 0.0)
-    return BatteryMemory(first=soc_pct < mark_pct, appetite_w=appetite_w)
+        first = False
+    else:
+        first = soc_pct < rules.first_below_pct + (BATTERY_HYSTERESIS_PCT if memory.first else 0.0)
+    return replace(memory, first=first, appetite_w=appetite_w)
+
+
+def battery_floor(
+    memory: BatteryMemory,
+    rules: BatteryRules,
+    now_s: float,
+    grid_w: float | None,
+    battery_w: float | None,
+    soc_pct: float | None,
+) -> BatteryMemory:
+    """Whether the battery has to be spared: at its floor, and not proven to give nothing by itself.
+
+    hemsd can't command the battery, and its inverter covers whatever the house buys. So at the floor no car may take
+    more than the sun gives, until the battery is seen to stand still while the house buys: then its own inverter
+    keeps it, and what a car takes comes from the grid.
+    """
+    mark_pct = rules.floor_pct + (BATTERY_HYSTERESIS_PCT if memory.low else 0.0)
+    if battery_w is None or soc_pct is None or soc_pct > mark_pct:
+        return replace(memory, low=False, spared=False, refuses_since_s=None)
+    if battery_w > GIVES_W:
+        return replace(memory, low=True, spared=True, refuses_since_s=None)
+    since_s = memory.refuses_since_s
+    if since_s is None and (grid_w or 0.0) > GIVES_W:
+        since_s = now_s
+    refuses = since_s is not None and now_s - since_s >= REFUSES_S
+    return replace(memory, low=True, spared=not refuses, refuses_since_s=since_s)
 
 
 def for_cars_w(surplus_w: float, memory: BatteryMemory, rules: BatteryRules, soc_pct: float | None) -> float:

@@ -65,7 +65,7 @@ def test_it_binds_in_every_mode_at_the_next_tick(mode: Mode, charged_s: float) -
     assert (home.last.limit_a or 0.0) > 20.0
     home.grid_orders = ORDER
     decision = home.tick()
-    assert (decision.limit_a, decision.rule) == (8.0, "fuse")
+    assert (decision.limit_a, decision.rule) == (8.0, "dimmed")
     assert decision.reason == "The grid operator's 1.84 kW leaves 8.0 A on a phase: down to 8 A at once."
     assert decision.inputs["dimmed_by"] == "mqtt"
     home.play(600.0)

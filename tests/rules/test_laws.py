@@ -204,7 +204,7 @@ class Watch:
                 assert now_s - self.paused_s >= self.home.steering.min_pause_s
             self.began_s = now_s
         if new is SteeringState.COOLDOWN and old is not SteeringState.COOLDOWN:
-            urgent = decision.rule in ("fuse", "no_room", "stale_stop", "off")
+            urgent = decision.rule in ("fuse", "dimmed", "peak", "no_room", "stale_stop", "off")
             assert self.began_s is not None
             assert urgent or now_s - self.began_s >= self.home.steering.min_run_s
             self.paused_s = now_s
