@@ -114,7 +114,7 @@ async def adopt(config: Config, clock: Clock, name: str, say: Say) -> int:
                 say(f"{identity!r} from {remote} was turned away: {why}.")
             case Sampled(wallbox=wallbox, sample=sample) if wallbox == name and probe:
                 probe[0].sampled(sample)
-            case Booted(wallbox=wallbox) if wallbox == name and probe:
+            case Booted(wallbox=wallbox, restarted=True) if wallbox == name and probe:
                 probe[0].trials.close(name, "The wallbox was restarted.")
 
     central = CentralSystem(

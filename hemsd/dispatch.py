@@ -23,6 +23,7 @@ Rested = Callable[[str, Dispatch, float], None]
 """Takes the wallbox's name, its answer to a limit that is no command, and the monotonic time of the answer."""
 
 LOOKS_S = (6.0, 6.0)  # a car has 5 s to follow a new duty cycle (IEC 61851-1)
+SLOW_S = 15.0  # for an answer; what is asked of such a wallbox keeps it from telling by itself
 
 SUPERSEDED = Dispatch(DispatchStatus.TIMEOUT, text="A newer command took its place before it could be sent.")
 
@@ -101,11 +102,13 @@ class Dispatcher:
         return command.amps < newest.amps or command.watts < newest.watts
 
     async def _send(self, command: Command, failsafe_a: float) -> None:
+        began_s = self._clock.monotonic()
         answer = await self._wallbox.send_limit(command.amps, command.phases, failsafe_a=failsafe_a)
+        answered_s = self._clock.monotonic()
         self._flying.remove(command)
         self._changed.set()
-        self.answered(command, answer, self._clock.monotonic())
-        if answer.status is DispatchStatus.APPLIED:
+        self.answered(command, answer, answered_s)
+        if answer.status is DispatchStatus.APPLIED and answered_s - began_s <= SLOW_S:
             self._said.set()
 
     async def _send_rest(self, limit_a: float, phases: int | None, failsafe_a: float) -> None:

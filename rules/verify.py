@@ -4,7 +4,9 @@ An answer ``Accepted`` means "parsed". So each command is held against what the 
 window that is as long as the wallbox's own sampling makes necessary. Two witnesses are heard:
 
 - *import*, the measured current: it proves a reduction (the current fell to the new limit), and proves a raise only
-  when it goes above the old limit, because a car may always take less than it is offered;
+  when it goes above the old limit, because a car may always take less than it is offered. Where a wallbox measures only
+  its power, that counts as far as it goes: more than three phases could carry is too much on one of them, and between
+  two moments on the same phases the current changes as the power does;
 - *Current.Offered*, what the wallbox says that it offers. Some boxes report a constant, or echo what they were told,
   so it must earn trust: it counts once it has been seen to follow two different setpoints, and never again after the
   measured current contradicted it.
@@ -34,6 +36,8 @@ OFF_W = 100.0
 LIMIT_BOUND_A = 0.5  # a car this close to its limit would take more if it were offered more
 OFFERED_BELOW_A = 1.0  # boxes round down to whole amperes
 OFFERED_ABOVE_A = 0.3
+MOST_PHASES = 3
+HIGH_V = 253.0  # EN 50160: 230 V + 10 %
 STEP_A = 3.0  # some boxes know only 6, 8, 10, 13 and 16 A: a raise by less may change nothing and be obeyed
 CAPPED = "offered-capped"
 LIMITED_BY_BOX = "offered-limited"
@@ -270,10 +274,16 @@ def _limited_by_box(trial: Trial, recent: tuple[Sample, ...], witness: Witness) 
 
 
 def _draws_above(sample: Sample, limit_a: float) -> bool:
-    current = sample.max_current_a
     if limit_a == 0:
         return not _stopped(sample)
-    return current is not None and current > limit_a + import_tolerance_a(limit_a)
+    return _flows_above(sample, limit_a + import_tolerance_a(limit_a))
+
+
+def _flows_above(sample: Sample, amps: float) -> bool:
+    """Whether more flows on one phase; by the power alone only where all phases together could not carry it."""
+    if sample.max_current_a is not None:
+        return sample.max_current_a > amps
+    return sample.power_w is not None and sample.power_w > amps * MOST_PHASES * HIGH_V
 
 
 def _stopped(sample: Sample) -> bool:
@@ -298,18 +308,37 @@ def _import_proves(trial: Trial, recent: tuple[Sample, ...]) -> Evidence | None:
         return None
     currents = [sample.max_current_a for sample in recent]
     if any(current is None for current in currents):
-        return None
+        return _power_proves(trial, recent)
     now_a = max(current for current in currents if current is not None)
     least_a = min(current for current in currents if current is not None)
-    before_a = before.max_current_a if before else None
     limit_a = amps + import_tolerance_a(amps)
-    if before_a is not None and before_a > limit_a and now_a <= limit_a:
-        return Evidence("import-fell", f"The current fell from {before_a:.1f} A to {now_a:.1f} A.", recent)
+    if before is not None and _flows_above(before, limit_a) and now_a <= limit_a:
+        return Evidence("import-fell", f"The current fell from {_drawn(before)} to {now_a:.1f} A.", recent)
     if old is not None and amps > old and least_a > old + import_tolerance_a(old) and now_a <= limit_a:
         return Evidence("import-rose", f"The car takes {now_a:.1f} A, more than the {old:g} A of before.", recent)
     if old is not None and amps == old and now_a <= limit_a:
         return Evidence("import-within", f"The current stays within the limit: {now_a:.1f} A.", recent)
     return None
+
+
+def _power_proves(trial: Trial, recent: tuple[Sample, ...]) -> Evidence | None:
+    """The power before was drawn at no more than the old limit, so its share of that is known to the current, too."""
+    amps, old, before = trial.command.amps, trial.command.before_a, trial.before
+    powers_w = [sample.power_w for sample in recent if sample.power_w is not None]
+    if not old or before is None or not before.power_w or len(powers_w) < len(recent) or trial.switches_phases:
+        return None
+    limit_a = amps + import_tolerance_a(amps)
+    if (old + OFFERED_ABOVE_A) * max(powers_w) / before.power_w > limit_a:
+        return None
+    if _flows_above(before, limit_a):
+        return Evidence("import-fell", f"The power fell from {before.power_w:.0f} W to {powers_w[-1]:.0f} W.", recent)
+    if all(_flows_above(sample, old + import_tolerance_a(old)) for sample in recent):
+        return Evidence("import-rose", f"The power rose to {powers_w[-1]:.0f} W.", recent)
+    return None
+
+
+def _drawn(sample: Sample) -> str:
+    return f"{sample.power_w or 0:.0f} W" if sample.max_current_a is None else f"{sample.max_current_a:.1f} A"
 
 
 def _amps_disproved(
@@ -322,9 +351,7 @@ def _amps_disproved(
             return Evidence("offered-unmoved", f"The wallbox still offers {offered[-1]:g} A, not {amps:g} A.", recent)
         return None
     if all(_draws_above(sample, amps) for sample in recent):
-        current = recent[-1].max_current_a
-        seen = f"{current:.1f} A" if current is not None else f"{recent[-1].power_w or 0:.0f} W"
-        return Evidence("import-above", f"{seen} flow, although {amps:g} A were accepted.", recent)
+        return Evidence("import-above", f"{_drawn(recent[-1])} flow, although {amps:g} A were accepted.", recent)
     if old is None or amps <= old:
         return None
     limit_bound = trial.before is not None and (trial.before.max_current_a or 0.0) >= old - LIMIT_BOUND_A

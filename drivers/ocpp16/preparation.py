@@ -77,20 +77,26 @@ class Preparation:
         self._booted = asyncio.Event()
         self._due = asyncio.Event()
         self._awaiting_boot = False
+        self._asked = False  # for a BootNotification, on this link
 
     def linked(self) -> None:
         """On a new link everything is asked again."""
         self._booted.clear()
+        self._asked = False
         self._due.set()
 
-    def booted(self, boot: Boot) -> None:
+    def booted(self, boot: Boot) -> bool:
+        """Takes a BootNotification; False when it is the one that was asked for, which tells of no restart."""
+        restarted, self._asked = not self._asked, False
         if not self._awaiting_boot or self._booted.is_set():
             self._due.set()  # a reboot, or a boot that came after hemsd had gone on without
         self._booted.set()
         self.identity = Memory(boot.vendor, boot.model, boot.firmware)
-        now_s = self._clock.monotonic()
-        self._boots.append(now_s)
-        self.minimal = len(self._boots) == BOOT_LOOP and now_s - self._boots[0] <= BOOT_LOOP_S
+        if restarted:
+            now_s = self._clock.monotonic()
+            self._boots.append(now_s)
+            self.minimal = len(self._boots) == BOOT_LOOP and now_s - self._boots[0] <= BOOT_LOOP_S
+        return restarted
 
     async def next(self) -> None:
         """Waits until preparation is due, and does it."""
@@ -105,6 +111,7 @@ class Preparation:
         self._awaiting_boot = True
         try:
             if not await happens_within(self._clock, BOOT_TRIGGER_S, self._booted):
+                self._asked = True
                 await self._trigger(MessageTrigger.boot_notification)
                 await happens_within(self._clock, BOOT_GIVE_UP_S, self._booted)
         finally:

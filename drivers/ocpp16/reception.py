@@ -112,9 +112,10 @@ class Reception:
 
     async def _boot(self, boot: inbound.Boot) -> None:
         log.info("%s is a %s %s, firmware %s", self._name, boot.vendor, boot.model, boot.firmware or "unknown")
-        self._preparation.booted(boot)
-        self._steering.forget()
-        self._sink(Booted(self._name, boot.vendor, boot.model, boot.firmware, boot.serial))
+        restarted = self._preparation.booted(boot)
+        if restarted:
+            self._steering.forget()
+        self._sink(Booted(self._name, boot.vendor, boot.model, boot.firmware, boot.serial, restarted))
 
     async def _status(self, report: inbound.StatusReport) -> None:
         self._is_backlog(report.at)

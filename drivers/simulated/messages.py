@@ -93,7 +93,7 @@ def measured(station: Station, measurands: Iterable[str], context: str, personal
                 add(measurand, station.energy_wh, "Wh", digits=1)
             case "Power.Active.Import":
                 add(measurand, station.power_w, "W", digits=1)
-            case "Current.Import":
+            case "Current.Import" if personality.currents:
                 for phase, current_a in zip(("L1", "L2", "L3"), station.currents_a, strict=True):
                     add(measurand, current_a, "A", phase)
             case "Voltage":

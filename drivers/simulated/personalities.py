@@ -56,6 +56,7 @@ class Personality:
     switches_phases: bool = True  # False: says that it can, accepts and does not
     switch_pause_s: float = SWITCH_PAUSE_S
     # what it says
+    currents: bool = True  # tells them phase by phase; False: only the power of all together
     offered: bool = True
     offered_constant_a: float | None = None
     sampling: Sampling = Sampling.PERIODIC
@@ -116,6 +117,7 @@ PERSONALITIES: dict[str, Personality] = {
     "resume_full_current": Personality(full_current_after_pause=True),
     "integer_up_to_max": Personality(rounding=integer_up_to_max),
     "steps_6_8_10_13_16": Personality(rounding=steps_6_8_10_13_16),
+    "cap_10": Personality(cap_a=10.0),
     "cap_18": Personality(cap_a=18.0),
     "watts_only_lowercase": Personality(rate_units="power"),
     "watts_divides_by_three": Personality(watts_by_three=True),
@@ -124,6 +126,7 @@ PERSONALITIES: dict[str, Personality] = {
     # samples
     "offered_constant_16": Personality(offered_constant_a=16.0),
     "offered_absent": Personality(offered=False),
+    "power_only": Personality(currents=False, offered=False),
     "no_metervalues": Personality(sampling=Sampling.NEVER),
     "meter_only_on_trigger": Personality(sampling=Sampling.ON_TRIGGER),
     "meter_30s": Personality(sample_floor_s=30.0),

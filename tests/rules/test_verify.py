@@ -105,6 +105,37 @@ def test_a_raise_by_one_ampere_is_proved_by_a_trusted_offer_only() -> None:
     assert verdict(t, *silent).outcome is Outcome.UNVERIFIED
 
 
+def watts(at_s: float, power_w: float) -> Sample:
+    return sample(at_s, power_w=power_w)
+
+
+def test_where_only_power_is_told_a_fall_by_its_share_is_proved() -> None:
+    t = trial(8, 12, before=watts(95, 8100), phases=3, before_phases=3)
+    got = verdict(t, watts(105, 5300), watts(115, 5300), now_s=116)
+    assert (got.outcome, got.evidence.rule) == (Outcome.APPLIED, "import-fell")
+    assert verdict(t, watts(105, 6700), watts(115, 6700)).outcome is Outcome.UNVERIFIED
+
+
+def test_where_only_power_is_told_a_rise_is_proved_when_three_phases_could_not_carry_it_before() -> None:
+    t = trial(12, 8, before=watts(95, 5300), phases=3, before_phases=3)
+    got = verdict(t, watts(105, 8000), watts(115, 8000), now_s=116)
+    assert (got.outcome, got.evidence.rule) == (Outcome.APPLIED, "import-rose")
+    assert verdict(t, watts(105, 6700), watts(115, 6700)).outcome is Outcome.UNVERIFIED
+    assert verdict(t, watts(105, 10000), watts(115, 10000)).outcome is Outcome.ACCEPTED_INEFFECTIVE
+
+
+def test_a_power_that_one_phase_might_carry_proves_nothing() -> None:
+    t = trial(6, 16, before=watts(95, 3600))
+    assert verdict(t, watts(105, 1300), watts(115, 1300)).outcome is Outcome.UNVERIFIED
+    assert verdict(t, watts(105, 3600), watts(115, 3600)).outcome is Outcome.UNVERIFIED
+
+
+def test_more_power_than_three_phases_could_carry_is_no_obedience() -> None:
+    t = trial(8, 16, before=watts(95, 11000))
+    got = verdict(t, watts(105, 11000), watts(115, 11000))
+    assert (got.outcome, got.evidence.rule) == (Outcome.ACCEPTED_INEFFECTIVE, "import-above")
+
+
 def test_an_offer_that_moved_from_one_setpoint_to_the_next_may_be_believed_at_once() -> None:
     t = trial(7, 6, before=sample(95, 5.8, 6))
     assert verdict(t, sample(105, 6.8, 7), sample(115, 6.8, 7), now_s=116).outcome is Outcome.APPLIED

@@ -103,6 +103,13 @@ def test_offered_absent():
     assert "Current.Offered" not in sampled(box)
 
 
+def test_power_only():
+    box = all_measurands(Box.charging("power_only"))
+    box.firmware.configuration.change("MeterValuesSampledData", "Current.Import,Power.Active.Import,Current.Offered")
+    box.live(12)
+    assert {v["measurand"] for v in box.samples()[-1].values} == {"Power.Active.Import"}
+
+
 def test_zero_rejects():
     box = Box.charging("zero_rejects", limit_a=8)
     assert not box.limit(0)
@@ -180,6 +187,7 @@ def test_steps_6_8_10_13_16(limit_a, offered_a):
 
 def test_cap_18():
     assert Box.charging("cap_18", limit_a=25, max_a=32).station.offered_a == 18
+    assert Box.charging("cap_10", limit_a=25, max_a=32).station.offered_a == 10
     assert Box.charging(limit_a=25, max_a=32).station.offered_a == 25
 
 

@@ -1,0 +1,142 @@
+"""Time that waits for the work: an event loop on real sockets whose clock moves only when nobody has anything to do.
+
+A scene that plays minutes on a fast clock races the machine: where the machine is late, a wallbox seems to be silent, a
+car seems to ignore its limit, and the verdict on it is about the machine. Here the time stands still while anything
+runs. When nothing is ready to run, nothing is on its way between two sockets and no thread owes an answer, the loop
+leaps to the next moment for which somebody has set an alarm. So the same scene takes the same course on any machine,
+no busier one makes it fail, and an hour of waiting costs nothing.
+
+All that asks the loop for the time follows: ``asyncio.sleep``, ``asyncio.timeout``, the network time-outs of the
+libraries, and the ``LoopClock`` that the scene is given for the Clock that it takes everywhere. Both ends of every
+socket must live in this loop: of what another process does, it knows nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from asyncio import selector_events
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from unittest.mock import patch
+
+R = TypeVar("R")
+
+ON_ITS_WAY_S = 0.001
+"""What was written to a loopback socket can be read from its other end at once; the kernel may be late by this."""
+LOOK_S = 0.05  # real: how often the loop looks while a thread is at work
+EPOCH_S = 1000.0
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """``time`` is virtual seconds."""
+
+    def __init__(self) -> None:
+        self.now_s = EPOCH_S
+        self.stirred = False  # something was written, opened or closed since the sockets were last seen quiet
+        self.elsewhere = 0  # what threads still owe
+        super().__init__(_Leaping(self))
+        self._clock_resolution = 1e-6
+
+    def time(self) -> float:
+        return self.now_s
+
+    def run_in_executor(self, executor: Executor | None, func: Callable[..., R], *args: Any) -> asyncio.Future[R]:  # type: ignore[override]
+        return self.owed(super().run_in_executor(executor, func, *args))
+
+    def owed(self, answer: asyncio.Future[R]) -> asyncio.Future[R]:
+        """Time stands still until a thread has given this answer."""
+        self.elsewhere += 1
+        answer.add_done_callback(self._paid)
+        return answer
+
+    def _paid(self, _: asyncio.Future[Any]) -> None:
+        self.elsewhere -= 1
+
+    def _make_socket_transport(self, *args: Any, **more: Any) -> asyncio.Transport:
+        self.stirred = True
+        return _Transport(self, *args, **more)
+
+
+class _Transport(selector_events._SelectorSocketTransport):  # type: ignore[name-defined,misc]
+    """Tells the loop that something is on its way."""
+
+    def write(self, data: Any) -> None:
+        self._loop.stirred = True
+        super().write(data)
+
+    def _call_connection_lost(self, error: BaseException | None) -> None:
+        self._loop.stirred = True
+        super()._call_connection_lost(error)
+
+
+class _Leaping(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+    """Waits for sockets as long as something can come from them, and else lets the time pass at once."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> Any:
+        loop = self._loop
+        if timeout is None or timeout <= 0:
+            return super().select(timeout)
+        if loop.stirred:
+            events = super().select(0) or super().select(ON_ITS_WAY_S)
+            if events:
+                return events
+            loop.stirred = False
+        events = super().select(LOOK_S if loop.elsewhere else 0)
+        if not events and not loop.elsewhere:
+            loop.now_s += timeout
+        return events
+
+
+class LoopClock:
+    """The running loop's time as a ``hemsd.clock.Clock``."""
+
+    speed = 1.0
+
+    def __init__(self, start_at: datetime = datetime(2026, 6, 21, 8, 0, tzinfo=UTC)) -> None:
+        self.start_at = start_at
+        self._loop = asyncio.get_running_loop()
+        self._origin_s = self._loop.time()
+
+    def monotonic(self) -> float:
+        return self._loop.time()
+
+    def utc(self) -> datetime:
+        return self.start_at + timedelta(seconds=self.monotonic() - self._origin_s)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def virtually(scene: Coroutine[Any, Any, R]) -> R:
+    """Plays a scene to its end in virtual time."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner, _threads_counted():
+        return runner.run(scene)
+
+
+@contextmanager
+def _threads_counted() -> Iterator[None]:
+    """The store answers from a thread of its own, through this function."""
+    real = asyncio.wrap_future
+
+    def counted(future: Any, *, loop: asyncio.AbstractEventLoop | None = None) -> Any:
+        wrapped = real(future, loop=loop)
+        running = asyncio.get_running_loop()
+        return running.owed(wrapped) if isinstance(running, VirtualLoop) else wrapped
+
+    with patch("asyncio.wrap_future", counted):
+        yield
+
+
+async def comes_true(claim: Callable[[], object], within_s: float = 600.0, step_s: float = 1.0) -> None:
+    """Waits until the claim holds; TimeoutError when it does not in so many virtual seconds."""
+    async with asyncio.timeout(within_s):
+        while not claim():  # noqa: ASYNC110 - what is waited for happens on the far side of a socket
+            await asyncio.sleep(step_s)
