@@ -12,13 +12,12 @@ from datetime import datetime
 from typing import Protocol
 
 from hemsd.courses import read_course
-from hemsd.model import Command, Decision, SiteMinute, Visit
+from hemsd.model import Command, Decision, Identities, Reading, SiteMinute, Visit
 from hemsd.store.queries import place, visit_page
-from hemsd.store.rows import Identities as StoredIdentities
 from hemsd.store.rows import VisitFilter
 from hemsd.store.store import Store
 from rules.course import Course
-from web.house import Identities, Oddity, Reading, Stretch, VisitStory
+from web.house import Oddity, Stretch, VisitStory
 
 FRESH_S = 10.0
 IDS_AT_ONCE = 500  # SQLite takes a limited number of values in one question
@@ -89,10 +88,7 @@ class StoreArchive:
         return await (await self._fresh()).views.commands(visit_id)
 
     async def readings(self, visit_id: str) -> Sequence[Reading]:
-        found = await (await self._fresh()).views.readings(visit_id)
-        return tuple(
-            Reading(row.at, row.power_w, row.offered_a, row.currents_a, row.energy_wh, row.soc_pct) for row in found
-        )
+        return await (await self._fresh()).views.readings(visit_id)
 
     async def decisions_between(self, from_at: datetime, to_at: datetime) -> Sequence[Decision]:
         return await (await self._fresh()).views.decisions_between(from_at, to_at)
@@ -101,19 +97,10 @@ class StoreArchive:
         return await (await self._fresh()).views.commands_between(from_at, to_at)
 
     async def history(self, from_at: datetime, to_at: datetime, step_s: int) -> Sequence[SiteMinute]:
-        points = await (await self._fresh()).views.history(from_at, to_at, step_s)
-        return tuple(
-            SiteMinute(
-                point.at, point.grid_w, point.pv_w, point.battery_w, point.soc_pct, point.house_w, dict(point.cars_w)
-            )
-            for point in points
-        )
+        return await (await self._fresh()).views.history(from_at, to_at, step_s)
 
     async def identities(self) -> Identities:
-        made: StoredIdentities = self._store.identities(*self._names)
-        return Identities(
-            made.org_id, made.user_id, made.location_id, dict(made.wallboxes), dict(made.vehicles), dict(made.policies)
-        )
+        return self._store.identities(*self._names)
 
 
 def _story(visit: Visit, written: object, oddities: Sequence[Oddity]) -> VisitStory:

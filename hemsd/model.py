@@ -448,6 +448,34 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What a wallbox measured in one minute of a visit: the newest sample of that minute."""
+
+    at: datetime  # when it was received; for backlog, when the wallbox says that it was
+    transaction_id: int | None = None
+    offered_a: float | None = None
+    offered_w: float | None = None
+    currents_a: PerPhase = UNKNOWN_PHASES
+    voltages_v: PerPhase = UNKNOWN_PHASES
+    power_w: float | None = None
+    energy_wh: float | None = None
+    soc_pct: float | None = None
+    backlog: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """The uuids that the public dialects use, made once."""
+
+    org_id: str
+    user_id: str
+    location_id: str
+    wallboxes: Mapping[str, str] = field(default_factory=dict)
+    vehicles: Mapping[str, str] = field(default_factory=dict)
+    policies: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class SiteMinute:
     """The mean of one minute, for the charts and the quarter-hours."""
 

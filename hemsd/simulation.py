@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import asyncio
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from drivers.simulated.settings import SimulateSettings
 from hemsd.clock import Clock, FastClock, SystemClock
 from hemsd.config import Config
-from hemsd.store.store import Store
+from hemsd.store.opening import newest_record
 
 if TYPE_CHECKING:
     from drivers.simulated.home import SimulatedHome
@@ -25,20 +26,10 @@ async def clock_for(config: Config) -> Clock:
     zone = ZoneInfo(config.site.timezone)
     recording = day.load(simulate.day)
     start_at = recording.moment(simulate.start_s, zone, on=SystemClock().utc().astimezone(zone).date())
-    newest_at = await _newest_record(config)
+    newest_at = await asyncio.to_thread(newest_record, config.storage.path)
     while newest_at is not None and start_at <= newest_at:
         start_at += timedelta(days=1)
     return FastClock(start_at.astimezone(UTC), simulate.speed)
-
-
-async def _newest_record(config: Config) -> datetime | None:
-    if not config.storage.path.exists():
-        return None
-    store = await Store.open(config.storage.path, SystemClock())
-    try:
-        return await store.views.newest_at()
-    finally:
-        await store.close()
 
 
 def simulated_home(settings: SimulateSettings | None, config: Config, clock: Clock) -> SimulatedHome | None:

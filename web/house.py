@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from hemsd.model import UNKNOWN_PHASES, Command, Decision, PerPhase, SiteMinute, Visit, Wish
+from hemsd.model import Command, Decision, Identities, Reading, SiteMinute, Visit, Wish
+from web.bench import Bench
 from web.changes import Changes
+from web.custody import Custody
 from web.models import InstallerPage, PlanPage, StatePage, WhatIfPage
 
 
@@ -96,30 +98,6 @@ class VisitStory:
     stretches: tuple[Stretch, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the wallbox said at one moment of a visit."""
-
-    at: datetime
-    power_w: float | None = None
-    offered_a: float | None = None
-    currents_a: PerPhase = UNKNOWN_PHASES
-    energy_wh: float | None = None
-    soc_pct: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Identities:
-    """The uuids that the public dialects use."""
-
-    org_id: str
-    user_id: str
-    location_id: str
-    wallboxes: Mapping[str, str] = field(default_factory=dict)
-    vehicles: Mapping[str, str] = field(default_factory=dict)
-    policies: Mapping[str, str] = field(default_factory=dict)
-
-
 class Archive(Protocol):
     """The home as it was. Spans are [from, to)."""
 
@@ -177,6 +155,12 @@ class Playing(Protocol):
 
 class Workshop(Protocol):
     """What somebody who installs or helps wants to see."""
+
+    @property
+    def bench(self) -> Bench: ...
+
+    @property
+    def custody(self) -> Custody: ...
 
     async def page(self) -> InstallerPage: ...
 

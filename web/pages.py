@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 
-from hemsd.model import Attempt, Command, Decision, SiteMinute
+from hemsd.model import Attempt, Command, Decision, Identities, Reading, SiteMinute
 from web.flows import split
-from web.house import Identities, Reading, VisitStory
+from web.house import VisitStory
 from web.models import (
     AnomalyPage,
     AttemptPage,

@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import web
 from pydantic import BaseModel
 
-from web.house import Archive, House, NotPlayable, Playing, Reading, VisitStory
+from hemsd.model import Reading
+from web.house import Archive, House, NotPlayable, Playing, VisitStory
 from web.models import (
     CommandsPage,
     DecisionsPage,

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 
 from hemsd.cloud.fields import digest, timestamp, to_bytes
 from hemsd.cloud.settings import Measurand
+from hemsd.model import Reading
 from hemsd.store.codec import ms
-from hemsd.store.rows import Reading, Transaction
+from hemsd.store.rows import Transaction
 
 MINUTE = timedelta(minutes=1)
 UNITS = {

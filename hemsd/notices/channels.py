@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.header import Header
 
@@ -37,41 +39,42 @@ def _rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-class _Http:
-    def __init__(self, name: str, settings: HttpChannelSettings, site: str) -> None:
-        self.name, self.site = name, site
-        self._url = settings.url
-        self._sign_in = FixedToken(settings.token_secret)
+Words = Callable[[Notice, str, str], Request]
+"""How a notice of a site is said to an address."""
 
-    def request(self, notice: Notice) -> Request:
-        raise NotImplementedError
+
+def webhook(notice: Notice, site: str, url: str) -> Request:
+    """JSON by POST."""
+    body = json.dumps(payload(notice, site), ensure_ascii=False).encode()
+    return Request("POST", url, body, {"Content-Type": "application/json"})
+
+
+def ntfy(notice: Notice, site: str, url: str) -> Request:
+    """docs.ntfy.sh/publish: the message is the body; Title, Priority (3 is usual, 4 high) and Tags are headers."""
+    text = f"Over: {notice.text}" if notice.over else f"{notice.text} {notice.remedy}".strip()
+    headers = {
+        "Title": _header(site),
+        "Priority": "3" if notice.over else "4",
+        "Tags": "white_check_mark" if notice.over else "warning",
+    }
+    return Request("POST", url, text.encode(), headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """An address, and the words in which it is told."""
+
+    name: str
+    settings: HttpChannelSettings
+    site: str
+    words: Words
 
     async def tell(self, notice: Notice) -> None:
-        async with Client(self._sign_in, Manners(whole_s=ANSWER_S, reads_answer=False)) as client:
-            answer = await client.send(self.request(notice))
+        sign_in = FixedToken(self.settings.token_secret)
+        async with Client(sign_in, Manners(whole_s=ANSWER_S, reads_answer=False)) as client:
+            answer = await client.send(self.words(notice, self.site, self.settings.url))
         if not answer.is_good:
-            raise DeviceError(f"{self._url} did not take an alert: {answer.summary}")
-
-
-class Webhook(_Http):
-    """JSON by POST."""
-
-    def request(self, notice: Notice) -> Request:
-        body = json.dumps(payload(notice, self.site), ensure_ascii=False).encode()
-        return Request("POST", self._url, body, {"Content-Type": "application/json"})
-
-
-class Ntfy(_Http):
-    """docs.ntfy.sh/publish: the message is the body; Title, Priority (3 is usual, 4 high) and Tags are headers."""
-
-    def request(self, notice: Notice) -> Request:
-        text = f"Over: {notice.text}" if notice.over else f"{notice.text} {notice.remedy}".strip()
-        headers = {
-            "Title": _header(self.site),
-            "Priority": "3" if notice.over else "4",
-            "Tags": "white_check_mark" if notice.over else "warning",
-        }
-        return Request("POST", self._url, text.encode(), headers)
+            raise DeviceError(f"{self.settings.url} did not take an alert: {answer.summary}")
 
 
 def _header(text: str) -> str:

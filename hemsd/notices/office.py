@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hemsd.config import Config
 from hemsd.model import Alert
-from hemsd.notices.channels import Mqtt, Ntfy, Webhook
+from hemsd.notices.channels import Http, Mqtt, ntfy, webhook
 from hemsd.notices.teller import Channel, Manners, Quiet, Teller, Told
 
 TOLD_FACT = "told."
@@ -49,9 +49,9 @@ def _channels(config: Config) -> list[Channel]:
     settings, site = config.alerts, config.site.name
     found: list[Channel] = []
     if settings.webhook is not None:
-        found.append(Webhook("webhook", settings.webhook, site))
+        found.append(Http("webhook", settings.webhook, site, webhook))
     if settings.ntfy is not None:
-        found.append(Ntfy("ntfy", settings.ntfy, site))
+        found.append(Http("ntfy", settings.ntfy, site, ntfy))
     if settings.mqtt is not None and config.mqtt is not None:
         found.append(Mqtt(settings.mqtt, config.mqtt, site))
     return found

@@ -30,7 +30,8 @@ class Notice:
 
 
 class Channel(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     async def tell(self, notice: Notice) -> None:
         """Raises DeviceError when it was not taken."""

@@ -17,7 +17,7 @@ from sqlite3 import Connection
 from typing import Final
 
 from hemsd.clock import Clock
-from hemsd.model import Command, ConnectorStatus, Decision, DispatchStatus, StatusChanged, Visit
+from hemsd.model import Command, ConnectorStatus, Decision, DispatchStatus, Reading, StatusChanged, Visit
 from hemsd.scoring import shelf
 from hemsd.scoring.categories import Finding
 from hemsd.scoring.desk import SessionDesk
@@ -26,7 +26,6 @@ from hemsd.scoring.series import CURRENT, POWER, REGISTER, SOC, Known, MeterValu
 from hemsd.scoring.shelf import HOME, Record
 from hemsd.scoring.words import LANGUAGES, sentence, what
 from hemsd.store.codec import ms, visit_of
-from hemsd.store.rows import Reading
 from hemsd.store.store import Store
 from web.house import Oddity
 

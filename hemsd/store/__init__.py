@@ -2,9 +2,6 @@
 
 from hemsd.store.rows import (
     BadCursor,
-    HistoryPoint,
-    Identities,
-    Reading,
     StoreError,
     VisitFilter,
     VisitPage,
@@ -15,9 +12,6 @@ from hemsd.store.views import Views
 
 __all__ = [
     "BadCursor",
-    "HistoryPoint",
-    "Identities",
-    "Reading",
     "Store",
     "StoreError",
     "Views",

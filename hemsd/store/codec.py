@@ -24,12 +24,12 @@ from hemsd.model import (
     Evidence,
     Outcome,
     QuarterHour,
+    Reading,
     Sample,
     SiteMinute,
     SteeringState,
     Visit,
 )
-from hemsd.store.rows import HistoryPoint, Reading
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE_MS = 60_000
@@ -301,8 +301,8 @@ def quarter_of(row: Row) -> QuarterHour:
     )
 
 
-def history_point_of(row: Row, cars_w: Mapping[str, float]) -> HistoryPoint:
-    return HistoryPoint(
+def step_of(row: Row, cars_w: Mapping[str, float]) -> SiteMinute:
+    return SiteMinute(
         at=utc(row["step_ms"]),
         grid_w=row["grid_w"],
         pv_w=row["pv_w"],

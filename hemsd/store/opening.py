@@ -6,11 +6,13 @@ import logging
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlite_utils import Database
 
 from hemsd.clock import Clock, SystemClock
+from hemsd.store import queries
 from hemsd.store.copies import copy_database, newest_good, read_only
 from hemsd.store.rows import CantOpen, StoreError
 from hemsd.store.schema import PAGE_BYTES, migrations
@@ -28,6 +30,15 @@ class Opened:
 
     db: Database
     mended: str | None = None  # for people; None: the file was sound
+
+
+def newest_record(path: Path) -> datetime | None:
+    """Of a file that nobody has opened yet; None where it has none or can't be read: who opens it will say so."""
+    try:
+        with closing(read_only(path)) as db:
+            return queries.newest_at(db)
+    except (OSError, sqlite3.Error):
+        return None
 
 
 def open_database(path: Path, clock: Clock) -> Database:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from sqlite3 import Connection, Row
 
-from hemsd.model import Command, Decision, QuarterHour, Visit
+from hemsd.model import Command, Decision, QuarterHour, Reading, SiteMinute, Visit
 from hemsd.store import codec, cursor
 from hemsd.store.codec import ms, utc
-from hemsd.store.rows import HistoryPoint, Reading, Transaction, VisitFilter, WrittenDay
+from hemsd.store.rows import Transaction, VisitFilter, WrittenDay
 from hemsd.store.transactions import Start
 
 NEWEST_FIRST = "ORDER BY plugged_in_ms DESC, id"
@@ -196,8 +196,8 @@ def _of_visit(db: Connection, table: str, visit_id: str, order: str) -> Iterator
 # The house
 
 
-def history(db: Connection, from_at: datetime, to_at: datetime, step_s: int) -> tuple[HistoryPoint, ...]:
-    """Means per step, from ``from_at`` to before ``to_at``; steps lie on multiples of ``step_s`` in UTC."""
+def history(db: Connection, from_at: datetime, to_at: datetime, step_s: int) -> tuple[SiteMinute, ...]:
+    """Means per step, each at its beginning, ``from_at`` to before ``to_at``, on multiples of ``step_s`` in UTC."""
     step_ms = step_s * 1000
     span = (step_ms, step_ms, ms(from_at), ms(to_at))
     cars: dict[int, dict[str, float]] = {}
@@ -213,7 +213,7 @@ def history(db: Connection, from_at: datetime, to_at: datetime, step_s: int) -> 
         " GROUP BY 1 ORDER BY 1",
         span,
     )
-    return tuple(codec.history_point_of(row, cars.get(row["step_ms"], {})) for row in rows)
+    return tuple(codec.step_of(row, cars.get(row["step_ms"], {})) for row in rows)
 
 
 def newest_at(db: Connection) -> datetime | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from hemsd.model import UNKNOWN_PHASES, PerPhase, Visit
+from hemsd.model import Visit
 
 
 class StoreError(Exception):
@@ -49,22 +48,6 @@ class VisitPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a wallbox measured in one minute of a visit: the newest sample of that minute."""
-
-    at: datetime  # when it was received; for backlog, when the wallbox says that it was
-    transaction_id: int | None = None
-    offered_a: float | None = None
-    offered_w: float | None = None
-    currents_a: PerPhase = UNKNOWN_PHASES
-    voltages_v: PerPhase = UNKNOWN_PHASES
-    power_w: float | None = None
-    energy_wh: float | None = None
-    soc_pct: float | None = None
-    backlog: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Transaction:
     """What a wallbox said of the beginning and the end of a charge."""
 
@@ -73,31 +56,6 @@ class Transaction:
     meter_start_wh: float | None
     ended_at: datetime | None
     meter_stop_wh: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryPoint:
-    """The mean of one step of the history; ``at`` is where the step begins."""
-
-    at: datetime
-    grid_w: float | None
-    pv_w: float | None
-    battery_w: float | None
-    soc_pct: float | None
-    house_w: float | None
-    cars_w: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Identities:
-    """The uuids that the public dialects use, made once."""
-
-    org_id: str
-    user_id: str
-    location_id: str
-    wallboxes: Mapping[str, str] = field(default_factory=dict)
-    vehicles: Mapping[str, str] = field(default_factory=dict)
-    policies: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

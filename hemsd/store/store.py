@@ -18,13 +18,12 @@ from typing import Self
 from uuid import UUID, uuid4
 
 from hemsd.clock import Clock
-from hemsd.model import Command, Decision, QuarterHour, Sample, SiteMinute, Visit
+from hemsd.model import Command, Decision, Identities, QuarterHour, Sample, SiteMinute, Visit
 from hemsd.store import changes, queries
 from hemsd.store.changes import Change
 from hemsd.store.codec import to_json
 from hemsd.store.opening import Opened, mend_and_open
 from hemsd.store.outbox import Announcer, Mark, Nobody, Statement
-from hemsd.store.rows import Identities
 from hemsd.store.transactions import Start, Transactions
 from hemsd.store.views import Views
 from hemsd.store.wal import WalCount
@@ -134,11 +133,8 @@ class Store:
         self._writer.put(changes.decision(row_id, decision, visit_id))
 
     def record_command(self, command: Command) -> None:
+        """Given again, it rewrites the row: the same command, with what became of it."""
         self._put(changes.command(command), self.announcer.of_command(command))
-
-    def record_verdict(self, command: Command) -> None:
-        """The same command, with what became of it."""
-        self.record_command(command)
 
     def record_sample(self, visit_id: str, sample: Sample) -> None:
         """One a minute is kept, the newest."""

@@ -14,9 +14,9 @@ from pathlib import Path
 from sqlite3 import Connection, Row
 from typing import TypeVar
 
-from hemsd.model import Command, Decision, QuarterHour, Visit
+from hemsd.model import Command, Decision, QuarterHour, Reading, SiteMinute, Visit
 from hemsd.store import cursor, queries, verdicts
-from hemsd.store.rows import ALL_VISITS, HistoryPoint, Reading, Transaction, VisitFilter, VisitPage, WrittenDay
+from hemsd.store.rows import ALL_VISITS, Transaction, VisitFilter, VisitPage, WrittenDay
 from hemsd.store.verdicts import CloudVerdict
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class Views:
         """By visit; one that has none is left out."""
         return await self.ask(lambda db: queries.courses(db, visit_ids))
 
-    async def history(self, from_at: datetime, to_at: datetime, step_s: int) -> tuple[HistoryPoint, ...]:
+    async def history(self, from_at: datetime, to_at: datetime, step_s: int) -> tuple[SiteMinute, ...]:
         return await self.ask(lambda db: queries.history(db, from_at, to_at, step_s))
 
     async def newest_at(self) -> datetime | None:

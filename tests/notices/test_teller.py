@@ -20,7 +20,7 @@ from drivers.base import DeviceError
 from drivers.mqtt_settings import MqttBrokerSettings
 from hemsd.alerts import Alerts
 from hemsd.config import Config, ConfigError, load
-from hemsd.notices.channels import Mqtt, Ntfy, Webhook
+from hemsd.notices.channels import Http, Mqtt, ntfy, webhook
 from hemsd.notices.office import TOLD_FACT, tellers
 from hemsd.notices.settings import HttpChannelSettings, MqttChannelSettings
 from hemsd.notices.teller import Manners, Notice, Quiet, Teller
@@ -146,7 +146,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 async def test_a_webhook_gets_json_and_a_token(receiver: Receiver) -> None:
     settings = HttpChannelSettings.model_validate({"url": receiver.url, "token": "s3cret"})
-    await Webhook("webhook", settings, "Häuschen").tell(NOTICE)
+    await Http("webhook", settings, "Häuschen", webhook).tell(NOTICE)
     ((headers, body),) = receiver.got
     assert headers["Authorization"] == "Bearer s3cret"
     assert json.loads(body) == {
@@ -161,7 +161,7 @@ async def test_a_webhook_gets_json_and_a_token(receiver: Receiver) -> None:
 
 
 async def test_a_phone_gets_a_sentence_with_a_title(receiver: Receiver) -> None:
-    channel = Ntfy("ntfy", HttpChannelSettings(url=receiver.url), "Häuschen")
+    channel = Http("ntfy", HttpChannelSettings(url=receiver.url), "Häuschen", ntfy)
     await channel.tell(NOTICE)
     await channel.tell(Notice(SILENT[0], SILENT[1], "", NOON, NOON, over=True))
     (raised, body), (over, gone) = receiver.got
@@ -173,12 +173,12 @@ async def test_a_phone_gets_a_sentence_with_a_title(receiver: Receiver) -> None:
 async def test_a_refusal_is_no_delivery(receiver: Receiver) -> None:
     receiver.status = 503
     with pytest.raises(DeviceError, match="did not take an alert: 503"):
-        await Webhook("webhook", HttpChannelSettings(url=receiver.url), "Home").tell(NOTICE)
+        await Http("webhook", HttpChannelSettings(url=receiver.url), "Home", webhook).tell(NOTICE)
 
 
 async def test_nobody_there_is_said_in_words() -> None:
     with pytest.raises(DeviceError, match="did not take an alert"):
-        await Webhook("webhook", HttpChannelSettings(url=f"http://127.0.0.1:{free_port()}/"), "Home").tell(NOTICE)
+        await Http("webhook", HttpChannelSettings(url=f"http://127.0.0.1:{free_port()}/"), "Home", webhook).tell(NOTICE)
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ async def test_a_verdict_replaces_what_was_known_when_the_command_was_sent(store
     store.save_visit(VISIT)
     store.record_command(a_command(outcome=Outcome.UNVERIFIED, evidence=None))
     verdict = a_command(outcome=Outcome.ACCEPTED_INEFFECTIVE, final=True)
-    store.record_verdict(verdict)
+    store.record_command(verdict)
     await store.settle()
     assert await store.views.commands(VISIT.id) == (verdict,)
 

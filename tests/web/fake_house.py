@@ -28,8 +28,10 @@ from hemsd.model import (
     DimmedBy,
     DispatchStatus,
     Evidence,
+    Identities,
     Mode,
     Outcome,
+    Reading,
     SiteMinute,
     SteeringState,
     Visit,
@@ -37,7 +39,7 @@ from hemsd.model import (
 )
 from web.auth import hash_of
 from web.changes import Changes
-from web.house import Identities, NotPlayable, Oddity, Reading, VisitStory
+from web.house import NotPlayable, Oddity, VisitStory
 from web.models import (
     AlertPage,
     BlockPage,
@@ -169,7 +171,14 @@ class Plant:
         a = self.car_w / self.phases / VOLTAGE_V
         currents = (a, a, a) if self.phases == 3 else (a, 0.0, 0.0)
         self.readings.append(
-            Reading(at, self.car_w, self.amps, currents, 1_204_300 + self.visit.energy_wh, self.car_soc)
+            Reading(
+                at=at,
+                power_w=self.car_w,
+                offered_a=self.amps,
+                currents_a=currents,
+                energy_wh=1_204_300 + self.visit.energy_wh,
+                soc_pct=self.car_soc,
+            )
         )
 
     def mix(self) -> PowerMixPage:
