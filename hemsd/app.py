@@ -225,8 +225,6 @@ class Daemon:
         )
         upkeep = Upkeep(store, config.storage, clock)
         house.storage = upkeep.page
-        roles = {meter.name: meter.role.value for meter in meters}
-        metrics = Metrics(Present(house.state, house.tick_age_s, health.troubles, roles, store))
         office.sessions.speaker = speaker_of(config)
         archive = StoreArchive(store, names, tuple(config.vehicles), tuple(config.policies), office.visits)
         cloud = Cloud(config.cloud, store, clock, stations_of(config))
@@ -234,6 +232,8 @@ class Daemon:
             StoredFlex(store, clock, visits, courses), StoredPartner(store, clock, visits, courses)
         )
         cloud.state = lambda: house.state().model_dump(mode="json")
+        roles = {meter.name: meter.role.value for meter in meters}
+        metrics = Metrics(Present(house.state, house.tick_age_s, health.troubles, roles, store, cloud.waiting))
         courses.changed = cloud.session_changed
         watch = Watch(clock, control, central, store, health, upkeep, cloud)
         password = PagePassword(config.web, config.storage.password_hash_file)

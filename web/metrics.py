@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -11,9 +11,9 @@ from web.routes import Route
 FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def metrics_route(text: Callable[[], bytes]) -> Route:
+def metrics_route(text: Callable[[], Awaitable[bytes]]) -> Route:
     async def get(_request: web.Request) -> web.Response:
-        return web.Response(body=text(), headers={"Content-Type": FORMAT})
+        return web.Response(body=await text(), headers={"Content-Type": FORMAT})
 
     return Route(
         "GET", "/metrics", get, "Everything as numbers, for Prometheus", {200: None},

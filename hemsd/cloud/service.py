@@ -85,6 +85,10 @@ class Cloud:
             for lane in self.lanes.values():
                 group.create_task(lane.run(), name=f"lane {lane.name}")
 
+    async def waiting(self) -> dict[str, rows.Backlog]:
+        """What is still to be told, by lane; a lane to which nothing is owed is there too."""
+        return {name: rows.Backlog() for name in self.lanes} | await self.outbox.backlogs()
+
     async def forget_strangers(self) -> None:
         """Who no longer stands in config.yaml is told nothing, and what waited for them is deleted."""
         known = {*self.lanes, *([TELEMETRY] if self.fleet else [])}

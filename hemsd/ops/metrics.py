@@ -7,8 +7,9 @@ What is not known has no sample: a zero would be a claim.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -17,6 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
 
 from hemsd.model import Command, Decision
+from hemsd.store.outbox import Backlog
 from hemsd.store.store import Store
 from web.models import StatePage, WallboxPage
 
@@ -35,6 +37,15 @@ class Present:
     troubles: Mapping[str, str | None]
     roles: Mapping[str, str]  # of the meters
     store: Store
+    backlogs: Callable[[], Awaitable[Mapping[str, Backlog]]]
+    _waiting: Mapping[str, Backlog] = field(default_factory=dict)
+
+    async def look(self) -> None:
+        """What only the database knows is asked before the numbers are; a database that can't be asked has none."""
+        try:
+            self._waiting = await self.backlogs()
+        except sqlite3.Error:
+            self._waiting = {}
 
     def collect(self) -> Iterator[Metric]:
         """prometheus_client asks this."""
@@ -48,6 +59,7 @@ class Present:
         yield _gauge("hemsd_task_up", "Whether a device's task is well", ("task",), health)
         alerts = {(alert.key,): 1.0 for alert in state.alerts}
         yield _gauge("hemsd_alert", "The alerts that stand", ("key",), alerts)
+        yield from self._outbox()
         yield from self._storage(state)
 
     def _meters(self, state: StatePage) -> Iterator[Metric]:
@@ -61,6 +73,15 @@ class Present:
         yield _gauge("hemsd_meter_up", "Whether it is known and fresh", labels, up)
         soc = {keys[name]: None if meter.soc_pct is None else meter.soc_pct / 100 for name, meter in meters.items()}
         yield _gauge("hemsd_battery_charge_ratio", "The home battery's state of charge", labels, soc)
+
+    def _outbox(self) -> Iterator[Metric]:
+        lanes = self._waiting.items()
+        waiting = {(name,): float(lane.waiting) for name, lane in lanes}
+        yield _gauge("hemsd_outbox_waiting", "What is still to be told to somebody outside", ("lane",), waiting)
+        oldest = {(name,): lane.oldest_at.timestamp() for name, lane in lanes if lane.oldest_at is not None}
+        yield _gauge("hemsd_outbox_oldest_timestamp_seconds", "When the oldest of it came up", ("lane",), oldest)
+        dead = {(name,): float(lane.dead) for name, lane in lanes}
+        yield _gauge("hemsd_outbox_refused", "What was refused for good", ("lane",), dead)
 
     def _storage(self, state: StatePage) -> Iterator[Metric]:
         store = self.store
@@ -115,6 +136,7 @@ class Metrics:
     """All of them, in a registry of their own."""
 
     def __init__(self, present: Present) -> None:
+        self._present = present
         self._registry = registry = CollectorRegistry()
         registry.register(present)
         ProcessCollector(registry=registry)
@@ -149,6 +171,7 @@ class Metrics:
         if command.effect_s is not None:
             self._effect_s.labels(command.wallbox).observe(command.effect_s)
 
-    def text(self) -> bytes:
+    async def text(self) -> bytes:
         """The exposition format 0.0.4 of Prometheus."""
+        await self._present.look()
         return generate_latest(self._registry)

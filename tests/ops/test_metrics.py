@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from hemsd.model import DecisionKind, Outcome
 from hemsd.ops.metrics import Metrics, Present
 from hemsd.store import Store
+from hemsd.store.outbox import Backlog
 from tests.store.values import a_command, a_decision
 from tests.web.fake_house import FakeDoors, FakeHouse
 from web import auth
@@ -25,12 +28,17 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def metrics(store: Store) -> Metrics:
     house = FakeHouse()
-    return Metrics(Present(house.state, house.tick_age_s, {"grid": None, "pv": "no answer"}, {"grid": "grid"}, store))
+    troubles = {"grid": None, "pv": "no answer"}
+    return Metrics(Present(house.state, house.tick_age_s, troubles, {"grid": "grid"}, store, owed))
 
 
-def told(metrics: Metrics) -> dict[tuple[str, ...], float]:
+async def owed() -> dict[str, Backlog]:
+    return {"analysis": Backlog(3, datetime(2026, 6, 21, 8, 0, tzinfo=UTC), 1), "summaries": Backlog()}
+
+
+async def told(metrics: Metrics) -> dict[tuple[str, ...], float]:
     """By name and the values of its labels, in the order of their names."""
-    families = text_string_to_metric_families(metrics.text().decode())
+    families = text_string_to_metric_families((await metrics.text()).decode())
     return {
         (one.name, *(value for _, value in sorted(one.labels.items()))): one.value
         for family in families
@@ -39,7 +47,7 @@ def told(metrics: Metrics) -> dict[tuple[str, ...], float]:
 
 
 async def test_the_present_is_that_of_the_page(metrics: Metrics) -> None:
-    state, numbers = FakeHouse().state(), told(metrics)
+    state, numbers = FakeHouse().state(), await told(metrics)
     box = state.wallboxes["garage"]
     assert numbers["hemsd_meter_power_watts", "grid", "grid"] == state.meters["grid"].power_w
     assert numbers["hemsd_wallbox_limit_amperes", "garage"] == box.limit_a
@@ -52,10 +60,24 @@ async def test_the_present_is_that_of_the_page(metrics: Metrics) -> None:
 
 async def test_what_is_not_known_has_no_number(store: Store) -> None:
     house = FakeHouse("stale")
-    numbers = told(Metrics(Present(house.state, house.tick_age_s, {}, {}, store)))
+
+    async def locked() -> dict[str, Backlog]:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    numbers = await told(Metrics(Present(house.state, house.tick_age_s, {}, {}, store, locked)))
     assert numbers["hemsd_meter_up", "grid", ""] == 0
     assert ("hemsd_meter_power_watts", "grid", "") not in numbers
     assert any(key[0] == "hemsd_alert" for key in numbers)
+    assert not any("outbox" in key[0] for key in numbers)
+
+
+async def test_what_waits_for_the_cloud_is_told_by_lane(metrics: Metrics) -> None:
+    numbers = await told(metrics)
+    assert numbers["hemsd_outbox_waiting", "analysis"] == 3
+    assert numbers["hemsd_outbox_waiting", "summaries"] == 0
+    assert numbers["hemsd_outbox_refused", "analysis"] == 1
+    assert numbers["hemsd_outbox_oldest_timestamp_seconds", "analysis"] == 1_782_028_800
+    assert ("hemsd_outbox_oldest_timestamp_seconds", "summaries") not in numbers
 
 
 async def test_ticks_decisions_and_verdicts_are_counted(metrics: Metrics) -> None:
@@ -65,7 +87,7 @@ async def test_ticks_decisions_and_verdicts_are_counted(metrics: Metrics) -> Non
     metrics.decided({"garage": a_decision(kind=DecisionKind.START)})
     metrics.judged(a_command(outcome=Outcome.APPLIED, effect_s=7.0))
     metrics.judged(a_command(outcome=Outcome.ACCEPTED_INEFFECTIVE))
-    numbers = told(metrics)
+    numbers = await told(metrics)
     assert numbers["hemsd_decisions_total", "hold", "garage"] == 3
     assert numbers["hemsd_decisions_total", "start", "garage"] == 1
     assert numbers["hemsd_tick_duration_seconds_bucket", "0.005"] == 3
@@ -107,7 +129,7 @@ async def test_the_dashboard_and_the_page_of_the_manual_name_only_what_is_told(m
     metrics.took(0.1)
     metrics.decided({"garage": a_decision()})
     metrics.judged(a_command(outcome=Outcome.APPLIED, effect_s=7.0))
-    names = {key[0] for key in told(metrics)} | {"hemsd_battery_charge_ratio", "hemsd_visit_energy_watt_hours"}
+    names = {key[0] for key in await told(metrics)} | {"hemsd_battery_charge_ratio", "hemsd_visit_energy_watt_hours"}
     names |= {"hemsd_wallbox_car_charge_ratio", "hemsd_storage_database_bytes", "hemsd_storage_written_today_bytes"}
     names |= {"hemsd_alert", "hemsd_command_effect_seconds", "hemsd_tick_duration_seconds"}
     for file in ("grafana/hemsd.json", "docs/metrics.md"):
