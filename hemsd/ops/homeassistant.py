@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ from drivers.mqtt import client_of
 from drivers.mqtt_settings import MqttBrokerSettings
 from hemsd.model import MeterReading, Role, Wish
 from hemsd.ops import discovery
-from hemsd.ops.discovery import OFFLINE, ONLINE, Device
+from hemsd.ops.discovery import OFFLINE, ONLINE
 from web.models import ModeBody, StatePage, TargetBody
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class HomeAssistant:
     readings: Callable[[], Mapping[str, tuple[Role, MeterReading | None]]]
     wish: Callable[[Wish], None]
     told_before: tuple[str, ...] = ()
-    """The discovery topics of the last run: what is no longer there is taken back"""
+    """The topics of the last run: what is no longer there is taken back"""
     remember: Callable[[tuple[str, ...]], None] = lambda _topics: None
     name: str = "homeassistant"
     _said: dict[str, str] = field(default_factory=dict)  # by topic, since the connection stands
@@ -77,14 +77,14 @@ class HomeAssistant:
     async def _tell(self, client: aiomqtt.Client) -> None:
         """Whatever is not said yet, or is not as it was said."""
         devices = tuple(discovery.devices(self.node, self.state(), self.readings()))
-        configs = {topic: payload for device in devices for topic, payload in discovery.discovery(self.node, device)}
-        for topic in self.told_before:
-            if topic not in configs:
-                await client.publish(topic, "", qos=1, retain=True)
-        if set(self.told_before) != set(configs):
-            self.told_before = tuple(configs)
+        told = {topic: payload for device in devices for topic, payload in discovery.discovery(self.node, device)}
+        told |= {f"{device.topic}/state": json.dumps(device.state) for device in devices}
+        told[discovery.status_topic(self.node)] = ONLINE
+        await _take_back(client, [topic for topic in self.told_before if topic not in told])
+        if set(self.told_before) != set(told):
+            self.told_before = tuple(told)
             self.remember(self.told_before)
-        for topic, payload in {**configs, **_states(devices), discovery.status_topic(self.node): ONLINE}.items():
+        for topic, payload in told.items():
             if self._said.get(topic) != payload:
                 await client.publish(topic, payload, qos=1, retain=True)
                 self._said[topic] = payload
@@ -125,5 +125,30 @@ def wish_of(wallbox: str, what: str, text: str) -> Wish:
             raise ValueError("no such wish")
 
 
-def _states(devices: tuple[Device, ...]) -> dict[str, str]:
-    return {f"{device.topic}/state": json.dumps(device.state) for device in devices}
+@dataclass(slots=True)
+class Farewell:
+    """Runs in Home Assistant's place after ``homeassistant: false``: takes back what an earlier run has told."""
+
+    broker: MqttBrokerSettings
+    told_before: tuple[str, ...]
+    remember: Callable[[tuple[str, ...]], None]
+    name: str = "homeassistant"
+
+    async def run(self) -> None:
+        """Once; then it has nothing to do until it is cancelled. Raises DeviceError when the broker is not there."""
+        if self.told_before:
+            try:
+                async with client_of(self.broker) as client:
+                    await _take_back(client, self.told_before)
+            except aiomqtt.MqttError as error:
+                raise DeviceError(f"MQTT broker {self.broker.host}:{self.broker.port}: {error}") from error
+            self.told_before = ()
+            self.remember(())
+            log.info("Home Assistant was told to forget this home")
+        await asyncio.Event().wait()
+
+
+async def _take_back(client: aiomqtt.Client, topics: Sequence[str]) -> None:
+    """An empty retained message deletes the one before; on a discovery topic it also deletes the entity."""
+    for topic in topics:
+        await client.publish(topic, "", qos=1, retain=True)

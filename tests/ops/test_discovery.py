@@ -37,6 +37,12 @@ REQUIRED = {
 DEVICE = {"identifiers", "name", "manufacturer", "model", "sw_version", "via_device"}
 # home-assistant.io/integrations/sensor: a device class allows certain units and state classes only
 UNITS = {"power": "W", "current": "A", "energy": "kWh", "battery": "%", None: None, "enum": None, "timestamp": None}
+# developers.home-assistant.io/docs/core/entity/sensor: which state classes go with a device class
+STATE_CLASSES = {
+    "power": {"measurement"}, "current": {"measurement"}, "battery": {"measurement"},
+    "energy": {"total", "total_increasing"}, None: {None}, "enum": {None}, "timestamp": {None},
+}  # fmt: skip
+BINARY = {"battery_charging", "connectivity", "plug", "problem"}  # of home-assistant.io/integrations/binary_sensor
 TOPIC = re.compile(r"homeassistant/(\w+)/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+/config")
 READINGS = {
     "grid": (Role.GRID, MeterReading(energy_import_wh=5_000_000.0, energy_export_wh=7_500_000.0)),
@@ -61,8 +67,15 @@ def test_every_entity_uses_only_documented_fields_and_names_all_that_are_require
             assert set(config["device"]) <= DEVICE
             if match[1] == "sensor":
                 assert config.get("unit_of_measurement") == UNITS[config.get("device_class")], topic
-                if config.get("device_class") == "enum":
-                    assert "state_class" not in config
+                assert config.get("state_class") in STATE_CLASSES[config.get("device_class")], topic
+                assert ("options" in config) == (config.get("device_class") == "enum"), topic
+            if match[1] == "binary_sensor":
+                assert config["device_class"] in BINARY, topic
+            if "options" in config:
+                assert config["options"]
+                assert all(isinstance(option, str) for option in config["options"]), topic
+            if match[1] == "number":
+                assert config["min"] < config["max"], topic
 
 
 def test_ids_are_unique_and_stay_the_same_when_everything_else_changes(told: tuple[Device, ...]) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
+from drivers.base import DeviceError
 from drivers.mqtt_settings import MqttBrokerSettings
 from hemsd.model import MeterReading, Mode, Role, Wish
 from hemsd.ops import homeassistant
-from hemsd.ops.homeassistant import HomeAssistant
+from hemsd.ops.homeassistant import Farewell, HomeAssistant
 from hemsd.supervise import Health, keep
 from tests.daemon.living import daemon, write_config
 from tests.drivers_mqtt.broker import Broker, free_port
@@ -161,12 +162,38 @@ async def test_a_daemon_that_is_killed_is_gone_for_home_assistant_too(broker: Br
 
 async def test_a_wallbox_that_is_no_longer_there_is_taken_back(broker: Broker) -> None:
     old = "homeassistant/sensor/hemsd_1a2b3c4d/wallbox_carport_power_w/config"
-    await broker.publish(old, "{}", retain=True)
+    state = "hemsd/1a2b3c4d/wallbox/carport/state"
+    for topic in (old, state):
+        await broker.publish(topic, "{}", retain=True)
     kept: list[tuple[str, ...]] = []
     async with shown(broker) as eyes:
         await until(lambda: old in eyes.entities)
-        async with hemsd(broker, FakeHouse(), told_before=(old,), remember=kept.append):
+        async with hemsd(broker, FakeHouse(), told_before=(old, state), remember=kept.append):
             await until(lambda: eyes.topics.get(STATUS) == "online")
             assert old not in eyes.entities
+            assert eyes.topics[state] == ""
     assert len(kept) == 1
-    assert set(kept[0]) == set(eyes.entities)
+    assert set(kept[0]) == {topic for topic, text in eyes.topics.items() if text}
+
+
+async def test_switched_off_it_leaves_nothing_behind_in_home_assistant(broker: Broker) -> None:
+    kept: list[tuple[str, ...]] = []
+    async with shown(broker) as eyes:
+        async with hemsd(broker, FakeHouse(), remember=kept.append):
+            await until(lambda: eyes.topics.get(STATUS) == "online")
+        await until(lambda: eyes.topics[STATUS] == "offline")
+        assert len(eyes.entities) > 20
+    nobody = MqttBrokerSettings(host="127.0.0.1", port=free_port())
+    with pytest.raises(DeviceError):  # nothing is forgotten while the broker is away
+        await Farewell(nobody, kept[0], kept.append).run()
+    assert len(kept) == 1
+    there = MqttBrokerSettings(host="127.0.0.1", port=broker.port)
+    task = asyncio.create_task(Farewell(there, kept[0], kept.append).run())
+    await until(lambda: len(kept) == 2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert kept[1] == ()
+    async with shown(broker) as later:
+        await broker.publish("the/end", "yes", retain=True)
+        await until(lambda: "the/end" in later.topics)
+        assert set(later.topics) == {"the/end"}
