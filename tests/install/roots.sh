@@ -7,7 +7,7 @@
 # Needs root, debootstrap, and for another processor qemu-user-static. The mirror is the one that apt uses here, the
 # index is the one that pip uses here. What is committed is installed, not what lies in the working tree.
 #
-# The roots are kept in $ROOTS (default /var/tmp/hemsd-roots) and each run works on a copy of one. Packages are fetched
+# Roots and packages are kept in $ROOTS (default /var/tmp/hemsd-roots) and each run works on a copy. Packages are fetched
 # first; everything else, from `systemd/install.sh` on, happens in a network of its own that reaches nothing.
 set -eu
 
@@ -55,26 +55,28 @@ try() { # SUITE ARCH
     work=$roots/work-$1-$2
     cp -a "$roots/$1-$2" "$work"
     reach_the_index "$work"
-    mkdir -p "$work/src" "$work/wheels"
+    mkdir -p "$work/src" "$roots/wheels-$1-$2"
     git -C "$here/../.." archive HEAD | tar -x -C "$work/src"
     chmod -R go-w "$work/src"
 
     say "$1 $2: fetching packages"
-    enter "" "$work" fetch
+    enter "" "$work" fetch "$roots/wheels-$1-$2"
     rm -f "$work/etc/pip.conf"
-    enter --net "$work" "$([ "$2" = "$own" ] && echo whole || echo plain)"
+    enter --net "$work" "$([ "$2" = "$own" ] && echo whole || echo plain)" "$roots/wheels-$1-$2"
 }
 
-enter() { # OPTION ROOT PART: with processes and mounts of its own, which end with it
+enter() { # OPTION ROOT PART WHEELS: with processes and mounts of its own, which end with it
     unshare --mount --pid --fork --kill-child $1 sh -eu -c '
-        root=$1 part=$2
+        root=$1 part=$2 wheels=$3
         mount -t proc proc "$root/proc"
         mount --bind /dev "$root/dev"
         mount -t tmpfs tmpfs "$root/dev/shm"
         mount -t tmpfs tmpfs "$root/run"
+        mkdir -p "$root/wheels"
+        mount --bind "$wheels" "$root/wheels"
         [ "$part" = fetch ] || ip link set lo up
         exec chroot "$root" sh /src/tests/install/inside.sh "$part"
-    ' enter "$2" "$3"
+    ' enter "$2" "$3" "$4"
 }
 
 [ $# -gt 0 ] || set -- bookworm trixie
