@@ -12,14 +12,16 @@ import platform
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import yaml
 
 import hemsd
+from hemsd.bench import Bench
 from hemsd.config import Config, ConfigError, load
+from hemsd.custody import Custody
 from hemsd.logbook import Logbook
 from hemsd.model import StrangerRefused
 from hemsd.redaction import redacted, redacted_text
@@ -48,6 +50,11 @@ class Workshop:
     knocks: Callable[[], Iterable[Knock]]
     state: Callable[[], StatePage]
     archive: Archive
+    bench: Bench = field(init=False)
+    custody: Custody = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bench, self.custody = Bench(self.file), Custody(self.config, self.file)
 
     async def page(self) -> InstallerPage:
         faults = await asyncio.to_thread(self._check)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from hemsd.model import Command, Decision, Identities, Reading, SiteMinute, Visit, Wish
+from hemsd.model import CloudVerdict, Command, Decision, Identities, Reading, SiteMinute, Visit, Wish
 from web.bench import Bench
 from web.changes import Changes
 from web.custody import Custody
@@ -96,6 +96,7 @@ class VisitStory:
     saved: float | None = None
     oddities: tuple[Oddity, ...] = ()
     stretches: tuple[Stretch, ...] = ()
+    cloud: CloudVerdict | None = None
 
 
 class Archive(Protocol):

@@ -19,6 +19,8 @@ from aiohttp import web
 
 import hemsd
 from web.auth import Doors, Login, doorkeeper, is_at_home
+from web.bench import BenchApi
+from web.custody import CustodyApi
 from web.events import EventStreams
 from web.guard import MAX_BODY_BYTES, add_headers, guard
 from web.house import Archive, House, Playing, Workshop
@@ -80,7 +82,8 @@ def route_table(
     """Every route with what it takes and answers; the last one describes them all."""
     routes = (_me(doors), *LocalApi(house, streams).routes(), *PastApi(house, archive, playing).routes(), *dialects)
     if workshop is not None:
-        routes = (*routes, *InstallerApi(workshop).routes())
+        tools = (BenchApi(lambda: workshop.bench), CustodyApi(lambda: workshop.custody))
+        routes = (*routes, *InstallerApi(workshop).routes(), *(route for tool in tools for route in tool.routes()))
     return (*routes, described(routes))
 
 

@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from hemsd.bench import Bench
 from hemsd.model import (
     Attempt,
     Command,
@@ -39,6 +40,8 @@ from hemsd.model import (
 )
 from web.auth import hash_of
 from web.changes import Changes
+from web.custody import Copy, NotKept
+from web.custody_models import ClientPage, ClientsPage, NewClientPage
 from web.house import NotPlayable, Oddity, VisitStory
 from web.models import (
     AlertPage,
@@ -701,8 +704,44 @@ def _pit(visit: Visit) -> Oddity:
     )
 
 
+class FakeCustody:
+    """Two programs, and a copy of nothing."""
+
+    def __init__(self) -> None:
+        self._clients = {"c1": ("energy cloud", ["analysis", "flex"])}
+
+    def clients(self) -> ClientsPage:
+        since = MIDNIGHT - timedelta(days=40)
+        return ClientsPage(
+            clients=[
+                ClientPage(id=key, name=name, scopes=scopes, since=since)
+                for key, (name, scopes) in self._clients.items()
+            ]
+        )
+
+    def add_client(self, name: str, scopes: frozenset[str]) -> NewClientPage:
+        if any(name == taken for taken, _ in self._clients.values()):
+            raise NotKept(f"there is a client {name!r} already; remove it first, or take another name")
+        client_id = f"c{len(self._clients) + 1}"
+        self._clients[client_id] = (name, sorted(scopes))
+        return NewClientPage(client_id=client_id, client_secret="only-now", name=name, scopes=sorted(scopes))
+
+    def remove_client(self, client_id: str) -> None:
+        if self._clients.pop(client_id, None) is None:
+            raise NotKept("there is no such client")
+
+    def copy(self) -> Copy:
+        raise NotKept("there is no room for a copy")
+
+    async def preview(self) -> str:
+        return '# analysis, to cloud.example\n\nPOST https://cloud.example/v1/sessions\n{\n  "session_id": "…"\n}'
+
+
 class FakeWorkshop:
     """What an installer sees of the made-up house."""
+
+    def __init__(self) -> None:
+        self.bench, self.custody = Bench(None), FakeCustody()
 
     async def page(self) -> InstallerPage:
         at = MIDNIGHT + timedelta(hours=14)

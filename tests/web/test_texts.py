@@ -58,7 +58,7 @@ def test_no_text_is_left_unused() -> None:
     quoted = set(re.findall(r'["`]([a-z][\w.+]*\.[\w.+]*)["`$]', CODE)) | set(
         re.findall(r'data-text="([\w.]+)"', html())
     )
-    prefixes = tuple(set(re.findall(r"`([a-z]+(?:\.|\.\w+_))\$\{", CODE)))
+    prefixes = tuple(set(re.findall(r"`([a-z]+(?:\.\w+)*\.|[a-z]+\.\w+_)\$\{", CODE)))
     plain = set(re.findall(r'\bt\("(\w+)"', CODE))
     unused = [key for key in texts("en") if key not in quoted | plain and not key.startswith(prefixes)]
     assert unused == []

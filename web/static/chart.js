@@ -96,8 +96,8 @@ function timeTicks(from, to, width) {
   return ticks;
 }
 
-/** ``plan`` adds what lies ahead; ``quiet`` leaves out the decisions, where there would be too many. */
-export function Chart({ history, decisions, commands, from, to, at, plan, quiet }) {
+/** ``plan`` adds what lies ahead, ``odd`` what the judgement found; ``quiet`` leaves out the decisions, where there would be too many. */
+export function Chart({ history, decisions, commands, from, to, at, plan, quiet, odd = [] }) {
   const [ref, width] = useWidth();
   const [chosen, setChosen] = useState(null); // index into marks
   const points = history?.points ?? [];
@@ -144,6 +144,11 @@ export function Chart({ history, decisions, commands, from, to, at, plan, quiet 
         <line x1=${PAD.left} x2=${width} y1=${y(w)} y2=${y(w)} /></g>`)}
       <g clip-path="url(#inside)">${day}</g>
       <${Planned} blocks=${ahead} x=${x} y=${y} at=${Math.max(at, from)} most=${high} />
+      ${odd.map(({ begin, end, category }) => {
+        const [left, right] = [x(Math.max(Date.parse(begin), from)), x(Math.min(Date.parse(end), to))];
+        return html`<g key=${category + begin}><rect class="odd" x=${left} y=${PAD.top} width=${Math.max(right - left, 3)} height=${HEIGHT - PAD.top - PAD.bottom} />
+          <line class="odd-line" x1=${left} x2=${left} y1=${PAD.top} y2=${HEIGHT - PAD.bottom} /></g>`;
+      })}
       ${named.filter(({ left }) => left > PAD.left + 16 && left < width - 16).map(({ kind, left, top }) => html`<text key=${kind} class=${`name ${kind}`} x=${left} y=${top}>${t(`sink.${kind}`)}</text>`)}
       ${lines.filter((w) => w !== 0).map((w) => html`<text key=${w} class="tick" x=${PAD.left - 6} y=${y(w) + 4} text-anchor="end">${tickPower(Math.abs(w))}</text>`)}
       ${ticks.map(([moment, text]) => html`<text key=${moment} class="tick" x=${x(moment)} y=${HEIGHT - 4}

@@ -3,7 +3,8 @@
 import { html } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Icon } from "./icons.js";
 import { live } from "./live.js";
-import { current, duration, has, percent, power, powerWords, t, when } from "./words.js";
+import { TellLevel } from "./visit.js";
+import { current, duration, has, percent, plain, power, powerWords, t, when } from "./words.js";
 
 const PICTURE = { grid: "grid", pv: "sun", battery: "battery" };
 
@@ -12,6 +13,7 @@ export function Devices({ state }) {
     <header class="title"><h1>${t("nav.devices")}</h1></header>
     <ul class="devices live">
       ${Object.entries(state.meters).map(([role, meter]) => html`<${Meter} key=${role} role=${role} meter=${meter} />`)}
+      ${Object.entries(state.vehicles ?? {}).map(([name, car]) => html`<${Car} key=${name} name=${name} car=${car} />`)}
       ${Object.entries(state.wallboxes).map(([name, box]) => html`<${Box} key=${name} name=${name} box=${box} />`)}
     </ul>
     ${!live.guest && html`<p class="buttons"><a class="pill" href="#/installer">${t("installer.title")}</a></p>`}
@@ -32,10 +34,31 @@ function Meter({ role, meter }) {
     <${Icon} name=${PICTURE[kindOf(role, meter)] ?? "devices"} size="28" />
     <div><h2>${nameOf(role, kindOf(role, meter))}</h2>
       <p>${[powerWords(kindOf(role, meter), meter.power_w), meter.soc_pct != null && percent(meter.soc_pct)].filter(Boolean).join(" · ")}</p>
-      ${meter.doubts.map((text) => html`<p key=${text} class="quiet">${text}</p>`)}</div>
+      ${meter.doubts.map((text) => html`<p key=${text} class="doubt"><${Icon} name="alarm" size="16" />${text}</p>`)}</div>
     <${Health} ok=${meter.ok} text=${age} />
   </li>`;
 }
+
+/** A car, with its level and how old that is. */
+function Car({ name, car }) {
+  const stands = car.plugged == null ? t("devices.shared", { name: car.wallbox }) : t(car.plugged ? "devices.plugged" : "devices.unplugged", { name: car.wallbox });
+  const age = car.soc_age_s == null ? "" : t("devices.told", { time: duration(car.soc_age_s) });
+  const facts = [
+    [t("devices.capacity"), `${plain(car.capacity_kwh)}\u00a0kWh`],
+    [t("devices.charger"), `${t(car.phases === 1 ? "phase.one" : "phase.many", { n: car.phases })}, ${current(car.max_a)}`],
+    [t("devices.level"), car.soc_pct == null ? t("devices.no_level") : `${percent(car.soc_pct)} (${age})`],
+    [t("devices.level_from"), car.source ?? t("devices.level_by_hand")],
+  ];
+  return html`<li>
+    <${Icon} name="car" size="28" />
+    <div><h2>${name}</h2><p>${stands}</p>
+      <${Facts} facts=${facts} />
+      ${!live.guest && html`<${TellLevel} vehicle=${name} text=${t(car.soc_pct == null ? "level.unknown" : "level.correct")} />`}</div>
+    <span></span>
+  </li>`;
+}
+
+const Facts = ({ facts }) => html`<dl class="proof">${facts.filter(([, value]) => value).map(([label, value]) => html`<div key=${label}><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>`;
 
 const known = (value) => t(value == null ? "learned.unknown" : value ? "learned.yes" : "learned.no");
 
@@ -64,13 +87,13 @@ function Box({ name, box }) {
     [t("devices.offers"), box.offered_a == null ? "" : current(box.offered_a)],
     [t("devices.range"), `${current(box.min_a)} – ${current(box.max_a)}`],
     [t("devices.values"), box.sample_age_s == null ? "" : t("devices.ago", { time: duration(box.sample_age_s) })],
-    ...learnedFacts(box),
-    [t("devices.obeyed"), box.judged ? t("visit.obeyed", { n: box.obeyed, all: box.judged }) : ""],
-  ].filter(([, value]) => value);
+  ];
+  const learned = [...learnedFacts(box), [t("devices.obeyed"), box.judged ? t("visit.obeyed", { n: box.obeyed, all: box.judged }) : ""]];
   return html`<li>
-    <${Icon} name="car" size="28" />
+    <${Icon} name="box" size="28" />
     <div><h2>${name}</h2>
-      <dl class="proof">${facts.map(([label, value]) => html`<div key=${label}><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
+      <${Facts} facts=${facts} />
+      <h3>${t("learned.title")}</h3><${Facts} facts=${learned} />
       ${!box.controllable && html`<p class="problem">${t("devices.uncontrollable")}</p>`}
       ${!box.steer && html`<p class="quiet">${t("say.watched_why")}</p>`}</div>
     <${Health} ok=${box.connected} text=${t(box.connected ? "devices.connected" : "devices.away", { since })} />

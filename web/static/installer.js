@@ -1,6 +1,9 @@
-// The installer's corner: the settings in force, the check, who knocks in vain, and the log of the last hour.
+// The installer's corner: the check, who knocks in vain, blocks for config.yaml, the settings in force, the log, and what
+// hemsd keeps in trust.
 
 import { html, useEffect, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { BlockForm, Block, Probe } from "./bench.js";
+import { Backup, Clients, CloudPreview } from "./custody.js";
 import { Icon } from "./icons.js";
 import { call } from "./live.js";
 import { clockSeconds, t, when } from "./words.js";
@@ -27,13 +30,18 @@ export function Installer() {
         ${faults.length === 0 ? html`<p class="verdict good"><${Icon} name="check" size="16" />${t("installer.fine", { file: file ?? "config.yaml" })}</p>`
           : html`<ul class="faults">${faults.map((one) => html`<li key=${one.path}><b>${one.path || file}</b>${one.line > 0 && html` <span class="quiet">${t("installer.line", { n: one.line })}</span>`}
             <p>${one.wrong}: ${one.remedy}</p></li>`)}</ul>`}</section>
-      ${strangers.length > 0 && html`<section><h2>${t("installer.strangers")}</h2>
+      ${strangers.length > 0 && html`<section id="strangers"><h2>${t("installer.strangers")}</h2>
         <ul class="faults">${strangers.map((one) => html`<${Stranger} key=${one.identity} one=${one} />`)}</ul></section>`}
+      <section><h2>${t("probe.title")}</h2><p class="quiet">${t("probe.about")}</p><${Probe} /></section>
+      <section><h2>${t("bench.title")}</h2><p class="quiet">${t("bench.about")}</p><${BlockForm} /></section>
       <section><h2>${t("installer.config")}</h2><p class="quiet">${t("installer.config_about")}</p>
         <pre tabindex="0" aria-label=${t("installer.config")}>${config}</pre></section>
       <section><header class="title flat"><h2>${t("installer.log")}</h2>
         <button class="pill" aria-pressed=${loud} onClick=${() => setLoud(!loud)}>${t("installer.loud")}</button></header>
-        <${Log} lines=${loud ? log.filter((one) => LOUD.includes(one.level)) : log} /></section>`}
+        <${Log} lines=${loud ? log.filter((one) => LOUD.includes(one.level)) : log} /></section>
+      <section><h2>${t("clients.title")}</h2><${Clients} /></section>
+      <section id="cloud"><h2>${t("cloud.title")}</h2><${CloudPreview} /></section>
+      <section><h2>${t("backup.title")}</h2><${Backup} /></section>`}
   </main>`;
 }
 
@@ -45,12 +53,6 @@ function Log({ lines }) {
 
 /** A wallbox that is not let in, with what config.yaml would need. */
 function Stranger({ one }) {
-  const [copied, setCopied] = useState(false);
-  async function copy() {
-    // The clipboard belongs to https and loopback; elsewhere the block can be marked by hand.
-    setCopied(await (navigator.clipboard?.writeText(one.block).then(() => true, () => false) ?? false));
-  }
   return html`<li><b>${one.identity || t("installer.nameless")}</b> <span class="quiet">${one.remote}, ${when(one.time)}: ${one.why}</span>
-    <pre tabindex="0" aria-label=${t("installer.block")}>${one.block}</pre>
-    <button class="pill" onClick=${copy}>${copied ? t("installer.copied") : t("installer.copy")}</button></li>`;
+    <${Block} text=${one.block} /></li>`;
 }

@@ -1,6 +1,7 @@
 // Starts the page: texts, the live line, and which view is shown. The address after # names the view.
 
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { Ahead } from "./ahead.js";
 import { Chart, Totals } from "./chart.js";
 import { Devices } from "./devices.js";
 import { Flow } from "./flow.js";
@@ -43,7 +44,7 @@ function App() {
   useEffect(() => {
     document.body.classList.toggle("lost", lostAt !== null);
   }, [lostAt]);
-  const at = view === "installer" ? "devices" : ["history", "visits", "devices"].includes(view) ? view : "now";
+  const at = view === "installer" ? "devices" : ["plan", "history", "visits", "devices"].includes(view) ? view : "now";
   useEffect(() => {
     document.title = [at === "now" ? "" : t(`nav.${at}`), state?.site.name ?? "hemsd"].filter(Boolean).join(" · ");
   }, [at, state?.site.name]);
@@ -61,6 +62,7 @@ function App() {
     ${state && html`<${Alerts} alerts=${state.alerts} />`}
     ${view === "visits" && id && html`<${VisitView} id=${id} key=${id} news=${newsOfVisit(state, id)} />`}
     ${view === "visits" && !id && html`<${Visits} />`}
+    ${view === "plan" && state && html`<${Ahead} state=${state} />`}
     ${view === "history" && state && html`<${History} />`}
     ${view === "devices" && state && html`<${Devices} state=${state} />`}
     ${view === "installer" && html`<${Installer} />`}
@@ -71,7 +73,7 @@ function App() {
 const newsOfVisit = (state, id) => newsOf(Object.values(state?.wallboxes ?? {}).filter((box) => box.session_id === id));
 
 function Nav({ at }) {
-  return html`<nav aria-label=${t("nav.title")}>${[["now", "#/"], ["history", "#/history"], ["visits", "#/visits"], ["devices", "#/devices"]].filter(([name]) => name !== "visits" || !live.guest).map(([name, href]) => html`
+  return html`<nav aria-label=${t("nav.title")}>${[["now", "#/"], ["plan", "#/plan"], ["history", "#/history"], ["visits", "#/visits"], ["devices", "#/devices"]].filter(([name]) => name !== "visits" || !live.guest).map(([name, href]) => html`
     <a key=${name} href=${href} aria-current=${name === at ? "page" : undefined}><${Icon} name=${name} /><span>${t(`nav.${name}`)}</span></a>`)}</nav>`;
 }
 

@@ -86,6 +86,14 @@ export function useToday(state) {
   return { ...today, ...shown(today) };
 }
 
+/** What lies ahead, asked for again whenever something was decided. */
+export function usePlan(state) {
+  const [plan, setPlan] = useState(null);
+  const news = Object.values(state.wallboxes).map((box) => `${box.target_pct} ${box.ready_by} ${box.soc_pct} ${box.boost}`).join();
+  useAsking(() => call("GET", "api/plan").then(setPlan, () => {}), `${newsOf(Object.values(state.wallboxes))} ${news}`);
+  return plan;
+}
+
 /** The part of the day worth showing: from its first record to somewhat after now, or after what is planned. */
 function shown({ history, from, to, plan }) {
   if (!history?.points.length) return { shownFrom: from, shownTo: to };

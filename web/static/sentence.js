@@ -16,7 +16,7 @@ function source(mix) {
 // What stands still says so by the rule that holds it.
 const STANDING = {
   waiting: "say.waiting", blocked: "say.blocked", pause: "say.paused",
-  fuse: "say.fuse", no_room: "say.fuse", finished: "say.finished", rotation: "say.rotation",
+  fuse: "say.fuse", dimmed: "say.fuse", peak: "say.fuse", no_room: "say.fuse", finished: "say.finished", rotation: "say.rotation",
   not_controllable: "say.uncontrollable",
 };
 
@@ -39,14 +39,22 @@ export function sentence(box) {
 
 /** A reason in this language: by its rule and inputs where there is such a text, else as the house said it. */
 export function told(decision) {
+  const own = worded(decision);
+  if (!own) return unbroken(decision.reason);
+  const { battery_floor_pct } = decision.inputs;
+  return battery_floor_pct == null ? own : `${own} ${t("say.floor", { battery_floor_pct: percent(battery_floor_pct) })}`;
+}
+
+/** Nothing where only the house has words for it. */
+function worded(decision) {
   const short = lack(decision);
   if (short) return short;
   const key = [`reason.${decision.rule}.${decision.kind}`, `reason.${decision.rule}`].find(has);
-  if (!key) return unbroken(decision.reason);
+  if (!key) return "";
   const { inputs, limit_a, phases } = decision;
   const surplus_w = Math.max(inputs.share_w ?? inputs.surplus_w ?? 0, 0);
   const values = { ...inputs, surplus_w, limit_a, phases: phasesOf(phases) };
-  if (holes(key).some((name) => values[name] == null)) return unbroken(decision.reason);
+  if (holes(key).some((name) => values[name] == null)) return "";
   return t(key, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, written(name, value)])));
 }
 
@@ -83,6 +91,13 @@ function halves(text) {
 }
 
 const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
+
+/** What would change it: "10 A when the sun gives 450 W more; a pause when it gives 2.9 kW less for a while." */
+export function turnWords(box) {
+  if (!box.plugged || box.decision?.kind === "skip") return "";
+  const told = (box.turns ?? []).map(({ what, by_w, limit_a }) => t(`turn.${what}`, { by: power(Math.abs(by_w)), limit: current(limit_a) }));
+  return told.length ? `${capital(told.join("; "))}.` : "";
+}
 
 /** What ends by itself: "at least until 14:12, 2 min 10 s more". */
 export function countdowns(box) {

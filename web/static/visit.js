@@ -8,7 +8,7 @@ import { useVisit } from "./past.js";
 import { PlanWords } from "./plan.js";
 import { Timeline } from "./timeline.js";
 import { WhatIf } from "./whatif.js";
-import { clock, day, duration, energy, money, percent, t, when } from "./words.js";
+import { clock, day, duration, energy, language, money, percent, t, when } from "./words.js";
 
 const OLD_LEVEL_S = 900; // a level that was told longer ago says so
 const SOURCES = ["solar", "battery", "grid"];
@@ -61,7 +61,7 @@ function Level({ box }) {
   </div>`;
 }
 
-function TellLevel({ vehicle, text }) {
+export function TellLevel({ vehicle, text }) {
   const dialog = useRef();
   const field = useRef();
   const [problem, setProblem] = useState("");
@@ -146,8 +146,14 @@ function VisitRow({ visit, most }) {
     <span class="amount"><b>${energy(visit.kwh)}</b> <span class="quiet">${share == null ? "" : t("visits.solar", { share: percent(share) })}</span></span>
     <${SourceBar} kwh=${kwhOf(visit)} most=${most} slim />
     <span class="note quiet">${[visit.plugged_out_at ? lengthOf(visit) : t("visits.now"), visit.vehicle, visit.wallbox].filter(Boolean).join(" · ")}${visit.managed ? "" : ` · ${t("visits.unmanaged")}`}
-      ${visit.findings.map((text) => html`<em key=${text}><${Icon} name="alarm" size="16" />${text}</em>`)}</span>
+      ${visit.anomalies.length > 0 && html`<em><${Icon} name="alarm" size="16" />${oddWords(visit.anomalies[0])}${visit.anomalies.length > 1 ? ` (+${visit.anomalies.length - 1})` : ""}</em>`}</span>
   </a></li>`;
+}
+
+/** What was odd, as a sentence of its own. */
+function oddWords({ texts, category }) {
+  const text = texts[language] ?? texts.en ?? category;
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 }
 
 /** One visit: its figures, its chart, and why everything happened. */
@@ -160,7 +166,8 @@ export function VisitView({ id, news }) {
     <${Back} />
     <header class="title"><h1>${day(visit.plugged_in_at)}, ${clock(visit.plugged_in_at)}</h1></header>
     <p class="quiet">${[visit.vehicle, visit.wallbox, lengthOf(visit), visit.managed ? "" : t("visits.unmanaged")].filter(Boolean).join(" · ")}</p>
-    ${visit.findings.map((text) => html`<p key=${text} class="finding"><${Icon} name="alarm" size="18" />${text}</p>`)}
+    ${visit.anomalies.map((one) => html`<p key=${one.category + one.begin} class="finding"><${Icon} name="alarm" size="18" /><span>
+      <b>${t("odd.span", { from: clock(one.begin), to: clock(one.end) })}</b> ${oddWords(one)}</span></p>`)}
     <div class="facts">
       <p><b class="big">${energy(visit.kwh)}</b><span class="quiet">${t("visit.energy")}</span></p>
       ${visit.cost != null && html`<p><b class="big">${money(visit.cost)}</b><span class="quiet">${visit.saved != null ? t("visit.saved", { amount: money(visit.saved) }) : t("visit.cost")}</span></p>`}
@@ -168,7 +175,9 @@ export function VisitView({ id, news }) {
     </div>
     <${SourceBar} kwh=${kwhOf(visit)} />
     <section><h2>${t("visit.power")}</h2>
-      <${Chart} history=${history} decisions=${decisions} commands=${commands} from=${from} to=${to} at=${now()} /><${Totals} history=${history} /></section>
+      <${Chart} history=${history} decisions=${decisions} commands=${commands} from=${from} to=${to} at=${now()} odd=${visit.anomalies} /><${Totals} history=${history} /></section>
+    ${visit.blocks.length > 0 && html`<section><h2>${t("visit.blocks")}</h2><ul class="blocks">${visit.blocks.map((one) => html`<li key=${one.start}>
+      <b>${clock(one.start)} – ${one.end ? clock(one.end) : t("block.running")}</b><span class="quiet">${t(`block.done.${one.type}`)}</span><span>${energy(one.kwh)}</span></li>`)}</ul></section>`}
     <section><h2>${t("timeline.title")}</h2><${Timeline} decisions=${decisions} commands=${commands} /></section>
     ${history?.points.length > 1 && html`<${WhatIf} id=${id} />`}
     <p class="buttons apart"><a class="pill" href=${`api/sessions/${visit.id}.csv`} download>${t("visits.csv")}</a></p>

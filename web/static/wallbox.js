@@ -1,25 +1,18 @@
 // One wallbox: its sentence, its mode, "Charge now", "Ready by", and what it made of the last command.
 
-import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { html, useEffect, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Icon } from "./icons.js";
 import { call, live, now } from "./live.js";
-import { budget, countdowns, sentence } from "./sentence.js";
+import { ReadyBy } from "./ready.js";
+import { budget, countdowns, sentence, turnWords } from "./sentence.js";
 import { Verdict, intent } from "./verdict.js";
-import { clock, duration, nextAt, percent, t, when } from "./words.js";
+import { clock, duration, t } from "./words.js";
 
 const MODES = ["off", "solar", "min+solar", "fast"];
 const NOTICE_MS = 12_000; // how long an answer to a press stays when nothing else follows
 
 export function WallboxCard({ name, box, alone }) {
   const [asked, setAsked] = useState(null); // {text, at, commandId, error}
-  const dialog = useRef();
-  const [entry, setEntry] = useState({ time: "07:00", level: 80 });
-
-  function open() {
-    setEntry({ time: box.ready_by ? clock(box.ready_by) : "07:00", level: box.target_pct ?? 80 });
-    dialog.current.showModal();
-  }
-
   async function ask(method, what, body, text) {
     const press = { text, at: Date.now(), houseAt: now(), commandId: box.command?.id ?? 0, mode: body?.mode };
     setAsked({ ...press, waiting: true });
@@ -32,11 +25,13 @@ export function WallboxCard({ name, box, alone }) {
   }
 
   const [what, why] = sentence(box);
+  const next = turnWords(box);
   return html`<section class="wallbox" aria-label=${name}>
     ${!alone && html`<h2 class="eyebrow">${name}</h2>`}
     <div class="sentence live">
       <h1 class="say">${what}</h1>
       <p class="why">${why}</p>
+      ${next && html`<p class="next">${next}</p>`}
       <${Meanwhile} box=${box} />
     </div>
     ${box.steer && !live.guest && html`<div class="controls">
@@ -47,22 +42,12 @@ export function WallboxCard({ name, box, alone }) {
           onClick=${() => box.boost ? ask("DELETE", "boost", null, t("asked.unboost")) : ask("PUT", "boost", {}, t("asked.boost"))}>
           <${Icon} name="bolt" size="18" />${box.boost ? t("boost.on") : t("boost.off")}
         </button>
-        <button class="pill" onClick=${open}>
-          <${Icon} name="now" size="18" />${readyWords(box)}
-        </button>
+        <${ReadyBy} box=${box} save=${(body) => ask("PUT", "target", body, t("asked.target"))}
+          clear=${() => ask("DELETE", "target", null, t("asked.untarget"))} />
       </div>
     </div>`}
     <${Obedience} box=${box} asked=${asked} />
-    <${ReadyBy} dialog=${dialog} entry=${entry} setEntry=${setEntry} mayClear=${box.ready_by || box.target_pct}
-      save=${(body) => ask("PUT", "target", body, t("asked.target"))}
-      clear=${() => ask("DELETE", "target", null, t("asked.untarget"))} />
   </section>`;
-}
-
-function readyWords(box) {
-  if (box.ready_by && box.target_pct) return t("ready.both", { level: percent(box.target_pct), at: when(box.ready_by) });
-  if (box.target_pct) return t("ready.level", { level: percent(box.target_pct) });
-  return t("ready.none");
 }
 
 /** What is running meanwhile: a budget that fills up, a pause that ends. Its place is kept when there is nothing. */
@@ -114,30 +99,4 @@ function Told({ command }) {
   return html`<span>${t("told", { what: intent(command), at: clock(command.time) })}</span>
     <${Verdict} command=${command} />
     ${effect && html`<span>${t("told.after", { time: duration(command.effect_s) })}</span>`}`;
-}
-
-/** The dialog keeps what is being entered; the house's news does not write into it. */
-function ReadyBy({ dialog, entry, setEntry, mayClear, save, clear }) {
-  const shut = () => dialog.current.close();
-  function submit() {
-    const ready_by = entry.time ? new Date(nextAt(entry.time)).toISOString() : undefined;
-    save({ minimum_charge_target_pct: Number(entry.level), ready_by });
-  }
-  return html`<dialog ref=${dialog} aria-label=${t("ready.title")} onClick=${(e) => e.target === dialog.current && shut()}>
-    <form method="dialog" onSubmit=${submit}>
-      <h2>${t("ready.title")}</h2>
-      <p class="quiet">${t("ready.about")}</p>
-      <label class="field">${t("ready.time")}
-        <input type="time" value=${entry.time} onInput=${(e) => setEntry({ ...entry, time: e.target.value })} />
-      </label>
-      <label class="field">${t("ready.to", { level: percent(Number(entry.level)) })}
-        <input type="range" min="10" max="100" step="5" value=${entry.level} onInput=${(e) => setEntry({ ...entry, level: e.target.value })} />
-      </label>
-      <div class="buttons">
-        <button type="submit" class="main">${t("ready.save")}</button>
-        <button type="button" class="pill" onClick=${shut}>${t("cancel")}</button>
-        ${mayClear && html`<button type="button" class="link" onClick=${() => { clear(); shut(); }}>${t("ready.clear")}</button>`}
-      </div>
-    </form>
-  </dialog>`;
 }

@@ -54,6 +54,12 @@ export const current = (amps) => (amps == null ? "–" : `${number(amps, Math.ro
 export const percent = (value) => (value == null ? "–" : `${number(value)}\u00a0%`);
 export const plain = (value) => number(value, Number.isInteger(value) ? 0 : 1);
 
+/** "1.2 MB", in steps of a thousand, as cards are sold. */
+export function bytes(count) {
+  const step = count < 1e6 ? [1e3, "kB", 0] : count < 1e9 ? [1e6, "MB", 1] : [1e9, "GB", 1];
+  return `${number(count / step[0], step[2])}\u00a0${step[1]}`;
+}
+
 export function money(amount) {
   if (amount == null) return "–";
   const currency = live.state?.site.currency ?? "EUR";
