@@ -143,6 +143,8 @@ class Identity(Strict):
     """And one that its model's name fits."""
     signs: tuple[Sign, ...] = ()
     """Without SunSpec: what must stand in its registers, all of it."""
+    every_model: bool = True
+    """Whether all its models have these signs; where not, a stranger may still be one of them."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:

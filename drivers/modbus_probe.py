@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from drivers.base import DeviceError
 from drivers.device_file import SUNSPEC, DeviceFile
 from drivers.device_meter import DeviceMeter
-from drivers.device_recognition import by_chain, by_signs
+from drivers.device_recognition import by_chain, by_signs, can_be_lookalike, looks_like
 from drivers.modbus_blocks import BlockReader, Image, Read, Refused
 from drivers.modbus_line import Line
 from drivers.modbus_link import Failed, ModbusLink
@@ -58,6 +58,8 @@ class Found:
     device: str | None = None  # the name of the device file that fits
     name: str = ""  # what that file calls it
     readings: Mapping[Role, MeterReading] = field(default_factory=dict)
+    could_be: Mapping[str, Mapping[Role, MeterReading]] = field(default_factory=dict)
+    """For a stranger: the device files by which it can be read, and what it says then."""
 
     @property
     def is_known(self) -> bool:
@@ -72,8 +74,9 @@ async def examine(link: ModbusLink, unit: int, timeout_s: float, files: Mapping[
             chain = await find_sunspec(read)
         except NoSunSpec:
             name = await by_signs(read, files)
-            file = files[name] if name else None
-            return Found(unit, device=name, name=file.name if file else "", readings=await _readings(read, file, None))
+            if name is None:
+                return Found(unit, could_be=await _lookalikes(read, files))
+            return Found(unit, device=name, name=files[name].name, readings=await _readings(read, files[name], None))
         models = tuple([await _values(read, model) for model in chain.models])
         name = by_chain(chain, files)
         file = files[name] if name else None
@@ -133,6 +136,17 @@ async def _readings(read: Read, file: DeviceFile | None, chain: SunSpecDevice | 
                 reading = await _by_points(read, DeviceMeter(role, its, file.transport))
             if reading.power_w is not None or reading.soc_pct is not None:
                 found[role] = plausible(reading)
+    return found
+
+
+async def _lookalikes(read: Read, files: Mapping[str, DeviceFile]) -> dict[str, dict[Role, MeterReading]]:
+    """The files by which a stranger can be read, and what it says then."""
+    found: dict[str, dict[Role, MeterReading]] = {}
+    for name, file in files.items():
+        if can_be_lookalike(file):
+            readings = await _readings(read, file, None)
+            if looks_like(file, readings):
+                found[name] = readings
     return found
 
 

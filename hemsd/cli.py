@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         "target", nargs="*", metavar="modbus HOST[:PORT]", help="look at an address of which nothing is known yet"
     )
     probe.add_argument("--wait", type=float, default=20.0, metavar="S", help="how long a device may stay silent")
+    probe.add_argument(
+        "--unit", type=int, action="append", metavar="N", help="with modbus: ask only this unit id; may be given again"
+    )
     probe.set_defaults(command=_probe)
 
     commission = commands.add_parser(
@@ -183,7 +186,8 @@ def _probe(options: argparse.Namespace) -> int:
                 return REFUSED
         case ["modbus", target]:
             try:
-                return probe.modbus(target, options.config.absolute().parent / "devices")
+                devices = options.config.absolute().parent / "devices"
+                return probe.modbus(target, devices, options.unit or [])
             except ValueError:
                 print(f"hemsd: {target} is neither HOST[:PORT] nor /dev/NAME[:BAUD]", file=sys.stderr)
                 return REFUSED

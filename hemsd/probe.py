@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from drivers.device_file import available
 from drivers.modbus import ModbusMeter
 from drivers.modbus import ModbusSettings as OverModbus
 from drivers.modbus_line import Line, SerialLine, TcpLine
-from drivers.modbus_probe import Found, scan
+from drivers.modbus_probe import UNITS, Found, scan
 from drivers.mqtt import MqttReader
 from hemsd.clock import SystemClock
 from hemsd.config import Config, NamedMeter, load, named_meters
@@ -214,12 +214,12 @@ def doubts_of_all(readings: Mapping[Role, MeterReading]) -> Iterable[str]:
 # --- an address of which nothing is known
 
 
-def modbus(target: str, devices: Path | None = None, timeout_s: float = TIMEOUT_S) -> int:
-    """Prints who answers Modbus at HOST[:PORT], or at a serial port /dev/NAME[:BAUD].
+def modbus(target: str, devices: Path | None = None, units: Sequence[int] = ()) -> int:
+    """Prints who answers Modbus at HOST[:PORT], or at a serial port /dev/NAME[:BAUD]; without units, at the usual ones.
 
     Status 1 when nobody that is known does. Raises ValueError when the target is no place.
     """
-    return asyncio.run(_modbus(target, places(target), devices, timeout_s))
+    return asyncio.run(_modbus(target, places(target), devices, units or UNITS))
 
 
 def places(target: str) -> list[Line]:
@@ -233,12 +233,12 @@ def places(target: str) -> list[Line]:
     return [TcpLine(host.strip("[]"), int(port))]
 
 
-async def _modbus(target: str, lines: Iterable[Line], devices: Path | None, timeout_s: float) -> int:
+async def _modbus(target: str, lines: Iterable[Line], devices: Path | None, units: Sequence[int]) -> int:
     known: list[tuple[Line, Found]] = []
     for line in lines:
         print(f"Asking {line}; unit ids that don't exist take their time.")
         try:
-            async for found in scan(line, timeout_s, available(devices)):
+            async for found in scan(line, TIMEOUT_S, available(devices), units):
                 print("\n".join(chain_lines(found)))
                 if found.is_known:
                     known.append((line, found))
@@ -254,19 +254,29 @@ async def _modbus(target: str, lines: Iterable[Line], devices: Path | None, time
 
 def chain_lines(found: Found) -> list[str]:
     """One unit, for people."""
+    if found.chain is None and found.device is None:
+        return _stranger_lines(found)
     if found.chain is None:
-        what = f"{found.name} (device: {found.device})" if found.device else "answers, and is nothing that hemsd knows"
-        return [f"unit {found.unit}: {what}", *_reading_lines(found)]
+        return [f"unit {found.unit}: {found.name} (device: {found.device})", *_reading_lines(found.readings)]
     known = f" (device: {found.device})" if found.device else ""
     said = [f"unit {found.unit}: {found.chain}{known}, SunSpec at {found.chain.base}"]
     for entry in found.models:
         values = ", ".join(f"{name} {value:g}" for name, value in entry.values.items() if value is not None)
         said.append(f"  model {entry.model.id} at {entry.model.address}, {entry.model.length} words  {values}".rstrip())
-    return [*said, *_reading_lines(found)]
+    return [*said, *_reading_lines(found.readings)]
 
 
-def _reading_lines(found: Found) -> list[str]:
-    return [f"  as {role}: {', '.join(lines(role, reading, 0.0))}" for role, reading in found.readings.items()]
+def _stranger_lines(found: Found) -> list[str]:
+    if not found.could_be:
+        return [f"unit {found.unit}: answers, and is nothing that hemsd knows"]
+    said = [f"unit {found.unit}: answers and has no sign of what it is; by what it says it could be"]
+    for device, readings in found.could_be.items():
+        said += [f"  device: {device}", *(f"  {line}" for line in _reading_lines(readings))]
+    return said
+
+
+def _reading_lines(readings: Mapping[Role, MeterReading]) -> list[str]:
+    return [f"  as {role}: {', '.join(lines(role, reading, 0.0))}" for role, reading in readings.items()]
 
 
 def config_lines(known: Iterable[tuple[Line, Found]]) -> list[str]:

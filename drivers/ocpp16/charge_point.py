@@ -128,6 +128,12 @@ class ChargePoint:
         """False: proven, in this session, to follow no limit however it is said."""
         return not self.steering.speaker.gave_up
 
+    @property
+    def zero_pauses(self) -> bool:
+        """Whether 0 A is proven to pause it without ending the transaction."""
+        memory = self.steering.memory
+        return memory.zero_proven and not memory.zero_ends_tx
+
     async def _command(self, request: object) -> Dispatch:
         if not self.linked:
             return Dispatch(DispatchStatus.UNREACHABLE, text="not connected")

@@ -18,6 +18,7 @@ from hemsd.clock import SystemClock
 from hemsd.config import load
 from hemsd.model import MeterReading, Role
 from hemsd.probe import doubts_of_all, lines, places
+from tests.devices.answers import HERE, answers, on_a_server
 from tests.drivers_modbus.device import serving
 from tests.drivers_modbus.rtu import Line, serial_line
 
@@ -123,9 +124,20 @@ async def test_a_device_that_nobody_knows_is_no_success(capsys: Capture) -> None
     assert "is nothing that hemsd knows" in capsys.readouterr().out
 
 
+async def test_a_stranger_that_could_be_something_is_shown_by_what_it_says(capsys: Capture) -> None:
+    """The meter has no register by which it could be told; its installer knows what is written on it."""
+    served = answers(HERE / "served" / "chint-dtsu666.yaml")
+    async with on_a_server(served) as port:
+        assert await hemsd("probe", "modbus", f"127.0.0.1:{port}", "--unit", "1") == 1
+    said = capsys.readouterr().out
+    assert "unit 1: answers and has no sign of what it is; by what it says it could be\n  device: chint-dtsu666" in said
+    assert "as grid: 830 W import" in said
+    assert f"No device that hemsd knows answers at 127.0.0.1:{port}." in said
+
+
 async def test_a_serial_port_is_searched_too(tmp_path: Path, capsys: Capture) -> None:
     async with serial_line(Line({1: {0xFC02: 0x70} | dict.fromkeys(range(80), 0)})) as port:
-        assert await hemsd("probe", "modbus", f"{port.path}:19200") == 0
+        assert await hemsd("probe", "modbus", f"{port.path}:19200", "--unit", "1") == 0
     said = capsys.readouterr().out
     assert "unit 1: Eastron SDM630 (device: eastron-sdm630)" in said
     file = tmp_path / "config.yaml"

@@ -118,10 +118,13 @@ def test_whatever_is_changed_in_a_device_file_changes_what_is_read(file: Path) -
 
 
 @pytest.mark.parametrize("file", SERVED, ids=lambda file: file.stem)
-async def test_a_probe_recognises_every_device_that_can_be_told_by_its_registers(file: Path) -> None:
+async def test_a_probe_recognises_every_device_or_says_what_it_could_be(file: Path) -> None:
     served = answers(file)
     device = load(served.device)
-    unit = device.transport.unit
     async with on_a_server(served) as port:
-        found = await examine(ModbusLink(TcpLine("127.0.0.1", port)), unit, 1.0, available())
-    assert found.device == (served.device if device.identity else None)
+        found = await examine(ModbusLink(TcpLine("127.0.0.1", port)), device.transport.unit, 1.0, available())
+    if device.identity:
+        assert (found.device, found.could_be) == (served.device, {})
+    else:
+        assert found.device is None
+        assert set(found.could_be) == {served.device}
