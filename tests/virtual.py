@@ -8,7 +8,8 @@ no busier one makes it fail, and an hour of waiting costs nothing.
 
 All that asks the loop for the time follows: ``asyncio.sleep``, ``asyncio.timeout``, the network time-outs of the
 libraries, and the ``LoopClock`` that the scene is given for the Clock that it takes everywhere. Both ends of every
-socket must live in this loop: of what another process does, it knows nothing.
+socket must live in this loop: of what another process does, it knows nothing. A test is marked ``virtual_time``, or
+calls ``virtually``.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from __future__ import annotations
 import asyncio
 import selectors
 from asyncio import selector_events
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from unittest.mock import patch
+
+import pytest
 
 R = TypeVar("R")
 
@@ -55,6 +58,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _paid(self, _: asyncio.Future[Any]) -> None:
         self.elsewhere -= 1
+
+    def run_forever(self) -> None:
+        with self._threads_counted():
+            super().run_forever()
+
+    @contextmanager
+    def _threads_counted(self) -> Iterator[None]:
+        """The store answers from a thread of its own, through this function."""
+        real = asyncio.wrap_future
+        with patch("asyncio.wrap_future", lambda answer, *, loop=None: self.owed(real(answer, loop=loop))):
+            yield
 
     def _make_socket_transport(self, *args: Any, **more: Any) -> asyncio.Transport:
         self.stirred = True
@@ -117,26 +131,17 @@ class LoopClock:
 
 def virtually(scene: Coroutine[Any, Any, R]) -> R:
     """Plays a scene to its end in virtual time."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner, _threads_counted():
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(scene)
 
 
-@contextmanager
-def _threads_counted() -> Iterator[None]:
-    """The store answers from a thread of its own, through this function."""
-    real = asyncio.wrap_future
-
-    def counted(future: Any, *, loop: asyncio.AbstractEventLoop | None = None) -> Any:
-        wrapped = real(future, loop=loop)
-        running = asyncio.get_running_loop()
-        return running.owed(wrapped) if isinstance(running, VirtualLoop) else wrapped
-
-    with patch("asyncio.wrap_future", counted):
-        yield
-
-
-async def comes_true(claim: Callable[[], object], within_s: float = 600.0, step_s: float = 1.0) -> None:
+async def comes_true(claim: Callable[[], object], within_s: float = 7200.0, step_s: float = 1.0) -> None:
     """Waits until the claim holds; TimeoutError when it does not in so many virtual seconds."""
     async with asyncio.timeout(within_s):
         while not claim():  # noqa: ASYNC110 - what is waited for happens on the far side of a socket
             await asyncio.sleep(step_s)
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """For the conftest.py of a folder with such scenes: which loop a test gets."""
+    return {"virtual": VirtualLoop} if item.get_closest_marker("virtual_time") else {"real": asyncio.new_event_loop}

@@ -16,6 +16,7 @@ from drivers.simulated.settings import SimulatedBattery, SimulatedCar, SimulateS
 from drivers.simulated.wallbox import WallboxSpec
 from hemsd.clock import FastClock, ManualClock
 from tests.simulated.central import Central, until
+from tests.virtual import LoopClock, comes_true
 
 GARAGE = WallboxSpec("garage", "WB-001")
 
@@ -81,14 +82,15 @@ def test_a_battery_is_there_when_it_is_asked_for():
     assert battery(SimulatedBattery(capacity_wh=5000)).capacity_wh == 5000
 
 
+@pytest.mark.virtual_time
 async def test_what_the_meters_tell_is_what_happens():
-    clock = FastClock(datetime(2026, 6, 21, 8, 0, tzinfo=UTC), 60)
+    clock = LoopClock()
     async with Central(clock).open() as central:
         home = SimulatedHome(SimulateSettings(battery=True), clock, [GARAGE])
         ports = await home.start()
         home.connect_wallboxes(central.url)
         running = asyncio.create_task(home.run())
-        await until(lambda: central.told("StartTransaction"))
+        await comes_true(lambda: central.told("StartTransaction"))
         client = AsyncModbusTcpClient(ports.host, port=ports.modbus)
         await client.connect()
         answer = await client.read_holding_registers(40_069 + 18, count=1, device_id=ports.grid_unit)
@@ -99,15 +101,16 @@ async def test_what_the_meters_tell_is_what_happens():
         await asyncio.gather(running, return_exceptions=True)
 
 
+@pytest.mark.virtual_time
 async def test_two_wallboxes_share_one_home():
-    clock = FastClock(datetime(2026, 6, 21, 8, 0, tzinfo=UTC), 200)
+    clock = LoopClock()
     async with Central(clock).open() as central:
-        home = SimulatedHome(SimulateSettings(speed=200), clock, [GARAGE, WallboxSpec("yard", "WB-002", phases="1")])
+        home = SimulatedHome(SimulateSettings(speed=1), clock, [GARAGE, WallboxSpec("yard", "WB-002", phases="1")])
         await home.start()
         running = asyncio.create_task(home.run())
         home.connect_wallboxes(central.url)
-        await until(lambda: {peer.id for peer in central.peers} == {"WB-001", "WB-002"})
-        await until(lambda: home.physics.cars_w > 14_000)
+        await comes_true(lambda: {peer.id for peer in central.peers} == {"WB-001", "WB-002"})
+        await comes_true(lambda: home.physics.cars_w > 14_000)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from ocpp.exceptions import InternalError, OCPPError
@@ -13,18 +12,17 @@ from ocpp.v16 import call
 from drivers.simulated.home import SimulatedHome
 from drivers.simulated.settings import SimulatedCar, SimulateSettings
 from drivers.simulated.wallbox import WallboxSpec
-from hemsd.clock import FastClock
-from tests.simulated.central import Central, until
+from tests.simulated.central import Central
+from tests.virtual import LoopClock
+from tests.virtual import comes_true as until
+
+
+pytestmark = pytest.mark.virtual_time
 
 
 @pytest.fixture
-def speed():
-    return 200.0
-
-
-@pytest.fixture
-def clock(speed):
-    return FastClock(datetime(2026, 6, 21, 8, 0, tzinfo=UTC), speed)
+async def clock():
+    return LoopClock()
 
 
 @pytest.fixture
@@ -34,12 +32,12 @@ async def central(clock):
 
 
 @pytest.fixture
-async def living(clock, central, speed):
+async def living(clock, central):
     """Gives ``home = await living("personality", ...)``: connected, booted, ended with the test."""
     tasks = []
 
     async def begin(*personality, plugged=True, **of_the_spec):
-        settings = SimulateSettings(speed=speed, car=SimulatedCar(plugged=plugged))
+        settings = SimulateSettings(speed=1, car=SimulatedCar(plugged=plugged))
         spec = WallboxSpec("garage", "WB-001", personality=personality, **of_the_spec)
         home = SimulatedHome(settings, clock, [spec])
         await home.start()
@@ -174,7 +172,6 @@ async def test_clearing_answers_unknown_when_there_is_nothing(living, central):
     assert (await central.ask(call.ClearChargingProfile(id=1))).status == "Accepted"
 
 
-@pytest.mark.parametrize("speed", [2000.0])
 async def test_nothing_is_said_before_the_boot_was_accepted(living, central):
     central.boot_status = "Pending"
     beginning = asyncio.create_task(living())
@@ -272,7 +269,6 @@ async def test_bad_json(living, central):
     assert any(broken(raw) for raw in central.raw)
 
 
-@pytest.mark.parametrize("speed", [2000.0])
 async def test_half_open(living, central):
     home = await living("half_open")
     await until(lambda: central.told("StartTransaction"))
@@ -295,7 +291,6 @@ async def test_double_connect(living, central):
     assert (await central.ask(call.ClearCache())).status == "Accepted"
 
 
-@pytest.mark.parametrize("speed", [3000.0])
 async def test_reconnect_after_19min(living, central, clock):
     home = await living("reconnect_after_19min")
     lost_s = clock.monotonic()

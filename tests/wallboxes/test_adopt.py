@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,17 +13,17 @@ from hemsd.capabilities import Capabilities, Zero
 from hemsd.clock import SystemClock
 from hemsd.config import load
 from hemsd.learned import Learned
-from hemsd.simulation import clock_for
 from hemsd.store.store import Store
 from rules.verify import Trust
 from tests.daemon.living import free_ports
+from tests.virtual import LoopClock
 
 CONFIG = """\
 meters: {{grid: {{driver: modbus, host: 127.0.0.1, port: 1, unit: 200}}}}
 wallboxes: {{garage: {{driver: ocpp, charge_point: WB-001}}}}
 ocpp: {{host: 127.0.0.1, port: {port}}}
 storage: {{path: home.db}}
-simulate: {{speed: 40, personality: {{garage: [{personality}]}}}}
+simulate: {{speed: 1, personality: {{garage: [{personality}]}}}}
 """
 
 
@@ -45,7 +44,7 @@ class Adopted:
 async def adopted(folder: Path, personality: str) -> Adopted:
     config = load(written(folder, personality))
     said: list[str] = []
-    status = await adopt(config, await clock_for(config), "garage", said.append)
+    status = await adopt(config, LoopClock(), "garage", said.append)
     store = await Store.open(config.storage.path, SystemClock())
     try:
         memories = list(Learned(store).ladders().values())
@@ -57,7 +56,7 @@ async def adopted(folder: Path, personality: str) -> Adopted:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.virtual_time
 async def test_an_honest_wallbox_gets_a_sheet_and_what_was_found_is_kept(tmp_path: Path) -> None:
     found = await adopted(tmp_path, "honest")
     assert found.status == DONE
@@ -87,14 +86,12 @@ QUIRKS = {
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
-async def test_each_quirk_is_on_the_sheet(tmp_path: Path) -> None:
-    for name in QUIRKS:
-        (tmp_path / name).mkdir()
-    sheets = await asyncio.gather(*(adopted(tmp_path / name, name) for name in QUIRKS))
-    for (name, expected), found in zip(QUIRKS.items(), sheets, strict=True):
-        for word, value in expected.items():
-            assert found.said[word].startswith(value), (name, word, found.said)
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("name", QUIRKS)
+async def test_each_quirk_is_on_the_sheet(tmp_path: Path, name: str) -> None:
+    found = await adopted(tmp_path, name)
+    for word, value in QUIRKS[name].items():
+        assert found.said[word].startswith(value), (word, found.said)
 
 
 def test_it_asks_before_it_does_anything(tmp_path: Path) -> None:
