@@ -23,11 +23,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hemsd.scoring.categories import Category, findings, session_of
+from hemsd.scoring.categories import Category
 from hemsd.scoring.engine import MODELS, Engine, load
 from hemsd.scoring.features import BUCKET_S, Buckets, Column, buckets
 from hemsd.scoring.fusion import OWN_SESSIONS, THRESHOLD, Calibration, both, calibrated, oddness
 from hemsd.scoring.judge import judge, shipped_calibration
+from hemsd.scoring.rulebook import findings, session_of
 from hemsd.scoring.series import Curve, Known, Series
 from hemsd.scoring.surprise import surprises
 from training.sessions import Example, examples, split

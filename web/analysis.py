@@ -68,7 +68,7 @@ FILTERS = (
     Query("date_from", "made at this time or later", MOMENT),
     Query("date_to", "made before this time", MOMENT),
 )
-LANGUAGE = Query("lang", "en or de; otherwise Accept-Language decides")
+LANGUAGE = Query("lang", "en or de; otherwise Accept-Language decides, and then the question's own language")
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +346,6 @@ def _share(request: web.Request, name: str) -> float | None:
 
 
 def _language(request: web.Request) -> str:
-    """English, unless German is asked for."""
-    asked: str = request.query.get("lang") or request.headers.get("Accept-Language") or ""
-    return "de" if asked.strip().lower().startswith("de") else "en"
+    """What was asked for: de, en for anything else, and nothing when nobody said."""
+    asked: str = (request.query.get("lang") or request.headers.get("Accept-Language") or "").strip().lower()
+    return "" if asked in ("", "*") else "de" if asked.startswith("de") else "en"

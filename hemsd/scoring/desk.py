@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from hemsd.clock import Clock
 from hemsd.scoring import shelf
+from hemsd.scoring.answers import answer, language_asked
 from hemsd.scoring.categories import Finding
 from hemsd.scoring.engine import BASE, EngineError, base_checksum
 from hemsd.scoring.facts import findings_in, story_of
@@ -27,7 +28,7 @@ from hemsd.scoring.series import NOTHING_KNOWN, Known, MeterValue, last_hours, s
 from hemsd.scoring.shelf import HOME, Record
 from hemsd.scoring.speaker import Speaker
 from hemsd.scoring.trace import trace_of
-from hemsd.scoring.words import answer, explanation, language_of
+from hemsd.scoring.words import Language, explanation, language_of
 from hemsd.store.outbox import Statement
 from hemsd.store.store import Store
 from web.analysis import Paging, SessionFilter
@@ -256,32 +257,32 @@ class SessionDesk:
         record = await self._find(tenant, session)
         if record is None:
             return None
-        text = await self._tell(record, None, language)
+        text = await self._tell(record, None, language_of(language))
         return ExplanationPage(session_id=record.external_id, explanation=text)
 
     async def ask(self, tenant: str, session: str, question: str, language: str) -> AnswerPage | None:
         record = await self._find(tenant, session)
         if record is None:
             return None
-        return AnswerPage(session_id=record.external_id, answer=await self._tell(record, question, language))
+        spoken = language_of(language) if language else language_asked(question)
+        return AnswerPage(session_id=record.external_id, answer=await self._tell(record, question, spoken))
 
-    async def _tell(self, record: Record, question: str | None, language: str) -> str:
+    async def _tell(self, record: Record, question: str | None, language: Language) -> str:
+        """Explains the session, or answers a question about it."""
         facts = None
         if record.status is Status.ACTIVE:
             values, known = await self._values(record), await self._known(record)
             facts = await self.judge.facts(values, known, whole=record.tenant == HOME)
-        start_at = record.begins_at
         found = findings_in(record.story)
         flagged = [one for one in found if not one.advisory]
         hints = [one for one in found if one.advisory]
-        if question is None:
-            return explanation(facts, flagged, hints, start_at, language_of(language))
-        plain = answer(question, facts, flagged, hints, start_at, language_of(language))
+        told = explanation(facts, flagged, hints, record.begins_at, language)
+        plain = told if question is None else answer(question, facts, flagged, hints, record.begins_at, language)
         if self.speaker is None or facts is None:
             return plain
-        everything = f"{plain} {explanation(facts, flagged, hints, start_at, language_of(language))}"
-        said = await self.speaker.say(question, everything, language_of(language))
-        return plain if said == everything else said
+        if question is None:
+            return await self.speaker.say(None, told, language, [one.category for one in flagged]) or plain
+        return await self.speaker.say(question, f"{plain} {told}", language) or plain
 
     async def buckets_of(self, record: Record) -> Buckets | None:
         """The session as the model sees it."""

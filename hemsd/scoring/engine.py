@@ -116,12 +116,16 @@ class TFLiteEngine:
             raise EngineError(f"{name} can't load {model}.tflite: {error}") from error
 
     def infer(self, x: Floats, flat: Floats | None = None) -> Floats:
+        if len(x) == INFER_ROWS:
+            return self._infer_rows(x, flat)
         answers = [self._infer_rows(x[begin : begin + INFER_ROWS], flat) for begin in range(0, len(x), INFER_ROWS)]
         return np.concatenate(answers) if answers else np.empty((0, *x.shape[1:2], network.OUTPUTS), np.float32)
 
     def _infer_rows(self, x: Floats, flat: Floats | None) -> Floats:
-        padded = np.zeros((INFER_ROWS, *x.shape[1:]), np.float32)
-        padded[: len(x)] = x
+        padded = x
+        if len(x) < INFER_ROWS:
+            padded = np.zeros((INFER_ROWS, *x.shape[1:]), np.float32)
+            padded[: len(x)] = x
         answer = self._infer(x=padded) if flat is None else self._infer_with(x=padded, flat=flat)
         found: Floats = answer["y"][: len(x)].copy()
         return found

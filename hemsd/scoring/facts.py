@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from hemsd.scoring.categories import Category, Finding, Session
+from hemsd.scoring.categories import Category, Finding
 from hemsd.scoring.fusion import Verdict
+from hemsd.scoring.session import Session
 from hemsd.store.codec import to_json
 
 
@@ -50,7 +51,7 @@ def facts_of(session: Session) -> Facts:
         charging_ended_at=moment(int(flowing[-1]) + 1) if len(flowing) else None,
         soc_first_pct=float(series.soc.values[0]) if len(series.soc) else None,
         soc_last_pct=float(series.soc.values[-1]) if len(series.soc) else None,
-        offered_kw=round(float(np.nanmax(series.offered.values)) / 1000, 1) if len(series.offered) else None,
+        offered_kw=round(float(series.offered.values.max()) / 1000, 1) if len(series.offered) else None,
     )
 
 

@@ -11,6 +11,7 @@ that was plugged in at seven in the evening is long full when the last six hours
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -58,26 +59,28 @@ def buckets(series: Series, trace: Trace, car_w: float | None, *, anchored: bool
     end_s = _end_s(series, trace) if anchored else series.length_s
     begins_s = end_s - BUCKET_S * np.arange(BUCKETS, 0, -1)
     edges = np.append(begins_s, end_s)
-    inside = np.clip((np.minimum(edges[1:], series.length_s) - np.maximum(edges[:-1], 0.0)) / BUCKET_S, 0.0, 1.0)
+    seconds = np.maximum(np.minimum(edges[1:], series.length_s) - np.maximum(edges[:-1], 0.0), 0.0)
+    inside, within = seconds / BUCKET_S, seconds > 0
     scale_w = trace.connection_w
-    x = np.zeros((BUCKETS, COLUMNS), dtype=np.float32)
     delivered = _energy_at(trace, edges)
-    seconds = np.maximum(inside * BUCKET_S, 1.0)
-    x[:, Column.POWER] = np.clip(np.diff(delivered) / seconds * 3600 / scale_w, 0.0, 2.0) * (inside > 0)
     step = _steps(trace, begins_s)
-    expected_w = np.where(np.isnan(trace.offered_w), scale_w, trace.offered_w)
+    offered = ~np.isnan(trace.offered_w)
+    expected_w = np.where(offered, trace.offered_w, scale_w)
     expected_w = np.minimum(expected_w, car_w if car_w is not None else scale_w)
+    power = np.maximum((delivered[1:] - delivered[:-1]) / np.maximum(seconds, 1.0) * 3600 / scale_w, 0.0)
+    x = np.zeros((BUCKETS, COLUMNS), dtype=np.float32)
+    x[:, Column.POWER] = np.minimum(power, 2.0) * within
     x[:, Column.EXPECTED] = _mean(step, np.minimum(expected_w / scale_w, 2.0)) * inside
-    x[:, Column.ROUGH] = _roughness(trace, step, expected_w / scale_w) * (inside > 0)
+    x[:, Column.ROUGH] = _roughness(trace, step, expected_w / scale_w) * within
     x[:, Column.ASKS] = _mean(step, trace.asks)
-    x[:, Column.KNOWN] = _mean(step, (~np.isnan(trace.offered_w)).astype(np.float64)) * (inside > 0)
+    x[:, Column.KNOWN] = _mean(step, offered.astype(np.float64)) * within
     x[:, Column.INSIDE] = inside
-    x[:, Column.BEFORE] = np.log1p((series.before_wh + max(0.0, float(delivered[0]))) / 1000) / 4
+    x[:, Column.BEFORE] = math.log1p((series.before_wh + max(0.0, float(delivered[0]))) / 1000) / 4
     return Buckets(x, begins_s)
 
 
 def _end_s(series: Series, trace: Trace) -> float:
-    flowing = np.flatnonzero(np.nan_to_num(trace.power_w) > FLOWS_SHARE * trace.connection_w)
+    flowing = np.flatnonzero(trace.power_w > FLOWS_SHARE * trace.connection_w)
     if not len(flowing):
         return series.length_s
     return min(series.length_s, float(flowing[-1] + 1) * trace.step_s + QUIET_TAIL_S)
@@ -89,17 +92,24 @@ def _energy_at(trace: Trace, edges: Numbers) -> Numbers:
     return np.interp(edges, trace.energy.at_s, trace.energy.values)
 
 
+OUTSIDE: Final = BUCKETS  # a place of its own, which nobody reads, for steps outside of the window
+
+
 def _steps(trace: Trace, begins_s: Numbers) -> NDArray[np.int64]:
-    """To which bucket each step belongs; -1 outside the window."""
+    """To which bucket each step belongs."""
     middle = (np.arange(len(trace)) + 0.5) * trace.step_s
-    place = np.floor((middle - begins_s[0]) / BUCKET_S).astype(np.int64)
-    return np.where((place >= 0) & (place < BUCKETS), place, -1)
+    place: NDArray[np.int64] = np.floor((middle - begins_s[0]) / BUCKET_S).astype(np.int64)
+    place[(place < 0) | (place > OUTSIDE)] = OUTSIDE
+    return place
 
 
 def _mean(step: NDArray[np.int64], values: Numbers) -> Numbers:
-    seen = (step >= 0) & ~np.isnan(values)
-    count = np.bincount(step[seen], minlength=BUCKETS)
-    total = np.bincount(step[seen], weights=values[seen], minlength=BUCKETS)
+    """Of each bucket; what is not known does not count."""
+    unknown = np.isnan(values)
+    if unknown.any():
+        step, values = step[~unknown], values[~unknown]
+    count = np.bincount(step, minlength=OUTSIDE + 1)[:OUTSIDE]
+    total = np.bincount(step, weights=values, minlength=OUTSIDE + 1)[:OUTSIDE]
     mean: Numbers = total / np.maximum(count, 1)
     return mean
 
@@ -109,5 +119,5 @@ def _roughness(trace: Trace, step: NDArray[np.int64], expected: Numbers) -> Numb
     if trace.step_s > BUCKET_S / 3:
         return np.zeros(BUCKETS)
     moved = trace.power_w / trace.connection_w - expected
-    mean = _mean(step, moved)
-    return np.clip(np.sqrt(_mean(step, (moved - mean[np.maximum(step, 0)]) ** 2)), 0.0, 1.0)
+    mean = np.append(_mean(step, moved), 0.0)
+    return np.minimum(np.sqrt(_mean(step, (moved - mean[step]) ** 2)), 1.0)

@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from hemsd.scoring.categories import findings, session_of
 from hemsd.scoring.engine import Engine, Runtime, card, load
 from hemsd.scoring.facts import Facts, facts_of
 from hemsd.scoring.features import BUCKET_S, Buckets, buckets
 from hemsd.scoring.fusion import Calibration, Verdict, fuse
 from hemsd.scoring.network import Floats
+from hemsd.scoring.rulebook import findings, session_of
 from hemsd.scoring.series import NOTHING_KNOWN, WINDOW_S, Known, MeterValue, Series, last_hours, series_of
 from hemsd.scoring.surprise import Surprise, surprises
 

@@ -32,24 +32,27 @@ POWER_OFFERED: Final = "Power.Offered"
 CURRENT: Final = "Current.Import"
 CURRENT_OFFERED: Final = "Current.Offered"
 SOC: Final = "SoC"
+TEMPERATURE: Final = "Temperature"
 _KNOWN: Final = {
-    name.lower(): name for name in (REGISTER, INTERVAL, POWER, POWER_OFFERED, CURRENT, CURRENT_OFFERED, SOC)
+    name.lower(): name
+    for name in (REGISTER, INTERVAL, POWER, POWER_OFFERED, CURRENT, CURRENT_OFFERED, SOC, TEMPERATURE)
 }
 
 _SCALES: Final = {
     "wh": 1.0, "kwh": 1000.0, "mwh": 1e6, "w": 1.0, "kw": 1000.0, "mw": 1e6, "va": 1.0, "kva": 1000.0,
-    "a": 1.0, "ma": 0.001, "percent": 1.0, "%": 1.0,
+    "a": 1.0, "ma": 0.001, "percent": 1.0, "%": 1.0, "celsius": 1.0, "celcius": 1.0,
 }  # fmt: skip
 _QUANTITY: Final = {
     "wh": "energy", "kwh": "energy", "mwh": "energy", "w": "power", "kw": "power", "mw": "power", "va": "power",
     "kva": "power", "a": "current", "ma": "current", "percent": "share", "%": "share",
+    "celsius": "heat", "celcius": "heat",  # OCPP 1.6 spells it both ways (section 7.44)
 }  # fmt: skip
 _MEASURES: Final = {
     REGISTER: "energy", INTERVAL: "energy", POWER: "power", POWER_OFFERED: "power", CURRENT: "current",
-    CURRENT_OFFERED: "current", SOC: "share",
+    CURRENT_OFFERED: "current", SOC: "share", TEMPERATURE: "heat",
 }  # fmt: skip
 # Beyond these nothing of a home is real: a register of 1 GWh is 11 kW for ten years; 1 MW is fifty wallboxes.
-_MOST: Final = {"energy": 1e9, "power": 1e6, "current": 2000.0, "share": 100.0}
+_MOST: Final = {"energy": 1e9, "power": 1e6, "current": 2000.0, "share": 100.0, "heat": 300.0}
 _LOCATIONS: Final = ("outlet", "", "inlet", "cable", "body", "ev")  # the nearer to the car's plug, the better
 
 
@@ -105,6 +108,8 @@ class Series:
     faults: Curve = EMPTY  # moments at which the wallbox reported a fault of its own
     impossible: Curve = EMPTY  # register values that no meter can show
     before_wh: float = 0.0  # what the session had delivered before a window cut it
+    temperature: Curve = EMPTY  # degrees Celsius, of whatever reports one
+    heat_alarms: Curve = EMPTY  # moments at which the wallbox itself said that it was too hot
 
     @property
     def end_at(self) -> datetime:
@@ -121,6 +126,7 @@ class Known:
     connection_w: float | None = None  # the most that wallbox and cable can carry
     car_w: float | None = None  # the most that this car has drawn before
     voltage_v: float = 230.0
+    too_hot: Sequence[datetime] = ()  # when the wallbox reported HighTemperature (OCPP 1.6 section 7.6)
 
 
 NOTHING_KNOWN: Final = Known()
@@ -160,6 +166,14 @@ class _Heap:
         phases = [sources[name] for name in _phases(sources)]
         together = set.intersection(*(set(phase) for phase in phases)) if phases else set()
         return {at: sum(phase[at] for phase in phases) for at in together}
+
+    def highest(self, measurand: str) -> dict[datetime, float]:
+        """Over all places: whichever is the hottest."""
+        found: dict[datetime, float] = {}
+        for values in self.found.get(measurand, {}).values():
+            for at, value in values.items():
+                found[at] = max(value, found.get(at, value))
+        return found
 
     def phase(self, measurand: str, number: int) -> dict[datetime, float]:
         sources = self._nearest(measurand)
@@ -213,6 +227,8 @@ def series_of(values: Iterable[MeterValue], known: Known = NOTHING_KNOWN) -> Ser
         asks=_asks(known, start_at),
         faults=_steps([(at, 1.0) for at, status in known.statuses if status is ConnectorStatus.FAULTED], start_at),
         impossible=_curve(heap.impossible, start_at),
+        temperature=_curve(heap.highest(TEMPERATURE), start_at),
+        heat_alarms=_steps([(at, 1.0) for at in known.too_hot], start_at),
     )
 
 
@@ -295,5 +311,7 @@ def cut(series: Series, from_s: float) -> Series:
         asks=held(series.asks),
         faults=series.faults.since(from_s, from_s),
         impossible=series.impossible.since(from_s, from_s),
+        temperature=series.temperature.since(from_s, from_s),
+        heat_alarms=series.heat_alarms.since(from_s, from_s),
         before_wh=float(np.maximum(np.diff(before), 0).sum()) if len(before) > 1 else 0.0,
     )

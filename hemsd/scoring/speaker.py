@@ -1,8 +1,8 @@
 """A language model that may put an answer into nicer words, where the household has set one up; nothing needs it.
 
 It is given the deterministic answer and the session's facts as text, never values of others, and asked to answer from
-those alone. What it says is taken only if every number in it stands in that text: a made-up kilowatt-hour is worse than
-a plain sentence. When it is slow, down or inventive, the plain answer is given.
+those alone. What it says is taken only if every number in it stands in that text, with the unit that it has there: a
+made-up kilowatt-hour is worse than a plain sentence. When it is slow, down or inventive, the plain answer is given.
 
 Any server that understands ``POST /v1/chat/completions`` will do; one on the same machine keeps the data at home.
 """
@@ -12,14 +12,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import aiohttp
 
-from hemsd.scoring.words import Language
+from hemsd.scoring.grounds import grounded
+from hemsd.scoring.sayings import Language
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,11 @@ TASK: Final[dict[Language, str]] = {
     "en": "Answer the question in one to three English sentences, only from the facts below. Use no other number.",
     "de": "Beantworte die Frage in ein bis drei deutschen Sätzen, nur aus den Fakten unten. Nenne keine andere Zahl.",
 }
-_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)?")
+EXPLAIN: Final[dict[Language, str]] = {
+    "en": "What happened in this session, what usually causes it, what should be done? Keep the category names.",
+    "de": "Was geschah in diesem Ladevorgang, woher kommt das, was ist zu tun? Behalte die Namen der Kategorien.",
+}
+LONGEST_REPLY: Final = 200_000  # bytes of a body; nobody's answer is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +44,30 @@ class Speaker:
     base_url: str
     model: str
     key_file: Path | None = None
+    within_s: float = WITHIN_S
 
-    async def say(self, question: str, plain: str, language: Language) -> str:
-        """The answer in other words, or ``plain`` itself."""
+    async def say(self, question: str | None, facts: str, language: Language, naming: Sequence[str] = ()) -> str | None:
+        """An answer, or without a question an explanation; None where there is none that can be believed.
+
+        ``naming`` has to occur in it.
+        """
         try:
-            async with asyncio.timeout(WITHIN_S):
-                said = await self._asked(question, plain, language)
+            async with asyncio.timeout(self.within_s):
+                said = await self._asked(question or EXPLAIN[language], facts, language)
         except (TimeoutError, OSError, aiohttp.ClientError, ValueError, LookupError, TypeError) as error:
             log.info("The language model gave no answer (%s); the plain one is given", type(error).__name__)
-            return plain
-        if not said or len(said) > LONGEST_ANSWER or not grounded(said, plain):
+            return None
+        if not 0 < len(said) <= LONGEST_ANSWER or not grounded(said, facts) or not all(one in said for one in naming):
             log.info("The language model said what the facts do not hold; the plain answer is given")
-            return plain
+            return None
         return said
 
-    async def _asked(self, question: str, plain: str, language: Language) -> str:
+    async def _asked(self, question: str, facts: str, language: Language) -> str:
         body = {
             "model": self.model,
             "temperature": 0,
             "messages": [
-                {"role": "system", "content": f"{TASK[language]}\n\n{plain}"},
+                {"role": "system", "content": f"{TASK[language]}\n\n{facts}"},
                 {"role": "user", "content": question},
             ],
         }
@@ -68,19 +77,12 @@ class Speaker:
             http.post(f"{self.base_url.rstrip('/')}/chat/completions", json=body) as response,
         ):
             response.raise_for_status()
-            found = json.loads(await response.text())
-            return str(found["choices"][0]["message"]["content"]).strip()
+            found = json.loads(await response.content.read(LONGEST_REPLY))
+            said = found["choices"][0]["message"]["content"]
+            if not isinstance(said, str):
+                raise TypeError("its answer is no text")
+            return said.strip()
 
     def _key(self) -> str:
         assert self.key_file is not None
         return self.key_file.read_text().strip()
-
-
-def grounded(said: str, facts: str) -> bool:
-    """Whether every number that is said stands in the facts; 7.20 and 7,2 are the same."""
-    known = {_value(number) for number in _NUMBER.findall(facts)}
-    return all(_value(number) in known for number in _NUMBER.findall(said))
-
-
-def _value(number: str) -> float:
-    return float(number.replace(",", "."))

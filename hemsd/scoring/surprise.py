@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 
 from hemsd.scoring.engine import INFER_ROWS, Engine
-from hemsd.scoring.features import BUCKETS, PREDICTED, Buckets, Column
-from hemsd.scoring.network import Floats
+from hemsd.scoring.features import BUCKETS, PREDICTED, Buckets
+from hemsd.scoring.network import INPUTS, Floats
 from hemsd.scoring.series import Numbers
 
 WIDTHS: Final = (3, 6, 12)
@@ -34,6 +34,8 @@ def _masks() -> Floats:
 
 
 MASKS: Final = _masks()
+SHOWN: Final = (1 - MASKS)[..., None]
+TIMES_HIDDEN: Final = MASKS.sum(axis=0)
 assert len(MASKS) == INFER_ROWS
 
 
@@ -53,22 +55,26 @@ def surprises(engine: Engine, sessions: list[Buckets], flat: Floats | None = Non
     """For several sessions at once."""
     if not sessions:
         return []
-    x = np.concatenate([blanked(one.x) for one in sessions])
-    answers = engine.infer(x, flat).reshape(len(sessions), INFER_ROWS, BUCKETS, -1)
+    x = np.empty((len(sessions), INFER_ROWS, BUCKETS, INPUTS), np.float32)
+    for place, one in enumerate(sessions):
+        blanked(one.x, x[place])
+    answers = engine.infer(x.reshape(-1, BUCKETS, INPUTS), flat).reshape(len(sessions), INFER_ROWS, BUCKETS, -1)
     return [_compare(one, answer) for one, answer in zip(sessions, answers, strict=True)]
 
 
-def blanked(x: Floats) -> Floats:
-    """(24, 7) gives (14, 24, 8): the predicted columns taken away where a mask hides them."""
-    many = np.repeat(x[None], INFER_ROWS, axis=0)
-    many[..., :PREDICTED] *= 1 - MASKS[..., None]
-    return np.concatenate((many, MASKS[..., None]), axis=-1)
+def blanked(x: Floats, into: Floats) -> None:
+    """(24, 7) becomes (14, 24, 8): the predicted columns taken away where a mask hides them."""
+    np.multiply(x[:, :PREDICTED], SHOWN, out=into[..., :PREDICTED])
+    into[..., PREDICTED:-1] = x[:, PREDICTED:]
+    into[..., -1] = MASKS
 
 
 def _compare(session: Buckets, answer: Floats) -> Surprise:
-    off = np.abs(session.x[None, :, :PREDICTED] - answer[..., :PREDICTED]) * np.exp(-answer[..., PREDICTED:])
-    each = np.minimum(np.sqrt((off.astype(np.float64) ** 2).mean(axis=-1)), LARGEST)
-    by_bucket = (each * MASKS).sum(axis=0) / MASKS.sum(axis=0)
-    by_bucket = np.where(session.x[:, Column.INSIDE] > 0.5, by_bucket, np.nan)
-    known = np.sort(by_bucket[~np.isnan(by_bucket)])[::-1]
-    return Surprise(float(known[:TOP].mean()) if len(known) else 0.0, by_bucket)
+    off = (session.x[:, :PREDICTED] - answer[..., :PREDICTED]) * np.exp(-answer[..., PREDICTED:])
+    off *= off
+    each = np.minimum(np.sqrt(off.sum(axis=-1, dtype=np.float64) / PREDICTED), LARGEST)
+    by_bucket = (each * MASKS).sum(axis=0) / TIMES_HIDDEN
+    inside = session.inside
+    by_bucket[~inside] = np.nan
+    known = np.sort(by_bucket[inside])
+    return Surprise(float(known[-TOP:].mean()) if len(known) else 0.0, by_bucket)

@@ -9,6 +9,7 @@ Energy comes from the register once its lies are taken out: single values that s
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,13 +18,15 @@ import numpy as np
 from hemsd.scoring.series import EMPTY, Curve, Known, Numbers, Series
 
 STEPS_S: Final = (60.0, 90.0, 180.0, 300.0, 450.0, 900.0)  # each divides a quarter-hour
-QUANTA_WH: Final = (1000.0, 100.0, 10.0, 1.0)
+QUANTA_WH: Final = (1000, 100, 10, 1)
 FINEST_WH: Final = 0.1
 LONGEST_GAP: Final = 2.5  # times the usual one; over a longer silence only the mean is known
 SHORT_GAP_S: Final = 300.0  # so long is always fine
 OUT_OF_LINE: Final = 5  # so many readings may stick out before they count as the new line
 DEFAULT_CONNECTION_W: Final = 22_080.0  # 3 x 32 A: the largest wallbox that homes have
 SHARE_OF_USUAL: Final = 0.1
+LEAST_USUAL: Final = 4  # intervals with a rise, to speak of a usual one
+ROOM: Final = 1.25  # above what the connection carries, or the register usually shows
 LEAST_FALL_WH: Final = 0.1  # what is smaller is floating point
 
 
@@ -41,11 +44,9 @@ class Trace:
     sampled_s: float  # between two readings, usually
     energy: Curve  # repaired, Wh since the beginning
     connection_w: float
-
-    @property
-    def flow_w(self) -> Numbers:
-        """What reached the car, by whichever says more: a stuck register must not look like a pause."""
-        return np.fmax(self.power_w, self.measured_w)
+    most_w: float  # beyond it a rise of the register is a lie
+    usual_w: float  # of the register, before repair
+    flow_w: Numbers  # what reached the car, by whichever says more: a stuck register must not look like a pause
 
     @property
     def total_wh(self) -> float:
@@ -57,15 +58,33 @@ class Trace:
 
 def quantum_wh(register: Curve) -> float:
     """The unit in which the register counts."""
-    values = register.values - (register.values[0] if len(register) else 0.0)
-    for unit in QUANTA_WH:
-        if len(values) and np.all(np.abs(values / unit - np.round(values / unit)) < 1e-6):
-            return unit
-    return FINEST_WH
+    if not len(register):
+        return FINEST_WH
+    values = register.values - register.values[0]
+    whole = np.rint(values)
+    if np.abs(values - whole).max() >= 1e-6:
+        return FINEST_WH
+    common = int(np.gcd.reduce(whole.astype(np.int64)))  # 0 where it never moved
+    return next(unit for unit in QUANTA_WH if common % unit == 0)
+
+
+def median(values: Numbers) -> float:
+    """numpy's own takes ten times as long on as few values as a session has."""
+    ordered = np.sort(values)
+    middle = len(ordered) // 2
+    return float(ordered[middle]) if len(ordered) % 2 else float(ordered[middle - 1] + ordered[middle]) / 2
 
 
 def sampled_s(curve: Curve) -> float:
-    return float(np.median(np.diff(curve.at_s))) if len(curve) > 1 else 900.0
+    return median(curve.at_s[1:] - curve.at_s[:-1]) if len(curve) > 1 else 900.0
+
+
+def usual_w(curve: Curve, quantum: float) -> float:
+    """The power at which the register rises, when it does; 0 where it never does."""
+    rises = curve.values[1:] - curve.values[:-1]
+    powers = (rises - 2 * quantum) / np.maximum(curve.at_s[1:] - curve.at_s[:-1], 1.0) * 3600
+    flowing = powers[powers > 0]
+    return median(flowing) if len(flowing) >= LEAST_USUAL else 0.0
 
 
 def connection_w(series: Series, known: Known) -> float:
@@ -77,25 +96,33 @@ def connection_w(series: Series, known: Known) -> float:
 
 
 def repaired(register: Curve, most_w: float, quantum: float) -> Curve:
-    """Energy since the beginning, without the register's lies."""
+    """Energy since the beginning, without the register's lies.
+
+    Registers rarely lie, so stretches without a lie are taken whole, and only the places around one are looked at.
+    """
+    rises, gaps_s = register.values[1:] - register.values[:-1], register.at_s[1:] - register.at_s[:-1]
+    lies = np.flatnonzero((rises < -LEAST_FALL_WH) | (rises > most_w * gaps_s / 3600 + 2 * quantum)) + 1
+    if not len(lies):
+        return Curve(register.at_s, register.values - register.values[:1])
     values: list[float] = register.values.tolist()
     at_s: list[float] = register.at_s.tolist()
-    kept_s, kept, offset = at_s[:1], values[:1], 0.0
-    i = 1
+    ends = [*lies.tolist(), len(values)]
+    kept_s, kept, offset = at_s[: ends[0]], values[: ends[0]], 0.0
+    i = ends[0]
     while i < len(values):
         line = kept[-1] - offset
-        if _follows(line, values[i], at_s[i] - kept_s[-1], most_w, quantum):
-            kept_s.append(at_s[i])
-            kept.append(values[i] + offset)
-            i += 1
-            continue
-        back = _back_in_line(values, at_s, i, line, kept_s[-1], most_w, quantum)
-        if back is None:  # the new line stays: bridge it
-            offset += line - values[i]
-        else:
-            i = back
+        if not _follows(line, values[i], at_s[i] - kept_s[-1], most_w, quantum):
+            back = _back_in_line(values, at_s, i, line, kept_s[-1], most_w, quantum)
+            if back is None:  # the new line stays: bridge it
+                offset += line - values[i]
+            else:
+                i = back
+        end = ends[bisect_right(ends, i)]  # from here to the next lie every value follows the one before
+        kept_s += at_s[i:end]
+        kept += [value + offset for value in values[i:end]]
+        i = end
     energy = np.array(kept)
-    return Curve(np.array(kept_s), energy - energy[0] if len(energy) else energy)
+    return Curve(np.array(kept_s), energy - energy[0])
 
 
 def _follows(line: float, value: float, dt_s: float, most_w: float, quantum: float) -> bool:
@@ -112,8 +139,10 @@ def _back_in_line(
 
 
 def trace_of(series: Series, known: Known) -> Trace:
-    most_w = 1.25 * connection_w(series, known)
     quantum = quantum_wh(series.register)
+    usual = usual_w(series.register, quantum)
+    carried_w = connection_w(series, known)
+    most_w = ROOM * max(carried_w, usual)
     energy = repaired(series.register, most_w, quantum) if len(series.register) else _integrated(series.power)
     source = series.register if len(series.register) else series.power
     sampled = sampled_s(source)
@@ -122,18 +151,29 @@ def trace_of(series: Series, known: Known) -> Trace:
     edges = np.arange(count + 1) * step_s
     edges[-1] = max(series.length_s, edges[-2] + 1.0)
     middle = (edges[:-1] + edges[1:]) / 2
+    power_w, measured_w = _mean_power(energy, edges), _measured(series.power, edges)
     return Trace(
         step_s=step_s,
-        power_w=_mean_power(energy, edges),
-        measured_w=_measured(series.power, edges, sampled),
+        power_w=power_w,
+        measured_w=measured_w,
         offered_w=_mean_held(series.offered, edges),
-        asks=np.nan_to_num(series.asks.holds_at(middle)),
-        fine=_fine(source, edges, sampled),
+        asks=_asks(series.asks, middle),
+        fine=_fine(source, middle, sampled),
         quantum_wh=quantum,
         sampled_s=sampled,
         energy=energy,
-        connection_w=connection_w(series, known),
+        connection_w=carried_w,
+        most_w=most_w,
+        usual_w=usual,
+        flow_w=np.fmax(power_w, measured_w),
     )
+
+
+def _asks(asks: Curve, middle: Numbers) -> Numbers:
+    """0 before the first word about the car."""
+    held = asks.holds_at(middle)
+    held[np.isnan(held)] = 0.0
+    return held
 
 
 def _integrated(power: Curve) -> Curve:
@@ -146,9 +186,10 @@ def _integrated(power: Curve) -> Curve:
 def _step_s(energy: Curve, quantum: float, sampled: float) -> float:
     if len(energy) < 2:
         return STEPS_S[-1]
-    powers = np.diff(energy.values) / np.maximum(np.diff(energy.at_s), 1.0) * 3600
+    rises = energy.values[1:] - energy.values[:-1]
+    powers = rises / np.maximum(energy.at_s[1:] - energy.at_s[:-1], 1.0) * 3600
     flowing = powers[powers > 0]
-    usual_w = max(float(np.median(flowing)) if len(flowing) else 0.0, 1000.0)
+    usual_w = max(median(flowing) if len(flowing) else 0.0, 1000.0)
     least_s = max(sampled, 3600 * quantum / (SHARE_OF_USUAL * usual_w))
     return next((step for step in STEPS_S if step >= 0.95 * least_s), STEPS_S[-1])
 
@@ -157,20 +198,20 @@ def _mean_power(energy: Curve, edges: Numbers) -> Numbers:
     if len(energy) < 2:
         return np.full(len(edges) - 1, np.nan)
     at_edges = np.interp(edges, energy.at_s, energy.values)
-    known = (edges[1:] > energy.at_s[0]) & (edges[:-1] < energy.at_s[-1])
-    return np.where(known, np.diff(at_edges) / np.diff(edges) * 3600, np.nan)
+    power_w: Numbers = (at_edges[1:] - at_edges[:-1]) / (edges[1:] - edges[:-1]) * 3600
+    power_w[(edges[1:] <= energy.at_s[0]) | (edges[:-1] >= energy.at_s[-1])] = np.nan
+    return power_w
 
 
-def _measured(power: Curve, edges: Numbers, sampled: float) -> Numbers:
-    """The mean of the readings in each step; with none in it, the newest one if it is not too old."""
+def _measured(power: Curve, edges: Numbers) -> Numbers:
+    """The mean of the readings in each step; NaN in a step without any."""
     count = len(edges) - 1
     if not len(power):
         return np.full(count, np.nan)
-    index = np.clip(np.searchsorted(edges, power.at_s, side="right") - 1, 0, count - 1)
+    index = np.minimum(np.searchsorted(edges, power.at_s, side="right") - 1, count - 1)
     counts = np.bincount(index, minlength=count)
-    sums = np.bincount(index, weights=power.values, minlength=count)
-    with np.errstate(invalid="ignore"):
-        means: Numbers = np.where(counts > 0, sums / counts, np.nan)
+    means: Numbers = np.bincount(index, weights=power.values, minlength=count) / np.maximum(counts, 1)
+    means[counts == 0] = np.nan
     return means
 
 
@@ -187,11 +228,10 @@ def _mean_held(curve: Curve, edges: Numbers) -> Numbers:
     return np.where(width > 0, mean, np.nan)
 
 
-def _fine(source: Curve, edges: Numbers, sampled: float) -> Numbers:
+def _fine(source: Curve, middle: Numbers, sampled: float) -> Numbers:
+    """1 where two readings are close enough around a moment to tell what happened between them."""
     if len(source) < 2:
-        return np.zeros(len(edges) - 1)
-    middle = (edges[:-1] + edges[1:]) / 2
-    after = np.clip(np.searchsorted(source.at_s, middle), 1, len(source) - 1)
-    longest_s = max(LONGEST_GAP * sampled, SHORT_GAP_S)
-    close: Numbers = (source.at_s[after] - source.at_s[after - 1] <= longest_s).astype(np.float64)
+        return np.zeros(len(middle))
+    after = np.minimum(np.maximum(np.searchsorted(source.at_s, middle), 1), len(source) - 1)
+    close: Numbers = (source.at_s[after] - source.at_s[after - 1] <= max(LONGEST_GAP * sampled, SHORT_GAP_S)) * 1.0
     return close

@@ -9,8 +9,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from hemsd.scoring.engine import EngineError
+from hemsd.scoring.grounds import grounded
 from hemsd.scoring.office import Office
-from hemsd.scoring.speaker import Speaker, grounded
+from hemsd.scoring.speaker import Speaker
 from tests.analysis.conftest import Program
 from tests.analysis.values import FALLING, HEALTHY, at, register, session
 
@@ -32,7 +33,7 @@ async def test_csar_57_without_a_language_model_the_answer_is_the_same_each_time
     ("question", "language", "part"),
     [
         ("How much energy?", "en", "9.90 kWh"),
-        ("Wie viel Energie war es?", "de", "9.90 kWh"),
+        ("Wie viel Energie war es?", "de", "9,90 kWh"),
         ("When did it charge?", "en", "between 2026-02-27 10:00"),
         ("How fast was it?", "en", "7.2 kW"),
         ("Wie war der Ladestand?", "de", "80 %"),

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hemsd.model import ConnectorStatus
-from hemsd.scoring.categories import Category, Finding, findings, session_of
+from hemsd.scoring.categories import Category, Finding
+from hemsd.scoring.rulebook import findings, session_of
 from hemsd.scoring.series import Known, MeterValue, series_of
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
@@ -144,6 +145,72 @@ def test_steadily_less_than_usual_is_derating() -> None:
 
 def test_what_a_smaller_car_draws_is_no_derating() -> None:
     assert found(session(steady(90, 5000)), Known(offered=OFFERED, car_w=5000, connection_w=11_000)) == {}
+
+
+def test_derating_lasts_to_the_end_of_the_charge_but_a_full_car_that_tapers_off_is_none() -> None:
+    held_down = steady(30) + steady(90, 5000)
+    tapering = steady(90) + [10_900 - 250 * minute for minute in range(33)] + steady(40, 2700)
+
+    assert Category.DERATING in found(session(held_down))
+    assert found(session(tapering)) == {}
+
+
+def test_derating_is_seen_although_the_limit_follows_the_sun() -> None:
+    """The car takes 4 kW at most while 5 to 11 kW are offered, another amount every three minutes."""
+    sun = [(at(3 * i), 5_000 + 1_500 * (i % 5)) for i in range(60)]
+    usual = [min(5_000 + 1_500 * (minute // 3 % 5), 10_900) for minute in range(180)]
+    held_down = [min(watts, 4_000) if 60 <= minute < 120 else watts for minute, watts in enumerate(usual)]
+
+    assert found(session([float(w) for w in usual]), Known(offered=sun, connection_w=11_000, car_w=10_900)) == {}
+    assert Category.DERATING in found(
+        session([float(w) for w in held_down]), Known(offered=sun, connection_w=11_000, car_w=10_900)
+    )
+
+
+@pytest.mark.parametrize(("degrees", "category"), [(71.0, Category.OVER_TEMPERATURE), (35.0, Category.DERATING)])
+def test_less_than_usual_while_something_is_hot_is_over_temperature(degrees: float, category: Category) -> None:
+    heat = [MeterValue(at(minute), degrees, "Temperature", "Celsius") for minute in range(0, 100, 10)]
+    assert set(found(session(steady(20) + steady(60, 5000) + steady(20)) + heat)) == {category}
+
+
+def test_a_wallbox_that_says_it_was_too_hot_is_believed() -> None:
+    known = Known(OFFERED, connection_w=11_000, car_w=11_000, too_hot=(at(40),))
+    assert set(found(session(steady(20) + steady(60, 5000) + steady(20)), known)) == {Category.OVER_TEMPERATURE}
+
+
+def test_a_pause_that_rare_readings_smear_over_two_steps_is_a_pit() -> None:
+    """18 minutes without energy, read each quarter-hour: no step of the register is empty."""
+    watts = steady(68) + [0.0] * 18 + steady(64)
+    values = session(watts)[::15]
+    assert Category.ENERGY_PIT in found(values)
+
+
+def test_flapping_shows_in_the_power_readings_when_the_register_is_too_coarse() -> None:
+    watts = (steady(4, 3600) + [0.0] * 4) * 12
+    coarse = [
+        MeterValue(one.at, one.value // 100 * 100, one.measurand, one.unit) if one.measurand is None else one
+        for one in session(watts, measured=watts)
+    ]
+    known = Known(offered=((NOON, 3680.0),), connection_w=3680, car_w=3600)
+    assert Category.FLAPPING in found(coarse, known)
+
+
+def test_a_full_car_that_keeps_itself_warm_now_and_then_is_not_flapping() -> None:
+    warm = ([0.0] * 40 + steady(6, 2000)) * 5
+    assert Category.FLAPPING not in found(session(steady(90) + warm))
+
+
+def test_a_register_that_counts_more_than_the_connection_carries_reports_too_much_and_does_not_spike() -> None:
+    assert set(found(session(steady(90, 16_000)), Known(connection_w=11_000))) == {Category.OVER_REPORT}
+
+
+def test_a_fast_charger_whose_connection_nobody_told_is_in_order() -> None:
+    assert found(session(steady(40, 120_000)), Known()) == {}
+
+
+def test_more_than_was_offered_by_the_register_alone_is_the_registers_fault() -> None:
+    known = Known(offered=((NOON, 6_000.0),), connection_w=11_000)
+    assert set(found(session(steady(90, 9_000), measured=steady(90, 5_900)), known)) == {Category.OVER_REPORT}
 
 
 def test_on_and_off_again_and_again_is_flapping() -> None:
