@@ -29,6 +29,7 @@ from hemsd import alerts
 from hemsd.archive import StoreArchive
 from hemsd.assembly import adopt, cars_of, control_settings, outlets_of, speaker_of, stations_of
 from hemsd.clock import Clock
+from hemsd.cloud.desk import Desk
 from hemsd.cloud.service import Cloud
 from hemsd.config import Config, ConfigError, load, named_meters
 from hemsd.control import Control
@@ -79,6 +80,7 @@ from hemsd.watch import Watch
 from hemsd.what_if import WhatIf
 from hemsd.workshop import Workshop
 from web.analysis import AnalysisApi
+from web.cloud import CloudApi
 from web.metrics import metrics_route
 from web.models import SimulationPage
 from web.server import WebServer, application
@@ -245,6 +247,7 @@ class Daemon:
             dialects=(
                 *public_routes(store, clock, visits, courses, tokens),
                 *AnalysisApi(office, tokens.owner).routes(),
+                *CloudApi(Desk(cloud)).routes(),
                 metrics_route(metrics.text),
             ),
             guests=config.web.guests,

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from hemsd.courses import read_course
-from hemsd.model import Command, Decision, Identities, Reading, SiteMinute, Visit
+from hemsd.model import CloudVerdict, Command, Decision, Identities, Reading, SiteMinute, Visit
 from hemsd.store.queries import place, visit_page
 from hemsd.store.rows import VisitFilter
 from hemsd.store.store import Store
@@ -79,7 +79,17 @@ class StoreArchive:
         for first in range(0, len(ids), IDS_AT_ONCE):
             courses |= await self._store.views.courses(ids[first : first + IDS_AT_ONCE])
         found = await self.findings.of(ids) if self.findings is not None else {}
-        return tuple(_story(visit, courses.get(visit.id), found.get(visit.id, ())) for visit in visits)
+        told = await self._clouds(ids)
+        return tuple(
+            _story(visit, courses.get(visit.id), found.get(visit.id, ()), told.get(visit.id)) for visit in visits
+        )
+
+    async def _clouds(self, ids: Sequence[str]) -> Mapping[str, CloudVerdict]:
+        """What a cloud thinks of them."""
+        told: dict[str, CloudVerdict] = {}
+        for first in range(0, len(ids), IDS_AT_ONCE):
+            told |= await self._store.views.cloud_verdicts(ids[first : first + IDS_AT_ONCE])
+        return told
 
     async def decisions(self, visit_id: str) -> Sequence[Decision]:
         return await (await self._fresh()).views.decisions(visit_id)
@@ -103,13 +113,13 @@ class StoreArchive:
         return self._store.identities(*self._names)
 
 
-def _story(visit: Visit, written: object, oddities: Sequence[Oddity]) -> VisitStory:
+def _story(visit: Visit, written: object, oddities: Sequence[Oddity], told: CloudVerdict | None) -> VisitStory:
     course = read_course(written)
     bill = course.bill if course is not None else None
     cost_eur, saved_eur = None, None
     if bill is not None and bill.has_complete_price_coverage:
         cost_eur, saved_eur = _cents(bill.cost_eur), _cents(bill.savings_eur)
-    return VisitStory(visit, cost_eur, saved_eur, tuple(oddities), _stretches(course, visit))
+    return VisitStory(visit, cost_eur, saved_eur, tuple(oddities), _stretches(course, visit), told)
 
 
 def _stretches(course: Course | None, visit: Visit) -> tuple[Stretch, ...]:

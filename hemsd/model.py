@@ -448,6 +448,21 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
+class CloudVerdict:
+    """What a cloud thinks of a visit. ``anomalies`` is its own JSON list: its categories are open."""
+
+    received_at: datetime
+    status: str
+    is_anomaly: bool | None = None
+    anomaly_score: float | None = None
+    anomaly_confidence: float | None = None
+    is_incident: bool | None = None
+    is_recurring: bool | None = None
+    anomalies: str = "[]"
+    analyzed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What a wallbox measured in one minute of a visit: the newest sample of that minute."""
 

@@ -457,6 +457,26 @@ class StretchPage(Page):
     kwh: float
 
 
+class CloudAnomalyPage(Page):
+    category: str
+    """The cloud's own word"""
+    begin: Utc | None = None
+    end: Utc | None = None
+
+
+class CloudVerdictPage(Page):
+    """What a cloud thinks of a visit that it was told of."""
+
+    received: Utc
+    status: str
+    """pending, active or failed; a cloud may have words of its own"""
+    is_anomaly: bool | None
+    score: float | None
+    """0 to 1"""
+    confidence: float | None
+    anomalies: list[CloudAnomalyPage]
+
+
 class VisitPage(Page):
     """One stay of a car at a wallbox."""
 
@@ -481,6 +501,8 @@ class VisitPage(Page):
     """The same, with where it lies"""
     blocks: list[StretchPage] = []
     """When it charged, and why"""
+    cloud: CloudVerdictPage | None = None
+    """What a cloud thinks of it, beside hemsd's own findings; null: none has said anything"""
 
 
 class PlayedPage(Page):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 
-from hemsd.model import Attempt, Command, Decision, Identities, Reading, SiteMinute
+from hemsd.model import Attempt, CloudVerdict, Command, Decision, Identities, Reading, SiteMinute
 from web.flows import split
 from web.house import VisitStory
 from web.models import (
     AnomalyPage,
     AttemptPage,
+    CloudAnomalyPage,
+    CloudVerdictPage,
     CommandPage,
     DecisionPage,
     HistoryPage,
@@ -92,7 +96,38 @@ def visit_page(story: VisitStory) -> VisitPage:
             StretchPage(type=one.type, start=one.start_at, end=one.end_at, kwh=_kwh(one.energy_wh))
             for one in story.stretches
         ],
+        cloud=None if story.cloud is None else _cloud_page(story.cloud),
     )
+
+
+def _cloud_page(verdict: CloudVerdict) -> CloudVerdictPage:
+    return CloudVerdictPage(
+        received=verdict.received_at,
+        status=verdict.status,
+        is_anomaly=verdict.is_anomaly,
+        score=verdict.anomaly_score,
+        confidence=verdict.anomaly_confidence,
+        anomalies=list(cloud_anomalies(verdict.anomalies)),
+    )
+
+
+def cloud_anomalies(told: str) -> Iterator[CloudAnomalyPage]:
+    """A stranger's JSON: what does not look like an anomaly is left out."""
+    for one in json.loads(told):
+        category = one.get("category") if isinstance(one, dict) else None
+        if isinstance(category, str) and category:
+            span = one.get("time_range")
+            moments = span if isinstance(span, dict) else {}
+            begin, end = (_moment(moments.get(f"{edge}_timestamp")) for edge in ("start", "end"))
+            yield CloudAnomalyPage(category=category[:80], begin=begin, end=end)
+
+
+def _moment(told: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(told) if isinstance(told, str) else None
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _kwh(energy_wh: float) -> float:

@@ -158,7 +158,7 @@ class PastApi:
             from_at=_moment(request, "from"), to_at=_moment(request, "to"), limit=EXPORTED_VISITS, after=None
         )
         pages = [visit_page(story) for story in stories]
-        columns = [name for name in VisitPage.model_fields if name not in ("findings", "anomalies", "blocks")]
+        columns = [name for name in VisitPage.model_fields if name not in ("findings", "anomalies", "blocks", "cloud")]
         rows = ([page.model_dump(mode="json")[name] for name in columns] for page in pages)
         return _table("hemsd-sessions.csv", columns, rows)
 

@@ -179,6 +179,7 @@ class Lane:
         """One delivery, if one is due; gives the seconds until the next look makes sense."""
         now_s = self.real.monotonic()
         if self.closed:
+            self.woken.clear()
             await self._look_whether_opened()
             return LOOK_S
         if now_s < self.pace.not_before_s:

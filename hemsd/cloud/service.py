@@ -106,6 +106,12 @@ class Cloud:
         if marks:
             self.store.carry_out(told=marks)
 
+    async def retry(self, letter_id: int | None) -> None:
+        """A person puts a dead letter back, or all of them; lanes that were given up are tried again at once."""
+        await self.outbox.write(*rows.revive(self.clock.utc(), letter_id))
+        for lane in self.lanes.values():
+            lane.woken.set()
+
     def troubles(self) -> dict[str, str]:
         """What a person should know, by lane: a short outage is not worth their time."""
         now_s = self.real.monotonic()

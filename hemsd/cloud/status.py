@@ -117,13 +117,16 @@ def _host(url: str) -> str:
 def status(cloud: CloudSettings, database: Path) -> CloudStatus:
     """Raises sqlite3.Error where the database can't be read."""
     known = addresses(cloud)
-    lanes: dict[str, LaneRow] = {}
-    backlogs: dict[str, Backlog] = {}
-    dead: tuple[DeadLetter, ...] = ()
-    if known and database.exists():
-        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as db:
-            db.row_factory = sqlite3.Row
-            lanes, backlogs, dead = rows.lanes(db), rows.backlogs(db), rows.dead_letters(db)
+    if not known or not database.exists():
+        return CloudStatus(tuple(LaneStatus(*each, Backlog(), LaneRow()) for each in known.items()), ())
+    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as db:
+        db.row_factory = sqlite3.Row
+        return put_together(known, db)
+
+
+def put_together(known: Mapping[str, str], db: sqlite3.Connection) -> CloudStatus:
+    """What the database has of the lanes with these addresses."""
+    lanes, backlogs, dead = rows.lanes(db), rows.backlogs(db), rows.dead_letters(db)
     return CloudStatus(
         tuple(
             LaneStatus(name, address, backlogs.get(name, Backlog()), lanes.get(name, LaneRow()))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from hemsd.store.verdicts import CloudVerdict
+from hemsd.model import CloudVerdict
 
 STATUSES = ("pending", "active", "failed")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from sqlite3 import Connection
+from collections.abc import Sequence
+from sqlite3 import Connection, Row
 
+from hemsd.model import CloudVerdict
 from hemsd.store import codec
 from hemsd.store.outbox import Statement
 
@@ -14,21 +14,6 @@ VERDICT = (
     " is_incident, is_recurring, anomalies, analyzed_ms)"
     " SELECT number, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM visits WHERE id = ?"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class CloudVerdict:
-    """``anomalies`` is the cloud's own JSON list: its categories are open."""
-
-    received_at: datetime
-    status: str
-    is_anomaly: bool | None = None
-    anomaly_score: float | None = None
-    anomaly_confidence: float | None = None
-    is_incident: bool | None = None
-    is_recurring: bool | None = None
-    anomalies: str = "[]"
-    analyzed_at: datetime | None = None
 
 
 def record(visit_id: str, verdict: CloudVerdict) -> Statement:
@@ -46,13 +31,18 @@ def record(visit_id: str, verdict: CloudVerdict) -> Statement:
     )
 
 
-def of_visit(db: Connection, visit_id: str) -> CloudVerdict | None:
-    row = db.execute(
-        "SELECT cloud_verdicts.* FROM cloud_verdicts JOIN visits ON visits.number = visit WHERE visits.id = ?",
-        (visit_id,),
-    ).fetchone()
-    if row is None:
-        return None
+def of_visits(db: Connection, visit_ids: Sequence[str]) -> dict[str, CloudVerdict]:
+    """By visit; one that no cloud has judged is left out."""
+    places = ", ".join("?" * len(visit_ids))
+    rows = db.execute(
+        "SELECT visits.id AS visit_id, cloud_verdicts.* FROM cloud_verdicts JOIN visits ON visits.number = visit"
+        f" WHERE visits.id IN ({places})",
+        tuple(visit_ids),
+    )
+    return {row["visit_id"]: _verdict_of(row) for row in rows}
+
+
+def _verdict_of(row: Row) -> CloudVerdict:
     return CloudVerdict(
         received_at=codec.utc(row["received_ms"]),
         status=row["status"],

@@ -14,10 +14,9 @@ from pathlib import Path
 from sqlite3 import Connection, Row
 from typing import TypeVar
 
-from hemsd.model import Command, Decision, QuarterHour, Reading, SiteMinute, Visit
+from hemsd.model import CloudVerdict, Command, Decision, QuarterHour, Reading, SiteMinute, Visit
 from hemsd.store import cursor, queries, verdicts
 from hemsd.store.rows import ALL_VISITS, Transaction, VisitFilter, VisitPage, WrittenDay
-from hemsd.store.verdicts import CloudVerdict
 
 T = TypeVar("T")
 
@@ -83,8 +82,9 @@ class Views:
     async def transactions(self, visit_id: str) -> tuple[Transaction, ...]:
         return await self.ask(lambda db: queries.transactions_of(db, visit_id))
 
-    async def cloud_verdict(self, visit_id: str) -> CloudVerdict | None:
-        return await self.ask(lambda db: verdicts.of_visit(db, visit_id))
+    async def cloud_verdicts(self, visit_ids: Sequence[str]) -> Mapping[str, CloudVerdict]:
+        """By visit; one that no cloud has judged is left out."""
+        return await self.ask(lambda db: verdicts.of_visits(db, visit_ids))
 
     async def decisions_between(self, from_at: datetime, to_at: datetime) -> tuple[Decision, ...]:
         return await self.ask(lambda db: queries.decisions_between(db, from_at, to_at))

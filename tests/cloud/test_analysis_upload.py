@@ -93,7 +93,7 @@ async def test_the_clouds_verdict_is_kept(path: Path, tmp_path: Path, status: in
     async with receiving(cloud), at_home(path, settings(cloud.url, tmp_path, "analysis")) as home:
         visit = await home.plug_in()
         await home.pay("analysis", 1)
-        verdict = await home.store.views.cloud_verdict(visit.id)
+        verdict = (await home.store.views.cloud_verdicts([visit.id])).get(visit.id)
         assert verdict is not None
         assert (verdict.status, verdict.is_anomaly, verdict.anomaly_score) == ("active", True, 0.85)
         assert (verdict.is_incident, verdict.is_recurring) == (None, None)
@@ -223,8 +223,8 @@ async def test_a_backlog_leaves_as_one_batch_and_its_verdicts_come_back(path: Pa
         await home.pay("analysis", 120)
         assert cloud.lines() == ["POST /v1/sessions/batch"] + 3 * ["GET /v1/sessions/batch/batch-1"]
         assert await home.owed("analysis") == 0
-        verdicts = [await home.store.views.cloud_verdict(visit_id(number)) for number in range(1, 7)]
-        assert [verdict.anomaly_score for verdict in verdicts if verdict] == 6 * [0.1]
+        verdicts = await home.store.views.cloud_verdicts([visit_id(number) for number in range(1, 7)])
+        assert [verdict.anomaly_score for verdict in verdicts.values()] == 6 * [0.1]
 
 
 async def test_a_backlog_of_several_batches_leaves_one_after_the_other(path: Path, tmp_path: Path) -> None:
