@@ -91,7 +91,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RELEASE_S = 8.0  # to write the failsafe to every wallbox on a clean stop
-RESTART_SECTIONS = ("ocpp", "web", "storage", "simulate", "mqtt", "mdns", "cloud", "alerts", "tariff", "forecast")
+RESTART_SECTIONS = ("ocpp", "web", "storage", "simulate", "mqtt", "mdns", "cloud", "tariff", "forecast")
 
 
 def run(config_path: Path) -> int:
@@ -170,6 +170,7 @@ class Daemon:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     snapshots: list[Snapshot] | None = None  # a test may keep what each tick saw
     _meters: list[asyncio.Task[None]] = field(default_factory=list)
+    telling: list[asyncio.Task[None]] = field(default_factory=list)  # who is told of alerts
 
     @classmethod
     async def make(
@@ -325,8 +326,7 @@ class Daemon:
                 start(driver.name, keep(driver.name, driver.run, self.health))
             for name, tell in self.cloud.tellers():
                 start(name, keep(name, tell, self.health))
-            for teller in self._tellers():
-                start(teller.name, keep(teller.name, teller.run, self.health))
+            self._start_tellers(group)
             start("scoring", keep("scoring", self.office.run, self.health))
             start("upkeep", keep("upkeep", self.upkeep.run, self.health))
             for neighbour in self.neighbours:
@@ -342,7 +342,7 @@ class Daemon:
             self.systemd.stopping()
             ticking.cancel()
             await self._release()
-            for task in (*tasks, *self._meters):
+            for task in (*tasks, *self._meters, *self.telling):
                 task.cancel()
 
     async def _release(self) -> None:
@@ -364,6 +364,15 @@ class Daemon:
 
         self.alerts.updated = wake
         return found
+
+    def _start_tellers(self, group: asyncio.TaskGroup) -> None:
+        """Those of the settings in force; they know what was told before, so nobody hears it twice."""
+        for task in self.telling:
+            task.cancel()
+        self.telling = [
+            group.create_task(keep(teller.name, teller.run, self.health), name=teller.name)
+            for teller in self._tellers()
+        ]
 
     def _drivers(self, config: Config) -> list[Driver]:
         return meter_drivers(config, self.clock, self._metered, self.told_soc, self.devices, self.dimmed)
@@ -482,6 +491,7 @@ class Daemon:
             kept.append("wallboxes")
             config = config.model_copy(update={"wallboxes": self.config.wallboxes, "vehicles": self.config.vehicles})
         meters_changed = _differs(self.config, config, "meters")
+        alerts_changed = any(_differs(self.config, config, section) for section in ("alerts", "site"))
         self.config = config
         self.control.apply(control_settings(config))
         if self.control.visits.courses is not None:
@@ -495,6 +505,8 @@ class Daemon:
             meters = named_meters(config)
             self.latest.replace_meters({meter.name: meter.role for meter in meters}, behind_inverter(meters))
             self._start_meters(group, drivers)
+        if alerts_changed:
+            self._start_tellers(group)
         log.info("The changed settings are in force")
         if kept:
             log.warning("Changes to %s take effect at the next restart", ", ".join(kept))
