@@ -1,5 +1,10 @@
-"""Tests here may be marked ``virtual_time``."""
+"""Every test here plays in virtual time: what a wallbox says reaches hemsd before the clock moves on."""
 
-from tests.virtual import pytest_asyncio_loop_factories
+import asyncio
+from collections.abc import Callable, Mapping
 
-__all__ = ["pytest_asyncio_loop_factories"]
+from tests.virtual import VirtualLoop
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"virtual": VirtualLoop}

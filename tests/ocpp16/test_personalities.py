@@ -1,4 +1,4 @@
-"""The central system before the simulated wallbox with its quirks, on real sockets and a fast clock.
+"""The central system before the simulated wallbox with its quirks, on real sockets.
 
 A test plays Control: it gives limits, looks at what the car really draws, and tells the verdict.
 """
@@ -9,24 +9,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import pytest
 
-from drivers.ocpp16.charge_point import ChargePoint, Patience
+from drivers.ocpp16.charge_point import ChargePoint
 from drivers.ocpp16.server import CentralSystem
 from drivers.ocpp16.settings import OcppServerSettings, OcppWallboxSettings
 from drivers.ocpp16.steering import Failsafe
 from drivers.simulated.home import SimulatedHome
 from drivers.simulated.settings import SimulatedCar, SimulateSettings
 from drivers.simulated.wallbox import SimulatedWallbox, WallboxSpec
-from hemsd.clock import FastClock
+from hemsd.clock import Clock
 from hemsd.model import Outcome, Sampled, TransactionEnded, TransactionStarted, WallboxEvent
 from tests.ocpp16.fakes import MemoryBook
+from tests.virtual import LoopClock, comes_true
 
-pytestmark = pytest.mark.slow
-
-SPEED = 100.0
 TRIES = 5
 SETTLE_S = 25.0
 
@@ -35,7 +32,7 @@ SETTLE_S = 25.0
 class Garage:
     box: ChargePoint
     station: SimulatedWallbox
-    clock: FastClock
+    clock: Clock
     events: list[WallboxEvent]
 
     def count(self, kind: type) -> int:
@@ -59,7 +56,7 @@ class Garage:
 
 @asynccontextmanager
 async def garage(personality: str) -> AsyncIterator[Garage]:
-    clock = FastClock(datetime(2026, 6, 21, 8, tzinfo=UTC), SPEED)
+    clock = LoopClock()
     events: list[WallboxEvent] = []
     central = CentralSystem(
         OcppServerSettings(host="127.0.0.1", port=0),
@@ -68,10 +65,9 @@ async def garage(personality: str) -> AsyncIterator[Garage]:
         MemoryBook(),
         clock,
         events.append,
-        patience=Patience(command_s=1.0, setup_s=1.0),
     )
     home = SimulatedHome(
-        SimulateSettings(speed=SPEED, car=SimulatedCar()),
+        SimulateSettings(speed=1, car=SimulatedCar()),
         clock,
         [WallboxSpec("garage", "WB-001", personality=(personality,))],
     )
@@ -82,9 +78,7 @@ async def garage(personality: str) -> AsyncIterator[Garage]:
     running.append(asyncio.create_task(home.run()))
     box = central.wallboxes["garage"]
     try:
-        async with asyncio.timeout(5):
-            while box.transaction_id is None:  # noqa: ASYNC110 - it comes over a socket
-                await asyncio.sleep(0.01)
+        await comes_true(lambda: box.transaction_id is not None)
         await clock.sleep(30)
         yield Garage(box, home.wallboxes["garage"], clock, events)
     finally:

@@ -16,7 +16,6 @@ from tests.simulated.central import Central
 from tests.virtual import LoopClock
 from tests.virtual import comes_true as until
 
-
 pytestmark = pytest.mark.virtual_time
 
 
