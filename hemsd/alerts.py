@@ -11,6 +11,7 @@ from datetime import datetime
 
 from hemsd.model import (
     Alert,
+    Decision,
     Dimmed,
     DimmedBy,
     Outcome,
@@ -91,6 +92,16 @@ def of_rival(wallbox: str, times: int) -> Iterable[Found]:
             f"The wallbox {wallbox} keeps offering less than it may: something else limits it as well.",
             "Look for a solar mode or a limit in its own app, or a load manager; only one should steer it.",
         )
+
+
+def of_sleeper(decision: Decision) -> Found:
+    name = decision.wallbox
+    return (
+        f"asleep:{name}",
+        f"The car at {name} takes nothing of the {decision.limit_a or 0.0:g} A that it is offered and did not wake up.",
+        "One that is full needs nothing. Else unlock it, or pull the plug and put it in again; for a car that often"
+        " does so, never_pause: true under vehicles keeps it awake.",
+    )
 
 
 def of_dimming(dimmed: Dimmed) -> Found:

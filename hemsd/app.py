@@ -44,7 +44,7 @@ from hemsd.house import Home, Obedience, house_w
 from hemsd.latest import Latest
 from hemsd.learned import Learned
 from hemsd.logbook import Logbook
-from hemsd.meters import behind_inverter, meter_drivers
+from hemsd.meters import behind_inverter, meter_drivers, readers, why_silent
 from hemsd.model import (
     Command,
     DimmedBy,
@@ -170,6 +170,7 @@ class Daemon:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     snapshots: list[Snapshot] | None = None  # a test may keep what each tick saw
     _meters: list[asyncio.Task[None]] = field(default_factory=list)
+    _readers: dict[str, Driver] = field(default_factory=dict)  # by meter
     telling: list[asyncio.Task[None]] = field(default_factory=list)  # who is told of alerts
 
     @classmethod
@@ -378,6 +379,7 @@ class Daemon:
         return meter_drivers(config, self.clock, self._metered, self.told_soc, self.devices, self.dimmed)
 
     def _start_meters(self, group: asyncio.TaskGroup, drivers: Sequence[Driver]) -> None:
+        self._readers = readers(drivers)
         for driver in drivers:
             name = f"meter {driver.name}"
             self._meters.append(group.create_task(keep(driver.name, driver.run, self.health), name=name))
@@ -393,9 +395,14 @@ class Daemon:
     # --- sinks
 
     def _metered(self, meter: str, reading: MeterReading) -> None:
-        if self.health.troubles.get(meter):
-            self.health.say(meter, None)
+        reader = self._readers[meter].name
+        if self.health.troubles.get(reader):
+            self.health.say(reader, None)
         self.latest.put(meter, reading)
+
+    def _why_silent(self, meter: str) -> str | None:
+        reader = self._readers.get(meter)
+        return why_silent(meter, reader, self.health.troubles) if reader else None
 
     def told_soc(self, vehicle: str, soc_pct: float, by: ToldBy = ToldBy.CAR) -> None:
         """A car's level of charge, from MQTT or from its driver."""
@@ -454,10 +461,12 @@ class Daemon:
         self.control.ticked = self.ticked
         self.control.took = self.metrics.took
         self.house.soc_told = partial(self.told_soc, by=ToldBy.PERSON)
+        self.house.why_silent = self._why_silent
         self.house.diagnosed = lambda wallbox: diagnostics_of(self.central.wallboxes[wallbox])
         self.control.judged = self.judged
         self.control.identified = self.identified
         self.control.disobeyed = lambda command: self.central.wallboxes[command.wallbox].verdict(command.outcome)
+        self.control.zero_pauses = lambda wallbox: self.central.wallboxes[wallbox].zero_pauses
         self.control.controllable = lambda wallbox: self.central.wallboxes[wallbox].controllable
         for wallbox, mode in self.learned.modes().items():
             if wallbox in self.config.wallboxes:

@@ -86,6 +86,7 @@ class Control:
     judged: Callable[[Command], None] = lambda _: None  # hears of each verdict
     disobeyed: Callable[[Command], bool] = lambda _: False  # whether its driver knows another way to say it
     controllable: Callable[[str], bool] = lambda _: True  # False: nothing that it was told had an effect
+    zero_pauses: Callable[[str], bool] = lambda _: False  # whether 0 A is proven to pause it
     identified: Callable[[str], None] = lambda _: None  # hears that a wallbox said who it is
     grid_orders: GridOrders = field(init=False)
     memory: Memory = field(default_factory=Memory)
@@ -190,6 +191,7 @@ class Control:
             last_outcome=order.command.outcome if order.command else None,
             last_final=order.command is None or order.command.final,
             controllable=self.controllable(image.name),
+            zero_pauses=self.zero_pauses(image.name),
         )
 
     def _carry_out(self, decision: Decision, snapshot: Snapshot) -> Decision:

@@ -296,6 +296,7 @@ class WallboxImage:
     soc_told_by: ToldBy | None = None
     soc_age_s: float | None = None  # since it was told
     controllable: bool = True  # False: proven that it can't be steered
+    zero_pauses: bool = False  # proven that 0 A pauses it, and ends nothing
 
     @property
     def plugged(self) -> bool:

@@ -21,6 +21,7 @@ from hemsd.ops.upkeep import Upkeep
 from hemsd.store.store import Store
 from hemsd.supervise import Health
 from hemsd.workshop import Knock
+from rules.wake import ASLEEP
 
 KEPT_OUTCOMES = 10
 STRANGER_SHOWN_S = 3600.0
@@ -70,6 +71,7 @@ class Watch:
             found.extend(alerts.of_wallbox(image, self._outcomes.get(image.name, ())))
             found.extend(self._by_driver(image.name, steering))
             found.extend(alerts.of_rival(image.name, self.control.trials.limited_by_box.get(image.name, 0)))
+        found.extend(alerts.of_sleeper(each) for each in self.control.decisions.values() if each.rule == ASLEEP)
         dimmed = self.control.grid_orders.in_force(self.control.settings.site)
         if dimmed is not None and dimmed.by is not DimmedBy.CONFIG:  # what stands there for good is no news
             found.append(alerts.of_dimming(dimmed))
@@ -80,7 +82,7 @@ class Watch:
             found.append(("store", self.store.trouble, "Charging goes on; check the memory card."))
         found.extend(self.upkeep.found())
         for name, trouble in self.cloud.troubles().items():
-            found.append((f"cloud:{name}", trouble, "What waits is kept; see hemsd cloud status."))
+            found.append((f"cloud:{name}", trouble, "What waits is kept; see Devices, Told to others."))
         return found
 
     def _by_driver(self, wallbox: str, steering: SteeringSettings) -> Iterator[Found]:

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, replace
 from hemsd.model import Because, Mode, SteeringSettings, SteeringState
 from rules.phases import PhaseMemory
 from rules.response import NEW, Response
+from rules.wake import AT_REST, WakeMemory
 
 HOUR_S = 3600.0
 DAY_S = 86_400.0
@@ -83,6 +84,7 @@ class BoxMemory:
 
     response: Response = NEW
     phase: PhaseMemory = field(default_factory=PhaseMemory)
+    wake: WakeMemory = AT_REST
 
     @property
     def offering(self) -> bool:

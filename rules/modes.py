@@ -27,6 +27,7 @@ class Choice:
     phases: int
     rule: str
     reason: str
+    insists: bool = False  # it is sent even where it is in force already
 
 
 def choose(

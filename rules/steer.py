@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from hemsd.model import (
     Decision,
@@ -23,11 +24,12 @@ from hemsd.model import (
     WallboxSettings,
     Wish,
 )
-from rules import charge, modes, phases, response, sight
+from rules import charge, modes, phases, response, sight, wake
 from rules.charge import BoxMemory
 from rules.modes import Choice
 from rules.sight import Freshness, Party, Sight, SiteMemory
 from rules.situation import Situation, situations
+from rules.wake import WakeStep
 
 RETRY_S = 30.0  # before a command is sent again that the wallbox did not take; doubles each time
 LONGEST_RETRY_S = 900.0
@@ -88,9 +90,11 @@ def _noticed(party: Party, steering: SteeringSettings, wishes: list[Wish], now_s
         memory = replace(memory, boost=image.soc_pct < memory.boost_target_pct)
     phase = phases.forget_old(phases.advance(memory.phase, image, steering, now_s), now_s)
     learned = response.learn(memory.response, image, now_s)
-    if (phase, learned) != (memory.phase, memory.response):
-        memory = replace(memory, response=learned, phase=phase)
-    return Party(party.box, charge.aged(memory, steering, now_s, draws=response.draws(image)), image)
+    draws = response.draws(image)
+    awake = wake.noticed(memory.wake, offering=memory.offering, draws=draws, now_s=now_s)
+    if (phase, learned, awake) != (memory.phase, memory.response, memory.wake):
+        memory = replace(memory, response=learned, phase=phase, wake=awake)
+    return Party(party.box, charge.aged(memory, steering, now_s, draws=draws), image)
 
 
 def _wished(memory: BoxMemory, wish: Wish) -> BoxMemory:
@@ -119,6 +123,7 @@ def _plugged_in(memory: BoxMemory, box: WallboxSettings, image: WallboxImage, no
         turn_s=now_s,
         response=response.at_plug_in(memory.response, box.vehicle_phases),
         phase=phase,
+        wake=wake.AT_REST,
     )
 
 
@@ -178,6 +183,10 @@ def _choice(
         text = f"Changing to {memory.phase.phases} phases: {limit_a:g} A until the contactors have moved."
         return memory, Choice(limit_a, count, f"phases_{memory.phase.step}", text)
     after, choice = modes.choose(memory, box, steering, now)
+    if after.offering and after.phase.step is phases.SwitchStep.REST:
+        after, choice = _woken(after, box, image, now, choice)
+        if after.wake.step not in (WakeStep.REST, WakeStep.ASLEEP):
+            return after, choice
     raised = memory.offering and choice.limit_a > memory.limit_a and choice.phases == memory.phase.phases
     because = _not_yet(image) if raised else None
     if because is None:
@@ -185,6 +194,49 @@ def _choice(
     rule, text = because
     text = f"{text} {memory.limit_a:g} A are not raised to {choice.limit_a:g} A before."
     return replace(after, step_wh=memory.step_wh), Choice(memory.limit_a, choice.phases, rule, text)
+
+
+def _woken(
+    memory: BoxMemory, box: WallboxSettings, image: WallboxImage, now: Situation, choice: Choice
+) -> tuple[BoxMemory, Choice]:
+    """What a car is offered that sleeps; every other one what the mode says."""
+    silent = _not_yet(image)
+    if silent is not None and silent[0] == "silent_box":
+        return memory, choice
+    ceiling_a = response.floor_a(memory.response, now.outlet.ceiling_a[choice.phases])
+    more_a = min(choice.limit_a + wake.MORE_A, ceiling_a)
+    if memory.wake.step is WakeStep.MORE:  # the limit in force has it already
+        more_a = min(max(memory.limit_a, choice.limit_a), ceiling_a)
+    step = wake.advance(
+        memory.wake,
+        image,
+        memory.quiet_s,
+        now.now_s,
+        room_a=more_a - choice.limit_a,
+        may_pause=image.zero_pauses and not box.never_pause,
+    )
+    began = step is not memory.wake
+    memory = replace(memory, wake=step) if began else memory
+    offer = f"{choice.limit_a:g} A"
+    match step.step:
+        case WakeStep.REST:
+            return memory, choice
+        case WakeStep.AGAIN:
+            text = f"The car takes nothing of {offer}: they are sent again, to wake it."
+            return memory, replace(choice, rule="wake_again", reason=text, insists=began)
+        case WakeStep.MORE:
+            text = f"The car still takes nothing: {more_a:g} A for half a minute, to wake it."
+            return memory, replace(choice, limit_a=more_a, rule="wake_more", reason=text)
+        case WakeStep.PAUSE:
+            text = "The car still takes nothing: 0 A for half a minute and then its current again, to wake it."
+            return memory, replace(choice, limit_a=0.0, rule="wake_pause", reason=text)
+        case WakeStep.BACK:
+            return memory, replace(choice, rule="wake_back", reason=f"{offer} again: whether the car wakes now.")
+        case WakeStep.ASLEEP:
+            text = f"The car takes nothing, and nothing that was tried has woken it; {offer} stay offered."
+            return memory, replace(choice, rule=wake.ASLEEP, reason=text)
+        case _:
+            assert_never(step.step)
 
 
 def _not_yet(image: WallboxImage) -> tuple[str, str] | None:
@@ -288,6 +340,8 @@ def _kind(memory: BoxMemory, image: WallboxImage, choice: Choice, now_s: float) 
         return DecisionKind.STOP if memory.imposed and not memory.stopped else DecisionKind.HOLD
     if memory.stopped or not memory.imposed:
         return DecisionKind.START
+    if choice.insists:
+        return DecisionKind.STEP
     if image.limit_a == choice.limit_a and image.limit_phases in (choice.phases, None):
         return DecisionKind.HOLD
     if (memory.limit_a, memory.phases) == (choice.limit_a, choice.phases) and memory.sent_s is not None:

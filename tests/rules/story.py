@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -45,6 +45,8 @@ class Box:
     changed_s: float = 0.0
     told_a: float | None = None  # what it accepted
     told_s: float = 0.0
+    zero_pauses: bool = False
+    wakes_when: Callable[[Box], bool] = lambda _: False  # a car that sleeps until it is told that
 
     @property
     def active_phases(self) -> int:
@@ -53,6 +55,12 @@ class Box:
     @property
     def current_a(self) -> float:
         return (self.limit_a or 0.0) if self.plugged and self.hungry else 0.0
+
+    @property
+    def status(self) -> ConnectorStatus:
+        if self.power_w:
+            return ConnectorStatus.CHARGING
+        return ConnectorStatus.SUSPENDED_EV if self.limit_a else ConnectorStatus.SUSPENDED_EVSE
 
     @property
     def power_w(self) -> float:
@@ -71,6 +79,7 @@ class Box:
             self.limit_a, self.changed_s = decision.limit_a, now_s
             if self.switches_phases or self.phases is None:
                 self.phases = decision.phases
+        self.hungry = self.hungry or self.wakes_when(self)
 
 
 @dataclass
@@ -144,7 +153,8 @@ class Home:
         return WallboxImage(
             name,
             connected=True,
-            status=ConnectorStatus.CHARGING if car.power_w else ConnectorStatus.SUSPENDED_EVSE,
+            status=car.status,
+            zero_pauses=car.zero_pauses,
             transaction_id=17,
             sample=told,
             sample_age_s=self.now_s - told.received_s,

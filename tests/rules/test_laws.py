@@ -22,6 +22,7 @@ from hemsd.model import (
     WallboxSettings,
     Wish,
 )
+from rules import wake
 from rules.charge import MOVES
 from rules.phases import NEXT_STEPS
 from rules.steer import Memory
@@ -108,7 +109,7 @@ def homes(draw: st.DrawFn) -> Home:
             rotate_after_s=st.just(600.0),
         )
     )
-    cars = {box.name: Box(car_phases=draw(st.sampled_from([1, 3]))) for box in boxes}
+    cars = {box.name: Box(car_phases=draw(st.sampled_from([1, 3])), zero_pauses=draw(st.booleans())) for box in boxes}
     return Home(boxes=boxes, site=site, steering=steering, cars=cars)
 
 
@@ -171,6 +172,7 @@ class Watch:
         self.moves_are_allowed(old_state, new.state)
         if old is not None:
             assert new.phase.step in NEXT_STEPS[old.phase.step] or not new.plugged or not old.plugged
+            assert new.wake.step in wake.NEXT_STEPS[old.wake.step]
         self.limits_are_kept(decision)
         self.stale_readings_raise_nothing(decision, old.limit_a if old and old.plugged else 0.0, new.mode)
         self.minimum_times_hold(decision, old_state, new.state, now_s)
