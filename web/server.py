@@ -25,6 +25,7 @@ from web.events import EventStreams
 from web.guard import MAX_BODY_BYTES, add_headers, guard
 from web.house import Archive, House, Playing, Workshop
 from web.installer import InstallerApi
+from web.lobby import KEEPALIVE_S, Lobby, whole_body
 from web.local import LocalApi
 from web.models import MePage
 from web.openapi import document
@@ -53,7 +54,8 @@ def application(
     """Everything that answers on the port. ``dialects`` are the routes of the public APIs."""
     streams = streams or EventStreams(house)
     app = web.Application(
-        middlewares=[guard(allowed_hosts), doorkeeper(doors, guests=guests)], client_max_size=MAX_BODY_BYTES
+        middlewares=[guard(allowed_hosts), doorkeeper(doors, guests=guests), whole_body],
+        client_max_size=MAX_BODY_BYTES,
     )
     app.on_response_prepare.append(add_headers)
     routes = route_table(house, archive, doors, streams, dialects, playing, workshop)
@@ -141,24 +143,33 @@ def _file(name: str, headers: Mapping[str, str] = MappingProxyType({})) -> web.F
 class WebServer:
     """Serves an application where ``web`` in config.yaml says."""
 
-    def __init__(self, settings: WebSettings, app: web.Application) -> None:
+    def __init__(self, settings: WebSettings, app: web.Application, lobby: Lobby | None = None) -> None:
         self.settings, self.app = settings, app
+        self.lobby = lobby or Lobby()
+        app.middlewares.insert(0, self.lobby.middleware)
         self.port: int | None = None  # the real one, as soon as it listens
         self.listening = asyncio.Event()
 
     async def run(self) -> None:
         """Serves until cancelled. Raises OSError when the port is taken."""
-        runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=SHUTDOWN_S, handle_signals=False)
+        runner = web.AppRunner(
+            self.app, access_log=None, shutdown_timeout=SHUTDOWN_S, handle_signals=False, keepalive_timeout=KEEPALIVE_S
+        )
         await runner.setup()
+        assert runner.server is not None
+        listener: asyncio.Server | None = None
         try:
-            site = web.TCPSite(runner, self.settings.host, self.settings.port, ssl_context=self._tls())
-            await site.start()
-            self.port = int(runner.addresses[0][1])
+            listener = await asyncio.get_running_loop().create_server(
+                self.lobby.protocol(runner.server), self.settings.host, self.settings.port, ssl=self._tls()
+            )
+            self.port = int(listener.sockets[0].getsockname()[1])
             scheme = "https" if self.settings.tls else "http"
             _log.info("The page is at %s://%s:%s/", scheme, self.settings.host, self.port)
             self.listening.set()
             await asyncio.Event().wait()
         finally:
+            if listener is not None:
+                listener.close()
             async with asyncio.timeout(2 * SHUTDOWN_S):
                 await runner.cleanup()
 
