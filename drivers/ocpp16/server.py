@@ -36,6 +36,8 @@ _socket_log.setLevel(logging.WARNING)  # it tells of each opening and closing, w
 SUBPROTOCOL = Subprotocol("ocpp1.6")
 MAX_FRAME_BYTES = 256 * 1024  # GetConfiguration of a box with 400 keys is about 60 kB
 MAX_CONNECTIONS = 64
+MAX_SOCKETS = 128  # with those that have not said yet who they are
+HANDSHAKE_S = 10.0
 CLOSE_S = 2.0
 
 
@@ -111,6 +113,7 @@ class CentralSystem:
                 select_subprotocol=_select_subprotocol,
                 process_request=self._judge_request,
                 create_connection=_door(self._report),
+                open_timeout=HANDSHAKE_S,
                 ping_interval=None,  # keepalive.py has its own, more patient one
                 close_timeout=CLOSE_S,
                 max_size=MAX_FRAME_BYTES,
@@ -190,10 +193,25 @@ _JUDGED = frozenset(
 
 
 def _door(report: Callable[[str, str, str], None]) -> type[ServerConnection]:
-    """A connection that reports what websockets turns away by itself: no WebSocket at all, or an OCPP but 1.6."""
+    """A connection that reports what websockets turns away by itself: no WebSocket at all, or an OCPP but 1.6.
+
+    Of sockets that say nothing, or say it slowly, there are only so many: the next one is hung up on.
+    """
+    sockets: set[ServerConnection] = set()
 
     class Door(ServerConnection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            if len(sockets) < MAX_SOCKETS:
+                sockets.add(self)
+                super().connection_made(transport)
+            else:
+                assert isinstance(transport, asyncio.Transport)
+                transport.abort()
+
         def connection_lost(self, exc: Exception | None) -> None:
+            if self not in sockets:
+                return
+            sockets.remove(self)
             refused = self.protocol.handshake_exc
             judged_already = self.response is not None and self.response.status_code in _JUDGED
             if refused is not None and not judged_already:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
+from contextlib import suppress
 
 import pytest
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
+from drivers.ocpp16 import server
 from drivers.ocpp16.identity import identity_in, may_enter
 from drivers.ocpp16.keepalive import Heartbeat
 from hemsd.model import LinkDown, LinkUp, StrangerRefused
@@ -185,6 +187,31 @@ async def test_too_many_attempts_from_one_address_are_turned_away_for_a_while():
         at.clock.leap(60)
         async with box(at.url()) as station:
             assert (await station.boot())["status"] == "Accepted"
+
+
+async def test_sockets_that_say_nothing_are_few_and_do_not_stay(monkeypatch):
+    monkeypatch.setattr(server, "MAX_SOCKETS", 4)
+    monkeypatch.setattr(server, "HANDSHAKE_S", 0.5)
+    async with home() as at:
+        silent = [await asyncio.open_connection("127.0.0.1", at.central.port) for _ in range(4)]
+        silent[0][1].write(b"GET /WB-001 HTTP/1.1\r\nUpgrade: ")
+        late, late_writer = await asyncio.open_connection("127.0.0.1", at.central.port)
+        async with asyncio.timeout(5):
+            assert await hung_up(late), "there is no room for it"
+            for reader, _ in silent:
+                assert await hung_up(reader)
+        async with box(at.url()) as station:
+            assert (await station.boot())["status"] == "Accepted"
+        for _, writer in (*silent, (late, late_writer)):
+            writer.close()
+
+
+async def hung_up(reader: asyncio.StreamReader) -> bool:
+    """Whatever is said before."""
+    with suppress(ConnectionError):
+        while await reader.read(1000):
+            pass
+    return True
 
 
 async def test_a_frame_that_is_too_large_ends_only_its_own_link():
