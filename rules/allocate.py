@@ -7,6 +7,7 @@ that wait, so that a start keeps what it was started with; after a while the tur
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -52,11 +53,14 @@ def _share(available_w: float, demands: Sequence[Demand]) -> dict[str, float]:
     shares = dict.fromkeys((demand.name for demand in demands), 0.0)
     left_w = max(0.0, available_w)
     served: list[Demand] = []
+    starving: Demand | None = None
     for demand in demands:
         if demand.min_w <= left_w:
             shares[demand.name] = demand.min_w
             left_w -= demand.min_w
             served.append(demand)
+        elif demand.charging and starving is None:
+            starving = demand
     hungry = served
     while hungry and left_w > TINY:
         even_w = left_w / len(hungry)
@@ -65,7 +69,6 @@ def _share(available_w: float, demands: Sequence[Demand]) -> dict[str, float]:
             shares[demand.name] += more_w
             left_w -= more_w
         hungry = [demand for demand in hungry if demand.max_w - shares[demand.name] > TINY]
-    starving = next((demand for demand in demands if demand.charging and demand not in served), None)
     if starving is not None:
         shares[starving.name] = left_w
     return shares
@@ -115,9 +118,9 @@ class Room:
 
     def each_a(self, claims: Sequence[Claim]) -> float:
         """How much more current each of these cars could get at the same time."""
-        phases = [phase for claim in claims for phase in claim.phases]
-        by_phase_a = min(self.left_a[phase - 1] / phases.count(phase) for phase in phases)
-        return max(0.0, min(by_phase_a, self.left_w / (self.volts * len(phases))))
+        users = Counter(phase for claim in claims for phase in claim.phases)
+        by_phase_a = min(self.left_a[phase - 1] / count for phase, count in users.items())
+        return max(0.0, min(by_phase_a, self.left_w / (self.volts * users.total())))
 
     def take(self, claims: Sequence[Claim], current_a: float) -> None:
         for claim in claims:

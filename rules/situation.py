@@ -35,7 +35,10 @@ def situations(
 ) -> Mapping[str, Situation]:
     """For each wallbox by name."""
     dealt_a = share_fuse(house.free_a, house.free_w, site.voltage_v, [_claim(p) for p in parties if p.taking_part])
-    ceilings = {p.box.name: _ceilings(site, p, parties, house, dealt_a) for p in parties}
+    held, wanted = _taken(site.voltage_v, parties, dealt_a)
+    ceilings = {
+        p.box.name: _ceilings(site.voltage_v, p, house, dealt_a.get(p.box.name, 0.0), held, wanted) for p in parties
+    }
     outlets = {
         p.box.name: Outlet(
             voltage_v=site.voltage_v,
@@ -48,6 +51,7 @@ def situations(
     demands = [_demand(p, outlets[p.box.name]) for p in parties if p.taking_part]
     shares = allocate(house.surplus_w, demands)
     unserved = frozenset(demand.name for demand in demands if shares[demand.name] < demand.min_w)
+    in_vain = _waiting_in_vain(parties, unserved)
     found = {}
     for p in parties:
         name = p.box.name
@@ -61,7 +65,7 @@ def situations(
             ceiling_rule=_present(ceilings[name], p.memory).rule,
             drawn_w=house.drawn[name].power_w,
             draws=response.draws(p.image),
-            turn_over=_turn_over(steering, p, parties, unserved, now_s),
+            turn_over=_turn_over(steering, p, in_vain, now_s),
         )
     return found
 
@@ -83,50 +87,63 @@ def _claim(party: Party) -> Claim:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What all cars together have of the room, and each for itself: what the others leave is one subtraction."""
+
+    each: Mapping[str, tuple[tuple[int, ...], float]]  # the phases of the house, and the current on each of them
+    by_phase_a: tuple[float, float, float]
+    power_w: float
+
+    @classmethod
+    def by(cls, volts: float, each: Mapping[str, tuple[tuple[int, ...], float]]) -> Taken:
+        by_phase_a = [0.0, 0.0, 0.0]
+        for on, current_a in each.values():
+            for phase in on:
+                by_phase_a[phase - 1] += current_a
+        one_a, two_a, three_a = by_phase_a
+        return cls(each, (one_a, two_a, three_a), sum(by_phase_a) * volts)
+
+    def left_a(self, party: Party, house: Sight, volts: float, count: int) -> float:
+        """What the others leave to this car on so many phases."""
+        on, own_a = self.each[party.box.name]
+        left_w = house.free_w - self.power_w + own_a * len(on) * volts
+        by_phase_a = (
+            house.free_a[phase - 1] - self.by_phase_a[phase - 1] + (own_a if phase in on else 0.0)
+            for phase in party.house_phases(count)
+        )
+        return max(0.0, round(min(*by_phase_a, left_w / (volts * count)), 6))
+
+
+def _taken(volts: float, parties: tuple[Party, ...], dealt_a: Mapping[str, float]) -> tuple[Taken, Taken]:
+    """What is held now on the present phases; and the most that anybody could want, on all phases that he could use."""
+    held, wanted = {}, {}
+    for p in parties:
+        held_a = p.memory.limit_a if p.memory.offering and p.taking_part else 0.0
+        held[p.box.name] = (p.house_phases(phases.in_force(p.memory.phase)), held_a)
+        widest = p.house_phases(max(phases.choices(p.box)))
+        wanted[p.box.name] = (widest, max(held_a, dealt_a.get(p.box.name, 0.0)))
+    return Taken.by(volts, held), Taken.by(volts, wanted)
+
+
 def _ceilings(
-    site: SiteSettings, party: Party, parties: tuple[Party, ...], house: Sight, dealt_a: Mapping[str, float]
+    volts: float, party: Party, house: Sight, dealt_a: float, held: Taken, wanted: Taken
 ) -> Mapping[int, Bound]:
     """The most on each number of phases. Nobody takes room before its present owner has given it up.
 
     On other phases than the present ones a car gets what nobody else could want at the same tick.
     """
-    own = party.box.name
+    _, held_a = held.each[party.box.name]
     present = phases.in_force(party.memory.phase)
-    held_a = {p.box.name: p.memory.limit_a if p.memory.offering and p.taking_part else 0.0 for p in parties}
-    wanted_a = {name: max(limit_a, dealt_a.get(name, 0.0)) for name, limit_a in held_a.items()}
+    box = limits.box_bound(party.box)
     found = {}
     for count in phases.choices(party.box):
         if count == present:
-            free_a = _left_a(site, party, parties, house, held_a, count, widest=False)
-            free_a = min(dealt_a.get(own, 0.0), max(held_a[own], free_a))
+            free_a = min(dealt_a, max(held_a, held.left_a(party, house, volts, count)))
         else:
-            free_a = _left_a(site, party, parties, house, wanted_a, count, widest=True)
-        found[count] = limits.tightest(
-            (limits.box_bound(party.box), Bound(free_a, house.free_because, house.free_rule))
-        )
+            free_a = wanted.left_a(party, house, volts, count)
+        found[count] = limits.tightest((box, Bound(free_a, house.free_because, house.free_rule)))
     return found
-
-
-def _left_a(
-    site: SiteSettings,
-    party: Party,
-    parties: tuple[Party, ...],
-    house: Sight,
-    taken_a: Mapping[str, float],
-    count: int,
-    *,
-    widest: bool,
-) -> float:
-    """What the others leave to this car, on the phases that they use or (``widest``) could use."""
-    left_a = list(house.free_a)
-    left_w = house.free_w
-    for other in parties:
-        if other is not party:
-            phases_there = max(phases.choices(other.box)) if widest else phases.in_force(other.memory.phase)
-            for phase in other.house_phases(phases_there):
-                left_a[phase - 1] -= taken_a[other.box.name]
-                left_w -= taken_a[other.box.name] * site.voltage_v
-    return max(0.0, min(*(left_a[phase - 1] for phase in party.house_phases(count)), left_w / (site.voltage_v * count)))
 
 
 def _demand(party: Party, outlet: Outlet) -> Demand:
@@ -139,22 +156,22 @@ def _demand(party: Party, outlet: Outlet) -> Demand:
         name=party.box.name,
         priority=party.box.priority,
         min_w=outlet.minimum_w(min(counts)),
-        max_w=max(outlet.power_w(outlet.highest_a(count) or 0.0, count) for count in counts),
+        max_w=outlet.most_w,
         charging=party.memory.offering,
         order=party.memory.turn_s,
     )
 
 
-def _turn_over(
-    steering: SteeringSettings, party: Party, parties: tuple[Party, ...], unserved: frozenset[str], now_s: float
-) -> bool:
-    """Whether this car had its turn and another one of the same priority waits for the sun in vain."""
-    if not party.memory.offering or now_s - party.memory.turn_s < steering.rotate_after_s:
-        return False
-    return any(
-        other.box.name in unserved
-        and other.box.priority == party.box.priority
-        and other.mode is Mode.SOLAR
-        and other.memory.state is charge.IDLE
-        for other in parties
+def _waiting_in_vain(parties: tuple[Party, ...], unserved: frozenset[str]) -> frozenset[int]:
+    """The priorities in which a car waits for the sun, and the sun is not enough for it."""
+    return frozenset(
+        p.box.priority
+        for p in parties
+        if p.box.name in unserved and p.mode is Mode.SOLAR and p.memory.state is charge.IDLE
     )
+
+
+def _turn_over(steering: SteeringSettings, party: Party, in_vain: frozenset[int], now_s: float) -> bool:
+    """Whether this car had its turn and another one of the same priority waits for the sun in vain."""
+    had_its_turn = party.memory.offering and now_s - party.memory.turn_s >= steering.rotate_after_s
+    return had_its_turn and party.box.priority in in_vain
