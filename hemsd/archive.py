@@ -7,9 +7,10 @@ looks at a running visit wants to see the newest ones, so a question hastens the
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from hemsd.courses import read_course
 from hemsd.model import CloudVerdict, Command, Decision, Identities, Reading, SiteMinute, Visit
@@ -21,6 +22,8 @@ from web.house import Oddity, Stretch, VisitStory
 
 FRESH_S = 10.0
 IDS_AT_ONCE = 500  # SQLite takes a limited number of values in one question
+
+T = TypeVar("T")
 
 
 class Findings(Protocol):
@@ -71,25 +74,24 @@ class StoreArchive:
         return (await self._stories([visit]))[0] if visit else None
 
     async def _stories(self, visits: Sequence[Visit]) -> tuple[VisitStory, ...]:
-        """With the bill that the visit's course ended with, and what was found unusual."""
+        """With the bill that the visit's course ended with, what was found unusual, and who obeyed."""
         if not visits:
             return ()
-        ids = [visit.id for visit in visits]
-        courses: dict[str, object] = {}
-        for first in range(0, len(ids), IDS_AT_ONCE):
-            courses |= await self._store.views.courses(ids[first : first + IDS_AT_ONCE])
+        ids, views = [visit.id for visit in visits], self._store.views
+        courses = await _of_all(ids, views.courses)
         found = await self.findings.of(ids) if self.findings is not None else {}
-        told = await self._clouds(ids)
+        clouds: Mapping[str, CloudVerdict] = await _of_all(ids, views.cloud_verdicts)
+        obedience = await _of_all(ids, views.obedience)
         return tuple(
-            _story(visit, courses.get(visit.id), found.get(visit.id, ()), told.get(visit.id)) for visit in visits
+            replace(
+                _story(visit, courses.get(visit.id)),
+                oddities=tuple(found.get(visit.id, ())),
+                cloud=clouds.get(visit.id),
+                obeyed=obedience.get(visit.id, (0, 0))[0],
+                judged=obedience.get(visit.id, (0, 0))[1],
+            )
+            for visit in visits
         )
-
-    async def _clouds(self, ids: Sequence[str]) -> Mapping[str, CloudVerdict]:
-        """What a cloud thinks of them."""
-        told: dict[str, CloudVerdict] = {}
-        for first in range(0, len(ids), IDS_AT_ONCE):
-            told |= await self._store.views.cloud_verdicts(ids[first : first + IDS_AT_ONCE])
-        return told
 
     async def decisions(self, visit_id: str) -> Sequence[Decision]:
         return await (await self._fresh()).views.decisions(visit_id)
@@ -113,13 +115,21 @@ class StoreArchive:
         return self._store.identities(*self._names)
 
 
-def _story(visit: Visit, written: object, oddities: Sequence[Oddity], told: CloudVerdict | None) -> VisitStory:
+async def _of_all(ids: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[Mapping[str, T]]]) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for first in range(0, len(ids), IDS_AT_ONCE):
+        found |= await ask(ids[first : first + IDS_AT_ONCE])
+    return found
+
+
+def _story(visit: Visit, written: object) -> VisitStory:
+    """With what its course tells of it."""
     course = read_course(written)
     bill = course.bill if course is not None else None
     cost_eur, saved_eur = None, None
     if bill is not None and bill.has_complete_price_coverage:
         cost_eur, saved_eur = _cents(bill.cost_eur), _cents(bill.savings_eur)
-    return VisitStory(visit, cost_eur, saved_eur, tuple(oddities), _stretches(course, visit), told)
+    return VisitStory(visit, cost_eur, saved_eur, stretches=_stretches(course, visit))
 
 
 def _stretches(course: Course | None, visit: Visit) -> tuple[Stretch, ...]:

@@ -121,15 +121,16 @@ class Login:
         form = await request.post()
         password = form.get("password")
         address = request.remote or ""
-        if wait_s := self.throttle.wait_s(address, _clock.monotonic()):
-            raise web.HTTPSeeOther(f"login?wait={int(wait_s) + 1}")
+        self._hold_back(address)
         password_hash = await self.doors.password_hash()
         if password_hash is None:
             raise web.HTTPSeeOther("./")
-        if not isinstance(password, str) or not await self._right(password_hash, password):
-            self.throttle.wrong(address, _clock.monotonic())
-            raise web.HTTPSeeOther("login?wrong=1")
-        self.throttle.right(address)
+        async with self._one_at_a_time:  # a hash takes 32 MB
+            self._hold_back(address)  # many guesses may have come at once, and waited here
+            if not isinstance(password, str) or not await asyncio.to_thread(matches, password_hash, password):
+                self.throttle.wrong(address, _clock.monotonic())
+                raise web.HTTPSeeOther("login?wrong=1")
+            self.throttle.right(address)
         response = web.HTTPSeeOther("./")
         response.set_cookie(
             COOKIE,
@@ -141,9 +142,9 @@ class Login:
         )
         raise response
 
-    async def _right(self, password_hash: str, password: str) -> bool:
-        async with self._one_at_a_time:  # a hash takes 32 MB
-            return await asyncio.to_thread(matches, password_hash, password)
+    def _hold_back(self, address: str) -> None:
+        if wait_s := self.throttle.wait_s(address, _clock.monotonic()):
+            raise web.HTTPSeeOther(f"login?wait={int(wait_s) + 1}")
 
     async def logout(self, _request: web.Request) -> NoReturn:
         response = web.HTTPSeeOther("login")

@@ -74,6 +74,8 @@ class Oddity:
     """In a sentence, with its place, for the log and for programs"""
     told: Mapping[str, str] = field(default_factory=dict)
     """What it is, without where and when; by language"""
+    advice: Mapping[str, str] = field(default_factory=dict)
+    """Where it usually comes from, and what can be done; by language"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,9 @@ class VisitStory:
     oddities: tuple[Oddity, ...] = ()
     stretches: tuple[Stretch, ...] = ()
     cloud: CloudVerdict | None = None
+    obeyed: int = 0
+    """Of the commands with a verdict, so many"""
+    judged: int = 0
 
 
 class Archive(Protocol):

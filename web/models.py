@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, RootModel
 
-from hemsd.model import DecisionKind, DimmedBy, DispatchStatus, Mode, Outcome, Role, SteeringState
+from hemsd.model import DecisionKind, DimmedBy, DispatchStatus, Mode, Outcome, Role, SteeringState, ToldBy
 from web.moments import Moment
 
 
@@ -61,6 +61,8 @@ class MeterPage(Page):
     soc_pct: float | None = None
     doubts: list[str] = []
     """Why values are withheld, for people"""
+    trouble: str | None = None
+    """Why it is silent, for people; null while nothing is known to be wrong"""
     limit_a: float | None = None
 
 
@@ -243,6 +245,8 @@ class VehiclePage(Page):
     soc_age_s: float | None = None
     source: str | None = None
     """The topic that tells its level; null: the wallbox, or a person"""
+    told_by: ToldBy | None = None
+    """Who told the level"""
 
 
 class AlertPage(Page):
@@ -444,6 +448,8 @@ class AnomalyPage(Page):
     end: Utc
     texts: dict[str, str]
     """What it is, by language"""
+    advice: dict[str, str] = {}
+    """Where it usually comes from, and what can be done; by language"""
 
 
 class StretchPage(Page):
@@ -501,6 +507,9 @@ class VisitPage(Page):
     """The same, with where it lies"""
     blocks: list[StretchPage] = []
     """When it charged, and why"""
+    obeyed: int = 0
+    """Of the commands with a verdict, so many"""
+    judged: int = 0
     cloud: CloudVerdictPage | None = None
     """What a cloud thinks of it, beside hemsd's own findings; null: none has said anything"""
 

@@ -89,9 +89,13 @@ def visit_page(story: VisitStory) -> VisitPage:
         saved=story.saved,
         findings=[one.text for one in story.oddities],
         anomalies=[
-            AnomalyPage(category=one.category, begin=one.begin_at, end=one.end_at, texts=dict(one.told))
+            AnomalyPage(
+                category=one.category, begin=one.begin_at, end=one.end_at, texts=dict(one.told), advice=dict(one.advice)
+            )
             for one in story.oddities
         ],
+        obeyed=story.obeyed,
+        judged=story.judged,
         blocks=[
             StretchPage(type=one.type, start=one.start_at, end=one.end_at, kwh=_kwh(one.energy_wh))
             for one in story.stretches

@@ -1,14 +1,13 @@
 """The home's own visits: judged when they are over, with all that hemsd knows of them.
 
 Once a minute the store is asked for visits that ended and have no verdict yet, so nothing depends on having been awake
-when a car left, and the control loop never waits. What a wallbox said of its state is kept in memory while a car is
-there; after a restart the beginning is missing, and what is not known is not held against anybody.
+when a car left, and the control loop never waits. What a wallbox said of its state is kept in the store, too, so a
+restart in the middle of a visit loses none of it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,7 +23,8 @@ from hemsd.scoring.desk import SessionDesk
 from hemsd.scoring.facts import findings_in
 from hemsd.scoring.series import CURRENT, POWER, REGISTER, SOC, Known, MeterValue
 from hemsd.scoring.shelf import HOME, Record
-from hemsd.scoring.words import LANGUAGES, sentence, what
+from hemsd.scoring.statuses import TOO_HOT, StatusBook, told
+from hemsd.scoring.words import LANGUAGES, advice, sentence, what
 from hemsd.store.codec import ms, visit_of
 from hemsd.store.store import Store
 from web.house import Oddity
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 
 LOOK_S: Final = 60.0
 LOOK_BACK: Final = timedelta(days=14)
-MOST_STATUSES: Final = 2000  # of one wallbox; a flapping one says a lot
 PAUSES_FACT: Final = "tells-pauses."
 CONNECTOR: Final = "1"
 LEARNED_FROM: Final = 3  # visits, before a car counts as known
@@ -55,14 +54,15 @@ class OwnVisits:
     desk: SessionDesk
     clock: Clock
     outlets: Mapping[str, Outlet]
-    _statuses: dict[str, deque[tuple[datetime, ConnectorStatus]]] = field(default_factory=dict)
+    _book: StatusBook = field(default_factory=StatusBook)
 
     def __post_init__(self) -> None:
         self.desk.home = self
 
     def notice(self, event: StatusChanged) -> None:
-        told = self._statuses.setdefault(event.wallbox, deque(maxlen=MOST_STATUSES))
-        told.append((self.clock.utc(), event.status))
+        row = self._book.row(event, self.clock.utc())
+        if row is not None:
+            self.store.carry_out(row)
         if event.status is ConnectorStatus.SUSPENDED_EV:
             self.store.save_fact(PAUSES_FACT + event.wallbox, True)
 
@@ -116,14 +116,12 @@ class OwnVisits:
         commands = await self.store.views.commands(visit_id)
         peaks = await self.store.views.ask(lambda db: shelf.peaks(db, HOME, visit.wallbox, visit.id))
         until_at = visit.plugged_out_at or self.clock.utc()
-        statuses = [
-            (at, status)
-            for at, status in self._statuses.get(visit.wallbox, ())
-            if visit.plugged_in_at - timedelta(minutes=1) <= at < until_at
-        ]
+        from_at = visit.plugged_in_at - timedelta(minutes=1)
+        said = await self.store.views.ask(lambda db: told(db, visit.wallbox, from_at, until_at))
         return Known(
             offered=offered(await self.store.views.decisions(visit_id), commands, readings, outlet),
-            statuses=statuses,
+            statuses=[(one.at, one.status) for one in said],
+            too_hot=[one.at for one in said if one.error_code == TOO_HOT],
             tells_pauses=self.store.facts().get(PAUSES_FACT + visit.wallbox) is True,
             connection_w=outlet.connection_w,
             car_w=sorted(peaks)[len(peaks) // 2] if len(peaks) >= LEARNED_FROM else None,
@@ -138,6 +136,7 @@ def oddity(finding: Finding, start_at: datetime) -> Oddity:
         end_at=start_at + timedelta(seconds=finding.end_s),
         text=sentence(finding, start_at, "en"),
         told={language: what(finding, language) for language in LANGUAGES},
+        advice={language: advice(finding, language) for language in LANGUAGES},
     )
 
 

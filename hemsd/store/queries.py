@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from sqlite3 import Connection, Row
 
-from hemsd.model import Command, Decision, QuarterHour, Reading, SiteMinute, Visit
+from hemsd.model import Command, Decision, Outcome, QuarterHour, Reading, SiteMinute, Visit
 from hemsd.store import codec, cursor
 from hemsd.store.codec import ms, utc
 from hemsd.store.rows import Transaction, VisitFilter, WrittenDay
@@ -165,6 +165,18 @@ def courses(db: Connection, visit_ids: Sequence[str]) -> dict[str, object]:
         f" WHERE visits.id IN ({places})"
     )
     return {row["visit_id"]: json.loads(row["course"]) for row in db.execute(sql, tuple(visit_ids))}
+
+
+def obedience(db: Connection, visit_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """(obeyed, judged) of each visit's commands; one that has none is left out."""
+    places = ", ".join("?" * len(visit_ids))
+    sql = (
+        "SELECT visits.id AS visit_id, sum(outcome = ?) AS obeyed, count(*) AS judged"
+        " FROM commands JOIN visits ON visits.number = commands.visit"
+        f" WHERE visits.id IN ({places}) AND final AND outcome <> ? GROUP BY visits.id"
+    )
+    rows = db.execute(sql, (Outcome.APPLIED, *visit_ids, Outcome.UNVERIFIED))
+    return {row["visit_id"]: (row["obeyed"], row["judged"]) for row in rows}
 
 
 def decisions_between(db: Connection, from_at: datetime, to_at: datetime) -> tuple[Decision, ...]:

@@ -99,6 +99,10 @@ class Views:
         """By visit; one that has none is left out."""
         return await self.ask(lambda db: queries.courses(db, visit_ids))
 
+    async def obedience(self, visit_ids: Sequence[str]) -> Mapping[str, tuple[int, int]]:
+        """(obeyed, judged) by visit; one without a verdict is left out."""
+        return await self.ask(lambda db: queries.obedience(db, visit_ids))
+
     async def history(self, from_at: datetime, to_at: datetime, step_s: int) -> tuple[SiteMinute, ...]:
         return await self.ask(lambda db: queries.history(db, from_at, to_at, step_s))
 

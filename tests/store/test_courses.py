@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from hemsd.clock import ManualClock
+from hemsd.model import Outcome
 from hemsd.store import Store, VisitFilter, clients
 from hemsd.store.clients import NameTaken
-from tests.store.values import NOON, a_visit
+from tests.store.values import NOON, a_command, a_visit
 
 
 async def test_a_course_is_kept_beside_its_visit_and_replaced(store: Store) -> None:
@@ -23,6 +24,16 @@ async def test_a_course_is_kept_beside_its_visit_and_replaced(store: Store) -> N
         visit.id: {"id": visit.id, "begun": [{"type": "REGULAR"}]}
     }
     assert await store.views.courses([]) == {}
+
+
+async def test_a_visit_counts_who_obeyed_and_only_what_was_judged(store: Store) -> None:
+    visit = a_visit()
+    store.save_visit(visit)
+    for number, outcome in enumerate((Outcome.APPLIED, Outcome.APPLIED, Outcome.REJECTED, Outcome.UNVERIFIED), 1):
+        store.record_command(a_command(number, outcome=outcome, final=True))
+    store.record_command(a_command(9, outcome=Outcome.UNVERIFIED, final=False))
+    await store.settle()
+    assert await store.views.obedience([visit.id, a_visit(2).id]) == {visit.id: (2, 3)}
 
 
 async def test_visits_are_found_by_policy_and_by_how_long_they_lasted(store: Store) -> None:

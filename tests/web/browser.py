@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from tests.web.fake_desk import FakeDesk
 from tests.web.fake_house import FakeDoors, FakeHouse, FakeWorkshop
+from web.cloud import CloudApi
 from web.events import EventStreams
 from web.server import WebServer, application
 from web.settings import WebSettings
@@ -40,6 +42,7 @@ async def serving(
         house,
         house,
         doors or FakeDoors(),
+        dialects=CloudApi(FakeDesk()).routes(),
         playing=house,
         workshop=FakeWorkshop(),
         guests=guests,

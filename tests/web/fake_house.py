@@ -691,7 +691,9 @@ def _old_visits() -> list[VisitStory]:
             grid_wh=energy_wh * (1 - solar - battery),
             final_state=SteeringState.FINISHED,
         )
-        stories.append(VisitStory(visit, *_money(visit), (_pit(visit),) if number == 3 else ()))
+        stories.append(
+            VisitStory(visit, *_money(visit), (_pit(visit),) if number == 3 else (), obeyed=9 - number % 3, judged=9)
+        )
     return stories
 
 
@@ -700,7 +702,12 @@ def _pit(visit: Visit) -> Oddity:
     text = "the charge dropped out for 40 minutes though nobody had paused it, and then went on"
     german = "das Laden setzte 40 Minuten lang aus, obwohl es niemand angehalten hatte, und ging dann weiter"
     return Oddity(
-        "ENERGY_PIT", begin_at, begin_at + timedelta(minutes=40), f"ENERGY_PIT: {text}.", {"en": text, "de": german}
+        "ENERGY_PIT",
+        begin_at,
+        begin_at + timedelta(minutes=40),
+        f"ENERGY_PIT: {text}.",
+        {"en": text, "de": german},
+        {"en": "Usually the car: it may have been too warm. Nothing needs doing if it stays rare."},
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
@@ -102,6 +104,15 @@ async def test_wrong_guesses_are_slowed_down_and_then_even_the_right_one_waits(l
         assert answer.headers["Location"] == "login?wrong=1"
     answer = await locked.post("/login", data={"password": PASSWORD}, allow_redirects=False)
     assert answer.headers["Location"].startswith("login?wait=")
+
+
+async def test_guesses_that_come_all_at_once_are_slowed_down_too(locked: TestClient) -> None:
+    async def guess(number: int) -> str:
+        answer = await locked.post("/login", data={"password": f"guess {number}"}, allow_redirects=False)
+        return answer.headers["Location"].partition("=")[0]
+
+    answers = Counter(await asyncio.gather(*(guess(number) for number in range(12))))
+    assert answers == {"login?wrong": 4, "login?wait": 8}
 
 
 @pytest.mark.parametrize(("token", "status"), [("local-token", 200), ("flex-token", 403), ("made-up", 401)])

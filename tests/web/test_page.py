@@ -178,6 +178,18 @@ async def test_a_new_decision_joins_the_story_without_a_reload(browser: Browser)
         await expect(entries.first).to_contain_text(words(newest.reason))
 
 
+async def test_what_a_receiver_refused_is_shown_with_its_answer_and_sent_again_by_a_press(browser: Browser) -> None:
+    async with serving(FakeHouse()) as url, opened(browser, f"{url}#/devices") as page:
+        told = page.locator("#told")
+        await expect(told.get_by_role("heading", level=2)).to_have_text(["Told to others", "Analysis", "Webhook"])
+        await expect(told).to_contain_text("no connection: Network is unreachable")
+        await expect(told.get_by_text("422 no such station")).to_be_visible()
+        await told.get_by_role("button", name="Send again", exact=True).first.click()
+        await expect(told.get_by_role("status")).to_have_text("1 will be sent again.")
+        await expect(told.get_by_text("422 no such station")).to_have_count(0)
+        await expect(told.get_by_text("500 oops (178 tries)")).to_be_visible()
+
+
 async def test_the_installer_sees_faults_strangers_settings_and_the_log(browser: Browser) -> None:
     async with serving(FakeHouse()) as url, opened(browser, f"{url}#/devices") as page:
         await page.get_by_role("link", name="Installer").click()

@@ -7,6 +7,7 @@ import { call, live, now } from "./live.js";
 import { useVisit } from "./past.js";
 import { PlanWords } from "./plan.js";
 import { Timeline } from "./timeline.js";
+import { CloudVerdict } from "./told.js";
 import { WhatIf } from "./whatif.js";
 import { clock, day, duration, energy, language, money, percent, t, when } from "./words.js";
 
@@ -145,7 +146,9 @@ function VisitRow({ visit, most }) {
     <span class="who"><b>${day(visit.plugged_in_at)}</b> <span class="quiet">${clock(visit.plugged_in_at)}</span></span>
     <span class="amount"><b>${energy(visit.kwh)}</b> <span class="quiet">${share == null ? "" : t("visits.solar", { share: percent(share) })}</span></span>
     <${SourceBar} kwh=${kwhOf(visit)} most=${most} slim />
-    <span class="note quiet">${[visit.plugged_out_at ? lengthOf(visit) : t("visits.now"), visit.vehicle, visit.wallbox].filter(Boolean).join(" · ")}${visit.managed ? "" : ` · ${t("visits.unmanaged")}`}
+    <span class="note quiet">${[visit.plugged_out_at ? lengthOf(visit) : t("visits.now"), visit.vehicle, visit.wallbox, !visit.managed && t("visits.unmanaged"),
+      visit.cost != null && money(visit.cost), visit.saved > 0 && t("visits.saved_much", { amount: money(visit.saved) }),
+      visit.judged > 0 && t("visits.obeyed", { n: visit.obeyed, all: visit.judged })].filter(Boolean).join(" · ")}
       ${visit.anomalies.length > 0 && html`<em><${Icon} name="alarm" size="16" />${oddWords(visit.anomalies[0])}${visit.anomalies.length > 1 ? ` (+${visit.anomalies.length - 1})` : ""}</em>`}</span>
   </a></li>`;
 }
@@ -167,7 +170,8 @@ export function VisitView({ id, news }) {
     <header class="title"><h1>${day(visit.plugged_in_at)}, ${clock(visit.plugged_in_at)}</h1></header>
     <p class="quiet">${[visit.vehicle, visit.wallbox, lengthOf(visit), visit.managed ? "" : t("visits.unmanaged")].filter(Boolean).join(" · ")}</p>
     ${visit.anomalies.map((one) => html`<p key=${one.category + one.begin} class="finding"><${Icon} name="alarm" size="18" /><span>
-      <b>${t("odd.span", { from: clock(one.begin), to: clock(one.end) })}</b> ${oddWords(one)}</span></p>`)}
+      <b>${t("odd.span", { from: clock(one.begin), to: clock(one.end) })}</b> ${oddWords(one)}
+      <span class="quiet">${one.advice[language] ?? one.advice.en ?? ""}</span></span></p>`)}
     <div class="facts">
       <p><b class="big">${energy(visit.kwh)}</b><span class="quiet">${t("visit.energy")}</span></p>
       ${visit.cost != null && html`<p><b class="big">${money(visit.cost)}</b><span class="quiet">${visit.saved != null ? t("visit.saved", { amount: money(visit.saved) }) : t("visit.cost")}</span></p>`}
@@ -178,6 +182,7 @@ export function VisitView({ id, news }) {
       <${Chart} history=${history} decisions=${decisions} commands=${commands} from=${from} to=${to} at=${now()} odd=${visit.anomalies} /><${Totals} history=${history} /></section>
     ${visit.blocks.length > 0 && html`<section><h2>${t("visit.blocks")}</h2><ul class="blocks">${visit.blocks.map((one) => html`<li key=${one.start}>
       <b>${clock(one.start)} – ${one.end ? clock(one.end) : t("block.running")}</b><span class="quiet">${t(`block.done.${one.type}`)}</span><span>${energy(one.kwh)}</span></li>`)}</ul></section>`}
+    ${visit.cloud && html`<${CloudVerdict} verdict=${visit.cloud} own=${visit.anomalies} />`}
     <section><h2>${t("timeline.title")}</h2><${Timeline} decisions=${decisions} commands=${commands} /></section>
     ${history?.points.length > 1 && html`<${WhatIf} id=${id} />`}
     <p class="buttons apart"><a class="pill" href=${`api/sessions/${visit.id}.csv`} download>${t("visits.csv")}</a></p>
