@@ -3,6 +3,7 @@
 import { html } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Icon } from "./icons.js";
 import { live } from "./live.js";
+import { Told } from "./told.js";
 import { TellLevel } from "./visit.js";
 import { current, duration, has, percent, plain, power, powerWords, t, when } from "./words.js";
 
@@ -16,6 +17,7 @@ export function Devices({ state }) {
       ${Object.entries(state.vehicles ?? {}).map(([name, car]) => html`<${Car} key=${name} name=${name} car=${car} />`)}
       ${Object.entries(state.wallboxes).map(([name, box]) => html`<${Box} key=${name} name=${name} box=${box} />`)}
     </ul>
+    <${Told} />
     ${!live.guest && html`<p class="buttons"><a class="pill" href="#/installer">${t("installer.title")}</a></p>`}
     <p class="quiet hint">hemsd ${state.version} · ${t("devices.fuse", { amps: current(state.site.fuse_a) })}</p>
   </main>`;
