@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: run test test-all test-roots soak check format schema lock setup-dev setup-run browser clean
+.PHONY: run test test-all test-roots soak audit sbom check format schema lock setup-dev setup-run browser clean
 
 run: $(VENV)/.run                      ## the shipped simulated home, or CONFIG=your.yaml
 	$(BIN)/hemsd run -c $(or $(CONFIG),config.yaml)
@@ -50,6 +50,15 @@ soak: $(VENV)/.dev                     ## days of a simulated home with outages 
 
 test-roots:                            ## installs, upgrades and removes it in clean Debian roots; needs root and debootstrap
 	tests/install/roots.sh $(ROOTS_WANTED)
+
+# Asks the advisories of the Python index about each locked version. --strict: an index that can't be asked is no pass.
+audit: $(BIN)/python                   ## known holes in what is locked; needs the network
+	@test -x $(VENV)/audit/bin/pip-audit || { $(BIN)/python -m venv $(VENV)/audit && $(VENV)/audit/bin/python -m pip install -q pip-audit; }
+	$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements.txt
+
+sbom: $(VENV)/.run                     ## dist/hemsd.cdx.json: what the program is made of, as CycloneDX
+	@mkdir -p dist
+	$(BIN)/python -m hemsd.ops.ingredients > dist/hemsd.cdx.json
 
 schema: $(VENV)/.run                   ## what editors know of config.yaml
 	$(BIN)/hemsd schema > config.schema.json
