@@ -73,13 +73,12 @@ def _installed(name: str) -> bool:
 def _licence(package: Distribution) -> str:
     """PEP 639's expression, or the classifiers, or the old free text where it is short enough to be a name."""
     said = package.metadata
-    expression = said.get("License-Expression")
-    if expression:
-        return expression
+    if "License-Expression" in said:
+        return said["License-Expression"]
     classifiers = [line for line in said.get_all("Classifier") or () if line.startswith(_CLASSIFIER)]
     if classifiers:
         return " OR ".join(line.rpartition(" :: ")[2] for line in classifiers)
-    text = said.get("License") or ""
+    text = said["License"] if "License" in said else ""
     return text if len(text) < 60 else ""
 
 
