@@ -1,6 +1,7 @@
 // A day as areas: above the line where the sun went, below it what had to come from elsewhere. Decisions stand under it.
 
 import { html, useLayoutEffect, useMemo, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { evidenceWords } from "./alarm.js";
 import { told } from "./sentence.js";
 import { Verdict, decisionIcon, intent, isBad } from "./verdict.js";
 import { Icon } from "./icons.js";
@@ -213,7 +214,7 @@ function Reason({ decision, command, empty, point }) {
   if (!decision) return html`<p class="reason quiet">${empty ? t("today.no_marks") : t("today.pick")}</p>`;
   return html`<div class="reason" role="status">
     <p><b>${clock(decision.time)}</b> <${Icon} name=${decisionIcon(decision, command && { limit_a: command.before_a, phases: command.phases })} size="16" /> ${told(decision)}</p>
-    ${command && html`<p class="quiet">${intent(command)}: <${Verdict} command=${command} /> ${command.evidence}</p>`}
+    ${command && html`<p class="quiet">${intent(command)}: <${Verdict} command=${command} /> ${evidenceWords(command)}</p>`}
     ${point && html`<p class="quiet">${powersOf(point)}</p>`}
   </div>`;
 }

@@ -2,6 +2,7 @@
 
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Ahead } from "./ahead.js";
+import { alertWords } from "./alarm.js";
 import { Chart, Totals } from "./chart.js";
 import { Devices } from "./devices.js";
 import { Flow } from "./flow.js";
@@ -84,8 +85,8 @@ function Line({ lostAt, state }) {
 }
 
 function Alerts({ alerts }) {
-  return html`<div class="alerts" role="alert">${alerts.map((one) => html`
-    <p key=${one.key}><${Icon} name="alarm" /><span><b>${one.text}</b> ${one.remedy} <span class="quiet">${t("alert.since", { at: when(one.since) })}</span></span></p>`)}</div>`;
+  return html`<div class="alerts" role="alert">${alerts.map((one) => [one, ...alertWords(one)]).map(([one, what, todo]) => html`
+    <p key=${one.key}><${Icon} name="alarm" /><span><b>${what}</b> ${todo} <span class="quiet">${t("alert.since", { at: when(one.since) })}</span></span></p>`)}</div>`;
 }
 
 function Shell() {

@@ -1,6 +1,7 @@
 // The story of one visit: each decision with its reason, and under it the command with its verdict and evidence.
 
 import { html, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { evidenceWords } from "./alarm.js";
 import { Icon } from "./icons.js";
 import { told, written } from "./sentence.js";
 import { Verdict, decisionIcon, direction, intent } from "./verdict.js";
@@ -85,7 +86,7 @@ function Proof({ command }) {
   ].filter(Boolean);
   return html`
     <dl class="proof">${rows.map(([label, value]) => html`<div key=${label}><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
-    ${command.evidence && html`<p>${command.evidence}</p>`}
+    ${command.evidence && html`<p>${evidenceWords(command)}</p>`}
     ${command.attempts.length > 0 && html`<ul class="attempts">${command.attempts.map((one) => html`
       <li key=${one.time + one.way}><time>${clockSeconds(one.time)}</time> ${one.way}: ${t(`dispatch.${one.status}`)} ${one.text}</li>`)}</ul>`}`;
 }
