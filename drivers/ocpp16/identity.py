@@ -1,4 +1,4 @@
-"""Who is calling: the identity in the URL, and the password in the header. Pure."""
+"""Who is calling: the identity in the URL or in the first message, and the password in the header. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ import hmac
 from collections.abc import Collection
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from ocpp.messages import Call
+from ocpp.v16.enums import Action
+
+from drivers.ocpp16.inbound import text
+from drivers.ocpp16.wire import decode
+
+SERIALS = ("chargeBoxSerialNumber", "chargePointSerialNumber")
 MAX_IDENTITY = 255
 
 
@@ -32,6 +39,15 @@ def identity_in(target: str, known: Collection[str]) -> str:
     if not last and len(known) == 1:
         return next(iter(known))
     return last
+
+
+def introduced_in(first_frame: str | bytes, known: Collection[str]) -> str:
+    """The known identity that a BootNotification bears as its serial number; empty: it is none, or bears another."""
+    match decode(first_frame):
+        case Call(action=Action.boot_notification, payload=payload):
+            return next((word for word in (text(payload.get(key)) for key in SERIALS) if word in known), "")
+        case _:
+            return ""
 
 
 def may_enter(password: str | None, authorization: str | None) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from ocpp.messages import Call, CallError, CallResult, pack
@@ -85,6 +85,7 @@ class Link:
     remote: str
     counters: LinkCounters = field(default_factory=LinkCounters)
     pace: Pace = field(default_factory=Pace)
+    early: list[str | bytes] = field(default_factory=list)  # read before it was known whose link this is
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _waiting: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
     _lost: LinkLost | None = None
@@ -116,7 +117,7 @@ class Link:
     async def serve(self, on_call: OnCall) -> None:
         """Answers the box until the socket closes."""
         try:
-            async for raw in self.socket:
+            async for raw in self._frames():
                 await self.pace.turn()
                 if not self.alive:  # a newer socket took over; what still comes here is its past
                     return
@@ -134,6 +135,12 @@ class Link:
             self.lose(str(closed))
         finally:
             self.lose("closed")
+
+    async def _frames(self) -> AsyncIterator[str | bytes]:
+        while self.early:
+            yield self.early.pop(0)
+        async for raw in self.socket:
+            yield raw
 
     def lose(self, why: str) -> None:
         """Ends every call that waits; there will be no answer."""

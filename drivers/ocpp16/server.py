@@ -15,11 +15,13 @@ from http import HTTPStatus
 
 from websockets import NegotiationError, Request, Response, Subprotocol
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 from drivers.base import DeviceError, EventSink, TransactionBook
 from drivers.ocpp16.charge_point import ChargePoint, Patience
 from drivers.ocpp16.guests import AttemptLimit, GuestBook
-from drivers.ocpp16.identity import identity_in, may_enter
+from drivers.ocpp16.identity import identity_in, introduced_in, may_enter
 from drivers.ocpp16.keepalive import Heartbeat
 from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.rpc import Link
@@ -39,6 +41,7 @@ MAX_CONNECTIONS = 64
 MAX_SOCKETS = 128  # with those that have not said yet who they are
 HANDSHAKE_S = 10.0
 CLOSE_S = 2.0
+INTRODUCTION_S = 30.0  # to its first message, for a box whose URL names nobody
 
 
 class CentralSystem:
@@ -149,14 +152,19 @@ class CentralSystem:
             return self._refuse(socket, HTTPStatus.TOO_MANY_REQUESTS, identity, "too many attempts")
         if len(self._open) >= MAX_CONNECTIONS:
             return self._refuse(socket, HTTPStatus.SERVICE_UNAVAILABLE, identity, "too many connections")
+        if not identity and self._by_identity:
+            return None  # its first message shall say who it is
         if identity not in self._by_identity:
             return self._refuse(socket, HTTPStatus.NOT_FOUND, identity, "unknown charge point")
-        authorizations = request.headers.get_all("Authorization")
-        if not may_enter(self._passwords[identity], authorizations[0] if authorizations else None):
+        if not self._knows_password(identity, request):
             response = self._refuse(socket, HTTPStatus.UNAUTHORIZED, identity, "wrong password or none")
             response.headers["WWW-Authenticate"] = 'Basic realm="hemsd"'
             return response
         return None
+
+    def _knows_password(self, identity: str, request: Request) -> bool:
+        authorizations = request.headers.get_all("Authorization")
+        return may_enter(self._passwords[identity], authorizations[0] if authorizations else None)
 
     def _refuse(self, socket: ServerConnection, status: HTTPStatus, identity: str, why: str) -> Response:
         self._report(identity, _remote(socket), why)
@@ -170,12 +178,33 @@ class CentralSystem:
     async def _attend(self, socket: ServerConnection) -> None:
         request = socket.request
         assert request is not None  # the handshake is over
-        box = self._by_identity[identity_in(request.path, self._by_identity)]
+        link = Link(socket, _remote(socket))
         self._open.add(socket)
         try:
-            await box.attend(Link(socket, _remote(socket)))
+            identity = identity_in(request.path, self._by_identity)
+            if not identity:
+                identity = await self._introduced(link, request)
+            if identity:
+                await self._by_identity[identity].attend(link)
         finally:
             self._open.discard(socket)
+
+    async def _introduced(self, link: Link, request: Request) -> str:
+        """Who a wallbox is whose URL names nobody: its BootNotification comes first, or it is sent away (empty)."""
+        try:
+            async with asyncio.timeout(INTRODUCTION_S):
+                link.early.append(await link.socket.recv())
+        except TimeoutError:
+            pass
+        except ConnectionClosed:
+            return ""
+        identity = introduced_in(link.early[0], self._by_identity) if link.early else ""
+        if identity and self._knows_password(identity, request):
+            return identity
+        why = "wrong password or none" if identity else "no identity in its address, and no serial number that is one"
+        self._report(identity, link.remote, why)
+        await link.socket.close(CloseCode.POLICY_VIOLATION, why)
+        return ""
 
     def _keep_memory(self, memory: Memory) -> None:
         self._memories[memory.key] = memory

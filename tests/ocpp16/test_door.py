@@ -83,6 +83,45 @@ def test_wb_04_nobody_is_guessed_between_two_wallboxes():
     assert identity_in("/", {"WB-001", "WB-002"}) == ""
 
 
+TWO = {
+    "garage": {"charge_point": "WB-001", "password": "secret"},
+    "yard": {"charge_point": "SN-77"},
+}
+
+
+async def test_wb_04_a_box_that_names_itself_nowhere_is_known_by_the_serial_number_of_its_boot():
+    async with home(TWO) as at, box(at.url("/")) as station:
+        assert (await station.boot(chargePointSerialNumber="SN-77"))["status"] == "Accepted"
+        assert at.central.wallboxes["yard"].linked
+        assert not at.garage.linked
+        await station.report("Available")
+        assert at.central.wallboxes["yard"].status == "Available"
+
+
+@pytest.mark.parametrize(
+    ("boot", "why"),
+    [
+        ({"chargeBoxSerialNumber": "WB-001"}, "password"),
+        ({"chargeBoxSerialNumber": "SN-78"}, "serial number"),
+        ({}, "serial number"),
+    ],
+)
+async def test_wb_04_a_serial_number_opens_no_door_that_is_locked(boot, why):
+    async with home(TWO) as at, box(at.url("/")) as station:
+        with pytest.raises(TimeoutError):
+            await station.boot(**boot)
+        assert station.closed
+        assert why in at.of(StrangerRefused)[0].why
+        assert not at.garage.linked
+
+
+async def test_wb_04_a_box_that_says_nothing_at_all_is_sent_away():
+    async with home(TWO) as at, box(at.url("/")) as station:
+        await asyncio.sleep(31)
+        assert station.closed
+        assert len(at.of(StrangerRefused)) == 1
+
+
 async def test_wb_05_the_newest_socket_wins_and_pending_calls_fail_at_once():
     async with home() as at, charging_box(at) as (older, _):
         older.answers["SetChargingProfile"] = lambda payload: None
