@@ -27,7 +27,7 @@ from drivers.ocpp16.server import CentralSystem
 from drivers.ocpp16.steering import Failsafe
 from hemsd import alerts
 from hemsd.archive import StoreArchive
-from hemsd.assembly import adopt, cars_of, control_settings, outlets_of, speaker_of, stations_of
+from hemsd.assembly import adopt, cars_of, control_settings, on_time, outlets_of, speaker_of, stations_of
 from hemsd.clock import Clock
 from hemsd.cloud.desk import Desk
 from hemsd.cloud.service import Cloud
@@ -225,7 +225,13 @@ class Daemon:
             chose_mode=learned.chose_mode,
         )
         office = Office.open(
-            store, clock, outlets=outlets_of(config), model=config.scoring.model, tell=sinks.odd_station
+            store,
+            clock,
+            outlets=outlets_of(config),
+            model=config.scoring.model,
+            runtime=config.scoring.runtime,
+            tell=sinks.odd_station,
+            calm=lambda: on_time(house.tick_age_s(), config.steering.tick_s),
         )
         upkeep = Upkeep(store, config.storage, clock)
         house.storage = upkeep.page
@@ -395,9 +401,9 @@ class Daemon:
     # --- sinks
 
     def _metered(self, meter: str, reading: MeterReading) -> None:
-        reader = self._readers[meter].name
-        if self.health.troubles.get(reader):
-            self.health.say(reader, None)
+        reader = self._readers.get(meter)
+        if reader is not None and self.health.troubles.get(reader.name):
+            self.health.say(reader.name, None)
         self.latest.put(meter, reading)
 
     def _why_silent(self, meter: str) -> str | None:

@@ -11,6 +11,8 @@ from hemsd.scoring.speaker import Speaker
 from hemsd.store.store import Store
 from hemsd.visits import Car, Visits
 
+LATE_TICKS = 1.5  # so many tick lengths after the last one, the next one is late
+
 
 def control_settings(config: Config) -> ControlSettings:
     """What the rules and Control need of config.yaml."""
@@ -27,6 +29,11 @@ def speaker_of(config: Config) -> Speaker | None:
     """The language model that may word an explanation; None where nobody asked for one."""
     asked = config.scoring.language_model
     return None if asked is None else Speaker(asked.url, asked.model, asked.key_file)
+
+
+def on_time(tick_age_s: float | None, tick_s: float) -> bool:
+    """Whether the control loop goes round as it should, so that long work in the background may go on."""
+    return tick_age_s is not None and tick_age_s < LATE_TICKS * tick_s
 
 
 def outlets_of(config: Config) -> dict[str, Outlet]:

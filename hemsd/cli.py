@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     adopt.set_defaults(command=_adopt)
 
     _add_cloud(commands, reads_config)
+    _add_model(commands, reads_config)
 
     export = commands.add_parser("export", parents=[reads_config], help="print what is recorded as CSV")
     export.add_argument("what", choices=("sessions", "decisions", "readings"))
@@ -128,6 +129,21 @@ def _add_client(commands: _Commands, reads_config: argparse.ArgumentParser) -> N
     remove = actions.add_parser("remove", parents=[reads_config], help="take them back")
     remove.add_argument("name", metavar="NAME", help="the name or the client_id")
     remove.set_defaults(command=_client, action="remove")
+
+
+def _add_model(commands: _Commands, reads_config: argparse.ArgumentParser) -> None:
+    """``hemsd model list | use | rollback``."""
+    model = commands.add_parser("model", help="which model judges charging sessions")
+    actions = model.add_subparsers(title="actions", required=True, metavar="ACTION")
+    whose = argparse.ArgumentParser(add_help=False)
+    whose.add_argument("--client", metavar="NAME", help="for a program's sessions; default: the home's own visits")
+    both = [reads_config, whose]
+    actions.add_parser("list", parents=both, help="all of them").set_defaults(command=_model, action="list")
+    use = actions.add_parser("use", parents=both, help="judge by this one from now on")
+    use.add_argument("model", metavar="MODEL", help="its id, or csar-base")
+    use.set_defaults(command=_model, action="use")
+    back = actions.add_parser("rollback", parents=both, help="judge by the one that the present one was made from")
+    back.set_defaults(command=_model, action="rollback", model=None)
 
 
 def _add_cloud(commands: _Commands, reads_config: argparse.ArgumentParser) -> None:
@@ -375,6 +391,23 @@ def _score(options: argparse.Namespace) -> int:
     from hemsd.scoring.command import score
 
     return score(options.file)
+
+
+def _model(options: argparse.Namespace) -> int:
+    from hemsd.config import ConfigError
+    from hemsd.scoring import model_command
+    from hemsd.store.rows import StoreError
+
+    try:
+        if options.action == "list":
+            return model_command.show(options.config, options.client)
+        return model_command.use(options.config, options.model, options.client)
+    except ConfigError as error:
+        _print_problems(options.config, error)
+        return REFUSED
+    except StoreError as error:
+        print(f"hemsd: {error}", file=sys.stderr)
+        return 1
 
 
 def _schema(options: argparse.Namespace) -> int:

@@ -139,6 +139,10 @@ class Models(Protocol):
 
     async def model(self, tenant: str, model: str) -> ModelPage | None: ...
 
+    async def activate(self, tenant: str, model: str) -> ModelPage | None: ...
+
+    async def rollback(self, tenant: str) -> ModelPage: ...
+
     async def fine_tune(self, tenant: str, asked: FineTuneBody) -> JobPage | None:
         """None: there is no such base model."""
         ...
@@ -192,6 +196,8 @@ class AnalysisApi:
             _route("POST", "/v1/models/fine-tune", self.post_fine_tune, "Train on sessions", JobPage, FineTuneBody),
             _route("GET", job, self.get_job, "How far a training is", JobStatusPage),
             _route("GET", MODEL, self.get_model, "A model", ModelPage),
+            _route("POST", "/v1/models/rollback", self.post_rollback, "Judge by the model before", ModelPage),
+            _route("POST", f"{MODEL}/activate", self.post_activate, "Judge by this model from now on", ModelPage),
             _route("GET", "/v1/statistics", self.get_statistics, "Totals", StatisticsPage),
         )  # fmt: skip
 
@@ -271,6 +277,13 @@ class AnalysisApi:
         return answer(
             _known(await self.desk.models.model(self._tenant(request), request.match_info["model_id"]), "model")
         )
+
+    async def post_activate(self, request: web.Request) -> web.Response:
+        model = request.match_info["model_id"]
+        return answer(_known(await self.desk.models.activate(self._tenant(request), model), "model"))
+
+    async def post_rollback(self, request: web.Request) -> web.Response:
+        return answer(await self.desk.models.rollback(self._tenant(request)))
 
     async def post_fine_tune(self, request: web.Request) -> web.Response:
         asked = await _body(request, FineTuneBody)

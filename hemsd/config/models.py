@@ -155,6 +155,8 @@ class ScoringSettings(Strict):
 
     model: Name = "csar-base"
     """The model's name"""
+    runtime: Literal["auto", "tflite-runtime", "litert", "numpy"] = "auto"
+    """What runs it; auto takes the first that works here"""
     language_model: LanguageModelSettings | None = None
     """Who words answers about a session; left out: hemsd itself, from what was measured"""
 

@@ -18,12 +18,12 @@ from hemsd.clock import Clock
 from hemsd.scoring import shelf
 from hemsd.scoring.answers import answer, language_asked
 from hemsd.scoring.categories import Finding
-from hemsd.scoring.engine import BASE, EngineError, base_checksum
+from hemsd.scoring.engine import BASE, EngineError
 from hemsd.scoring.facts import findings_in, story_of
 from hemsd.scoring.features import BUCKET_S, Buckets, buckets
 from hemsd.scoring.fusion import calibrated
 from hemsd.scoring.judge import LEAST_VALUES, Judge, Judged, shipped_calibration
-from hemsd.scoring.network import Floats
+from hemsd.scoring.model_rows import Judging, judging
 from hemsd.scoring.series import NOTHING_KNOWN, Known, MeterValue, last_hours, series_of
 from hemsd.scoring.shelf import HOME, Record
 from hemsd.scoring.speaker import Speaker
@@ -162,16 +162,15 @@ class SessionDesk:
         """The record with its verdict, when there are values enough for one."""
         if len(values) < LEAST_VALUES:
             return record
+        model = await self.judging(record.tenant)
+        tuned = None if model.flat is None else model.id
         healthy = await self.store.views.ask(
-            lambda db: shelf.healthy_surprises(db, record.tenant, record.station, record.number)
+            lambda db: shelf.healthy_surprises(db, record.tenant, record.station, record.number, tuned)
         )
+        own = [*healthy, *model.surprises][: shelf.REMEMBERED]
         try:
             judged = await self.judge.score(
-                values,
-                known,
-                calibrated(healthy, shipped_calibration()),
-                whole=record.tenant == HOME,
-                flat=await self._tuned(record.tenant),
+                values, known, calibrated(own, shipped_calibration()), whole=record.tenant == HOME, flat=model.flat
             )
         except UNJUDGEABLE as error:
             log.warning("Session %s can't be judged: %s", record.id, error)
@@ -179,14 +178,12 @@ class SessionDesk:
         if judged is None:
             return record
         before = await self.store.views.ask(lambda db: shelf.seen_before(db, record))
-        return with_verdict(record, judged, before, self.clock.utc())
+        return replace(with_verdict(record, judged, before, self.clock.utc()), model=tuned)
 
-    async def _tuned(self, tenant: str) -> Floats | None:
-        """Whose weights judge this tenant's sessions: its newest fine-tuned model's; for the home, the chosen one's."""
-        if tenant == HOME and self.model == BASE:
-            return None
-        chosen = self.model if tenant == HOME else None
-        return await self.store.views.ask(lambda db: shelf.tuned_weights(db, tenant, chosen, base_checksum()))
+    async def judging(self, tenant: str) -> Judging:
+        """Whose weights judge this tenant's sessions: the chosen model's, and until one is chosen config.yaml's."""
+        first = self.model if tenant == HOME else None
+        return await self.store.views.ask(lambda db: judging(db, tenant, first))
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -325,6 +322,7 @@ def with_verdict(record: Record, judged: Judged, before: Mapping[str, int], at: 
         surprise=verdict.surprise,
         peak_w=None if facts.peak_kw is None else 1000 * facts.peak_kw,
         energy_wh=None if facts.energy_kwh is None else 1000 * facts.energy_kwh,
+        offered_wh=None if facts.offered_kwh is None else 1000 * facts.offered_kwh,
     )
 
 

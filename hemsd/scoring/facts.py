@@ -29,6 +29,7 @@ class Facts:
     soc_first_pct: float | None
     soc_last_pct: float | None
     offered_kw: float | None  # the most
+    offered_kwh: float | None = None  # what this car could have taken of it
 
 
 def facts_of(session: Session) -> Facts:
@@ -52,7 +53,16 @@ def facts_of(session: Session) -> Facts:
         soc_first_pct=float(series.soc.values[0]) if len(series.soc) else None,
         soc_last_pct=float(series.soc.values[-1]) if len(series.soc) else None,
         offered_kw=round(float(series.offered.values.max()) / 1000, 1) if len(series.offered) else None,
+        offered_kwh=_offered_kwh(session),
     )
+
+
+def _offered_kwh(session: Session) -> float | None:
+    if not session.offer_known:
+        return None
+    most_w = session.known.car_w if session.known.car_w is not None else session.trace.connection_w
+    taken_w = np.minimum(session.trace.offered_w, most_w)
+    return round(float(np.nansum(taken_w)) * session.trace.step_s / 3.6e6, 2)
 
 
 def story_of(verdict: Verdict) -> str:

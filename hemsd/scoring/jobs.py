@@ -7,16 +7,11 @@ sessions, or when the held-out ones are no better off. Then it has failed, says 
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import logging
-import os
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from sqlite3 import Connection, Row
+from sqlite3 import Connection
 from typing import Final
 from uuid import uuid4
 
@@ -24,8 +19,10 @@ import numpy as np
 
 from hemsd.clock import Clock
 from hemsd.scoring import shelf, tuning
+from hemsd.scoring.background import Calm, in_the_background
 from hemsd.scoring.desk import SessionDesk
-from hemsd.scoring.engine import BASE, EngineError, TFLiteEngine, base_checksum, card, load, weights
+from hemsd.scoring.engine import BASE, EngineError, TFLiteEngine, card, load
+from hemsd.scoring.model_rows import TunedModel, choose, flat_of, keep, tuned
 from hemsd.scoring.network import Floats
 from hemsd.scoring.tuning import Tuned, tune
 from hemsd.store.changes import upsert
@@ -47,7 +44,6 @@ from web.analysis_models import (
 log = logging.getLogger(__name__)
 
 MOST_SESSIONS: Final = 500  # for one job; a Pi has other things to do
-NICE: Final = 15
 STARTED: Final = "UPDATE training_jobs SET status = 'running', started_ms = ? WHERE id = ?"
 FAILED: Final = "UPDATE training_jobs SET status = 'failed', error = ?, completed_ms = ? WHERE id = ?"
 DONE: Final = "UPDATE training_jobs SET status = 'completed', result = ?, completed_ms = ? WHERE id = ?"
@@ -69,19 +65,39 @@ class Job:
 class ModelDesk:
     """Answers about models and jobs; ``run`` trains, one job after the other."""
 
-    def __init__(self, store: Store, sessions: SessionDesk, clock: Clock) -> None:
-        self.store, self.sessions, self.clock = store, sessions, clock
+    def __init__(self, store: Store, sessions: SessionDesk, clock: Clock, calm: Calm = lambda: True) -> None:
+        self.store, self.sessions, self.clock, self.calm = store, sessions, clock, calm
         self._wake = asyncio.Event()
 
     async def models(self, tenant: str) -> ModelList:
-        own = await self.store.views.ask(lambda db: _tuned(db, tenant))
-        return ModelList(models=[ModelItem(**_item(base_page())), *(ModelItem(**_item(one)) for one in own)])
+        pages = await self._pages(tenant)
+        return ModelList(models=[ModelItem(**page.model_dump(exclude={"s3_path", "description"})) for page in pages])
 
     async def model(self, tenant: str, model: str) -> ModelPage | None:
-        if model == BASE:
-            return base_page()
-        own = await self.store.views.ask(lambda db: _tuned(db, tenant))
-        return next((one for one in own if one.id == model), None)
+        return next((page for page in await self._pages(tenant) if page.id == model), None)
+
+    async def activate(self, tenant: str, model: str) -> ModelPage | None:
+        """From now on this model judges the tenant's sessions; None: there is no such model."""
+        if await self.model(tenant, model) is None:
+            return None
+        self.store.carry_out(choose(tenant, model, self.clock.utc()))
+        await self.store.settle()
+        log.info("%s judges from now on", model)
+        return await self.model(tenant, model)
+
+    async def rollback(self, tenant: str) -> ModelPage:
+        """Back to what the model that judges now was made from; the base model stays what it is."""
+        now = (await self.sessions.judging(tenant)).id
+        page = await self.model(tenant, now)
+        back = await self.activate(tenant, page.base_model or BASE if page else BASE)
+        return back or base_page()
+
+    async def _pages(self, tenant: str) -> list[ModelPage]:
+        """All models of a tenant, the base first; the one that judges is active."""
+        now = (await self.sessions.judging(tenant)).id
+        own = await self.store.views.ask(lambda db: tuned(db, tenant))
+        pages = [base_page(), *(tuned_page(one) for one in own)]
+        return [page.model_copy(update={"status": "active" if page.id == now else "inactive"}) for page in pages]
 
     async def fine_tune(self, tenant: str, asked: FineTuneBody) -> JobPage | None:
         if await self.model(tenant, asked.base_model_id) is None:
@@ -113,21 +129,32 @@ class ModelDesk:
         log.info("Fine-tuning %r begins", job.asked.name)
         self.store.carry_out((STARTED, (ms(self.clock.utc()), job.id)))
         try:
-            tuned = await self._trained(job)
+            done = await self._trained(job)
         except (NoNewModel, EngineError, ArithmeticError) as why:
             log.info("Fine-tuning %r made no new model: %s", job.asked.name, why)
             self.store.carry_out((FAILED, (str(why), ms(self.clock.utc()), job.id)))
         else:
-            model_id = f"csar-{uuid4()}"
-            done: Statement = (DONE, (model_id, ms(self.clock.utc()), job.id))
-            self.store.carry_out(_kept(model_id, job, tuned, self.clock.utc()), done)
-            log.info(
-                "Fine-tuning %r: held-out sessions went from %.2f to %.2f", job.asked.name, tuned.before, tuned.after
-            )
+            self._promote(job, done)
         await self.store.settle()
 
+    def _promote(self, job: Job, tuned: Tuned) -> None:
+        """The new model is kept and judges from now on; all of it or nothing."""
+        now_at = self.clock.utc()
+        metrics = {
+            "held_out_before": round(tuned.before, 4),
+            "held_out_after": round(tuned.after, 4),
+            "sessions": float(tuned.sessions),
+        }
+        made = TunedModel(f"csar-{uuid4()}", job.tenant, job.asked.name, job.asked.base_model_id, metrics, now_at)
+        self.store.carry_out(
+            keep(made, tuned.flat, tuned.scores),
+            choose(job.tenant, made.id, now_at),
+            (DONE, (made.id, ms(now_at), job.id)),
+        )
+        log.info("Fine-tuning %r: held-out sessions went from %.2f to %.2f", made.name, tuned.before, tuned.after)
+
     async def _trained(self, job: Job) -> Tuned:
-        base = await self.flat(job.tenant, job.asked.base_model_id)
+        base = await self.store.views.ask(lambda db: flat_of(db, job.tenant, job.asked.base_model_id))
         x = await self._healthy(job)
         if len(x) < tuning.LEAST_SESSIONS:
             raise NoNewModel(f"{len(x)} healthy sessions were found; at least {tuning.LEAST_SESSIONS} are needed")
@@ -135,19 +162,19 @@ class ModelDesk:
         epochs = (config.epochs if config else None) or tuning.EPOCHS
         rate = (config.learning_rate if config else None) or tuning.LEARNING_RATE
 
-        def train() -> Tuned:
+        def train(pause: Callable[[], None]) -> Tuned:
             engine = load()
             if not isinstance(engine, TFLiteEngine):
                 raise NoNewModel("no runtime that can train is installed here")
-            return tune(engine, base, x, epochs=epochs, learning_rate=rate)
+            return tune(engine, base, x, epochs=epochs, learning_rate=rate, pause=pause)
 
-        tuned = await _in_the_background(train)
-        if not tuned.better:
+        found = await in_the_background(train, self.calm)
+        if not found.better:
             raise NoNewModel(
-                f"no improvement on held-out sessions ({tuned.before:.3f} before, {tuned.after:.3f} after);"
+                f"no improvement on held-out sessions ({found.before:.3f} before, {found.after:.3f} after);"
                 " the base model is kept"
             )
-        return tuned
+        return found
 
     async def _healthy(self, job: Job) -> Floats:
         """Unflagged sessions of the tenant, as the model sees them, newest last."""
@@ -167,24 +194,6 @@ class ModelDesk:
                 if seen is not None:
                     found.append(seen.x)
         return np.stack(found) if found else np.empty((0, 24, 7), np.float32)
-
-    async def flat(self, tenant: str, model: str) -> Floats:
-        """The weights of a model; the base's where it is not known, or was made from another base."""
-        row = await self.store.views.ask(lambda db: _row(db, tenant, model))
-        if row is None or row["base_sha256"] != base_checksum():
-            return weights()
-        return np.frombuffer(base64.b64decode(row["weights"]), np.float32).copy()
-
-
-async def _in_the_background(train: Callable[[], Tuned]) -> Tuned:
-    """In a thread that yields to everything else."""
-
-    def lower_priority() -> None:
-        if hasattr(os, "setpriority"):  # Linux counts niceness per thread
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-
-    with ThreadPoolExecutor(1, thread_name_prefix="hemsd-training", initializer=lower_priority) as thread:
-        return await asyncio.get_running_loop().run_in_executor(thread, train)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -206,8 +215,17 @@ def base_page() -> ModelPage:
     )
 
 
-def _item(page: ModelPage) -> dict[str, object]:
-    return page.model_dump(exclude={"s3_path", "description"})
+def tuned_page(model: TunedModel) -> ModelPage:
+    return ModelPage(
+        id=model.id,
+        name=model.name,
+        version=str(card()["version"]),
+        is_base=False,
+        base_model=model.base,
+        metrics=model.metrics,
+        created_at=model.made_at,
+        description=f"{model.base}, fine-tuned on own sessions",
+    )
 
 
 def _queued(job: Job) -> Statement:
@@ -222,50 +240,6 @@ def _queued(job: Job) -> Statement:
             "created_ms": ms(job.created_at),
         },
     )
-
-
-def _kept(model_id: str, job: Job, tuned: Tuned, at: datetime) -> Statement:
-    metrics = {
-        "held_out_before": round(tuned.before, 4),
-        "held_out_after": round(tuned.after, 4),
-        "sessions": float(tuned.sessions),
-    }
-    return upsert(
-        "tuned_models",
-        ("id",),
-        {
-            "id": model_id,
-            "tenant": job.tenant,
-            "name": job.asked.name,
-            "base": job.asked.base_model_id,
-            "base_sha256": base_checksum(),
-            "weights": base64.b64encode(tuned.flat.astype("<f4").tobytes()).decode(),
-            "metrics": json.dumps(metrics),
-            "created_ms": ms(at),
-        },
-    )
-
-
-def _tuned(db: Connection, tenant: str) -> list[ModelPage]:
-    rows = db.execute("SELECT * FROM tuned_models WHERE tenant = ? ORDER BY created_ms", (tenant,))
-    return [
-        ModelPage(
-            id=row["id"],
-            name=row["name"],
-            version=str(card()["version"]),
-            is_base=False,
-            base_model=row["base"],
-            metrics=json.loads(row["metrics"]),
-            created_at=utc(row["created_ms"]),
-            description=f"{row['base']}, fine-tuned on own sessions",
-        )
-        for row in rows
-    ]
-
-
-def _row(db: Connection, tenant: str, model: str) -> Row | None:
-    row: Row | None = db.execute("SELECT * FROM tuned_models WHERE id = ? AND tenant = ?", (model, tenant)).fetchone()
-    return row
 
 
 def _waiting(db: Connection) -> list[Job]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from hemsd.clock import Clock
+from hemsd.scoring.background import Calm
 from hemsd.scoring.batches import BatchDesk
 from hemsd.scoring.desk import SessionDesk
 from hemsd.scoring.engine import BASE, Runtime
@@ -39,10 +40,11 @@ class Office:
         model: str = BASE,
         runtime: Runtime = "auto",
         tell: Tell | None = None,
+        calm: Calm = lambda: True,
     ) -> Office:
         """``outlets`` are the home's wallboxes by name, ``model`` judges its visits.
 
-        ``tell`` hears of stations that are found odd.
+        ``tell`` hears of stations that are found odd; training rests while the control loop is not ``calm``.
         """
         judge = Judge(runtime)
         sessions = SessionDesk(store, judge, clock, model)
@@ -51,7 +53,7 @@ class Office:
             sessions=sessions,
             batches=BatchDesk(store, sessions, clock),
             stations=StationDesk(store, clock, tell),
-            models=ModelDesk(store, sessions, clock),
+            models=ModelDesk(store, sessions, clock, calm),
             visits=OwnVisits(store, sessions, clock, outlets),
         )
 

@@ -6,7 +6,6 @@ tenant ``HOME`` and no values of their own: those are in the store already.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,10 +14,7 @@ from sqlite3 import Connection, Row
 from typing import Final
 from uuid import UUID, uuid5
 
-import numpy as np
-
 from hemsd.scoring.health import Day
-from hemsd.scoring.network import Floats
 from hemsd.scoring.series import REGISTER, MeterValue
 from hemsd.store.changes import upsert
 from hemsd.store.codec import DAY_MS, Value, ms, ms_or_none, text, to_json, utc, utc_or_none
@@ -61,6 +57,8 @@ class Record:
     surprise: float | None = None
     peak_w: float | None = None
     energy_wh: float | None = None
+    offered_wh: float | None = None  # what could have been taken
+    model: str | None = None  # whose weights said how surprising it was; None: the shipped ones
 
     def unjudged(self) -> Record:
         return replace(
@@ -79,6 +77,8 @@ class Record:
             surprise=None,
             peak_w=None,
             energy_wh=None,
+            offered_wh=None,
+            model=None,
         )
 
 
@@ -111,6 +111,8 @@ def keep(record: Record) -> Statement:
         "surprise": record.surprise,
         "peak_w": record.peak_w,
         "energy_wh": record.energy_wh,
+        "offered_wh": record.offered_wh,
+        "model": record.model,
     }
     return upsert("analysis_sessions", ("number",), columns, fixed=("id", "tenant", "external_id", "created_ms"))
 
@@ -237,15 +239,17 @@ def record_of(row: Row) -> Record:
         surprise=row["surprise"],
         peak_w=row["peak_w"],
         energy_wh=row["energy_wh"],
+        offered_wh=row["offered_wh"],
+        model=row["model"],
     )
 
 
-def healthy_surprises(db: Connection, tenant: str, station: str, before: int) -> list[float]:
-    """What this station's own unflagged sessions scored; ``before`` leaves out the session itself."""
+def healthy_surprises(db: Connection, tenant: str, station: str, before: int, model: str | None) -> list[float]:
+    """What this station's own unflagged sessions scored under a model; ``before`` leaves out the session itself."""
     rows = db.execute(
         "SELECT surprise FROM analysis_sessions WHERE tenant = ? AND station = ? AND is_anomaly = 0"
-        " AND surprise IS NOT NULL AND number <> ? ORDER BY created_ms DESC LIMIT ?",
-        (tenant, text(station), before, REMEMBERED),
+        " AND surprise IS NOT NULL AND number <> ? AND model IS ? ORDER BY created_ms DESC LIMIT ?",
+        (tenant, text(station), before, model, REMEMBERED),
     )
     return [float(row["surprise"]) for row in rows]
 
@@ -438,23 +442,6 @@ def day_judged(db: Connection, station: Station, day_at: datetime) -> bool:
     given = (station.tenant, station.name, ms(day_at))
     row = db.execute("SELECT 1 FROM station_days WHERE tenant = ? AND station = ? AND day_ms = ?", given).fetchone()
     return row is not None
-
-
-def tuned_weights(db: Connection, tenant: str, chosen: str | None, base_sha256: str) -> Floats | None:
-    """A fine-tuned model's weights: the chosen one's, whoever made it, or the tenant's newest.
-
-    One that was made from another base than the shipped one does not count.
-    """
-    if chosen is not None:
-        row = db.execute("SELECT * FROM tuned_models WHERE id = ?", (chosen,)).fetchone()
-    else:
-        row = db.execute(
-            "SELECT * FROM tuned_models WHERE tenant = ? ORDER BY created_ms DESC LIMIT 1", (tenant,)
-        ).fetchone()
-    if row is None or row["base_sha256"] != base_sha256:
-        return None
-    found: Floats = np.frombuffer(base64.b64decode(row["weights"]), "<f4").astype(np.float32)
-    return found
 
 
 def metadata_json(metadata: object) -> str | None:

@@ -34,7 +34,11 @@ class Tuned:
     flat: Floats
     before: float
     after: float
-    sessions: int
+    scores: tuple[float, ...]  # of all sessions, under the new weights
+
+    @property
+    def sessions(self) -> int:
+        return len(self.scores)
 
     @property
     def better(self) -> bool:
@@ -51,7 +55,7 @@ def tune(
     seed: int = 0,
     pause: Callable[[], None] = lambda: None,
 ) -> Tuned:
-    """``sessions`` (n, 24, 7), healthy, oldest first. ``pause`` is called after every epoch, to let others run."""
+    """``sessions`` (n, 24, 7), healthy, oldest first. ``pause`` is called before every epoch, to let others run."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(sessions))
     held = sessions[order[: max(1, int(HELD_OUT * len(sessions)))]]
@@ -59,14 +63,14 @@ def tune(
     replay = replayed()
     state = Trained.begin(base)
     for _ in range(epochs):
+        pause()
         for rows in _batches(len(own), rng):
             x = np.concatenate((own[rows], replay[rng.integers(len(replay), size=REPLAY_ROWS)]))
             state = engine.train(state, x.astype(np.float32), hidden(rng, TRAIN_ROWS), learning_rate)
-        pause()
     if not np.all(np.isfinite(state.flat)):
         raise ArithmeticError("the training diverged; try a smaller learning_rate")
-    before, after = _mean(engine, held, base), _mean(engine, held, state.flat)
-    return Tuned(state.flat, before, after, len(sessions))
+    before, after = float(np.mean(_scores(engine, held, base))), float(np.mean(_scores(engine, held, state.flat)))
+    return Tuned(state.flat, before, after, _scores(engine, sessions, state.flat))
 
 
 def replayed(model: str = "csar-replay") -> Floats:
@@ -90,7 +94,6 @@ def _batches(count: int, rng: Generator) -> list[np.ndarray[tuple[int], np.dtype
     return [order[begin : begin + REPLAY_ROWS] for begin in range(0, len(order), REPLAY_ROWS)]
 
 
-def _mean(engine: TFLiteEngine, sessions: Floats, flat: Floats) -> float:
+def _scores(engine: TFLiteEngine, sessions: Floats, flat: Floats) -> tuple[float, ...]:
     begins_s = BUCKET_S * np.arange(BUCKETS, dtype=np.float64)
-    found = surprises(engine, [Buckets(x, begins_s) for x in sessions], flat)
-    return float(np.mean([one.score for one in found]))
+    return tuple(one.score for one in surprises(engine, [Buckets(x, begins_s) for x in sessions], flat))

@@ -48,6 +48,7 @@ def oldest_day(db: Connection) -> int | None:
         "SELECT min(at) FROM (SELECT min(at_ms) AS at FROM site_minutes"
         " UNION ALL SELECT min(at_ms) FROM decisions WHERE id < (SELECT max(id) FROM decisions)"
         " UNION ALL SELECT min(at_ms) FROM commands WHERE id < (SELECT max(id) FROM commands)"
+        " UNION ALL SELECT min(at_ms) FROM wallbox_statuses"
         " UNION ALL SELECT plugged_in_ms FROM visits WHERE number = (SELECT min(visit) FROM meter_values)"
         " UNION ALL SELECT created_ms FROM analysis_sessions WHERE number = (SELECT min(session) FROM analysis_values))"
     ).fetchone()[0]
@@ -65,6 +66,7 @@ def forget(before_ms: int) -> tuple[Statement, ...]:
         ("DELETE FROM site_minutes WHERE at_ms < ?", (before_ms,)),
         ("DELETE FROM decisions WHERE at_ms < ? AND id < (SELECT max(id) FROM decisions)", (before_ms,)),
         ("DELETE FROM commands WHERE at_ms < ? AND id < (SELECT max(id) FROM commands)", (before_ms,)),
+        ("DELETE FROM wallbox_statuses WHERE at_ms < ?", (before_ms,)),
         ("DELETE FROM meter_values WHERE visit IN (SELECT number FROM visits WHERE plugged_in_ms < ?)", (before_ms,)),
         (
             "DELETE FROM analysis_values WHERE session IN (SELECT number FROM analysis_sessions WHERE created_ms < ?)",

@@ -394,6 +394,30 @@ def m009_failures(db: Database) -> None:
     )
 
 
+@migrations()
+def m010_judging(db: Database) -> None:
+    _run(
+        db,
+        # What wallboxes said of themselves, changes only: a verdict on a visit needs it after a restart, too.
+        """
+        CREATE TABLE wallbox_statuses (
+            wallbox     TEXT NOT NULL,
+            at_ms       INTEGER NOT NULL,
+            status      TEXT NOT NULL,
+            error_code  TEXT NOT NULL,
+            PRIMARY KEY (wallbox, at_ms)
+        ) STRICT, WITHOUT ROWID
+        """,
+        # What could have been taken, and whose weights said how surprising it was (NULL: the shipped ones).
+        "ALTER TABLE analysis_sessions ADD COLUMN offered_wh REAL",
+        "ALTER TABLE analysis_sessions ADD COLUMN model TEXT",
+        # What own healthy sessions score under a fine-tuned model, as a JSON list: its calibration.
+        "ALTER TABLE tuned_models ADD COLUMN surprises TEXT NOT NULL DEFAULT '[]'",
+        # Which model judges a tenant's sessions, where somebody or a fine-tuning chose one.
+        "CREATE TABLE model_choices (tenant TEXT PRIMARY KEY, model TEXT NOT NULL, chosen_ms INTEGER NOT NULL) STRICT",
+    )
+
+
 def _run(db: Database, *statements: str) -> None:
     for sql in statements:
         db.execute(sql)

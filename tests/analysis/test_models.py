@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
 import pytest
 
+from hemsd.clock import ManualClock
+from hemsd.scoring.background import in_the_background
 from hemsd.scoring.engine import load
+from hemsd.scoring.fusion import calibrated
+from hemsd.scoring.judge import shipped_calibration
 from hemsd.scoring.office import Office
+from hemsd.scoring.shelf import find
+from hemsd.store import Store
 from tests.analysis.conftest import Program
 from tests.analysis.schemas import example
 from tests.analysis.values import at, register, session
+from web.analysis_models import FineTuneBody, JobStatus
+
+needs_a_runtime = pytest.mark.skipif(load().name == "numpy", reason="no runtime that can train is installed")
 
 JOB = {"base_model_id": "csar-base", "name": "ours", "data_source": {"type": "sessions"},
        "training_config": {"epochs": 40, "learning_rate": 0.002}}  # fmt: skip
@@ -69,11 +83,10 @@ async def test_csar_88_a_job_of_another_tenant_is_not_found(anna: Program, bert:
     await anna.call("GET", "/v1/models/fine-tune/none", status=404)
 
 
+@needs_a_runtime
 async def test_csar_89_a_better_model_is_kept_and_belongs_to_its_tenant(
     anna: Program, bert: Program, office: Office
 ) -> None:
-    if load().name == "numpy":
-        pytest.skip("no runtime that can train")
     await odd_but_healthy_sessions(anna)
     job = await anna.call("POST", "/v1/models/fine-tune", JOB)
     done = await anna.until(f"/v1/models/fine-tune/{job['job_id']}", "finetune_status", "completed", "failed")
@@ -85,6 +98,130 @@ async def test_csar_89_a_better_model_is_kept_and_belongs_to_its_tenant(
     assert made["metrics"]["held_out_after"] < made["metrics"]["held_out_before"]
     assert len((await bert.call("GET", "/v1/models"))["models"]) == 1
     await bert.call("GET", f"/v1/models/{made['id']}", status=404)
+
+
+async def trained(program: Program) -> str:
+    await odd_but_healthy_sessions(program)
+    job = await program.call("POST", "/v1/models/fine-tune", JOB)
+    done = await program.until(f"/v1/models/fine-tune/{job['job_id']}", "finetune_status", "completed", "failed")
+    assert done["error_message"] is None
+    return str(done["result_model_id"])
+
+
+async def status_of(program: Program) -> dict[str, str]:
+    found = (await program.call("GET", "/v1/models", schema="models"))["models"]
+    return {one["id"]: one["status"] for one in found}
+
+
+@needs_a_runtime
+async def test_a_tuned_model_judges_until_it_is_taken_back_also_over_a_restart(
+    anna: Program, office: Office, store: Store, clock: ManualClock
+) -> None:
+    made = await trained(anna)
+    assert await status_of(anna) == {"csar-base": "inactive", made: "active"}
+    assert (await office.sessions.judging("anna")).id == made
+    assert (await office.sessions.judging("bert")).id == "csar-base"
+
+    back = await anna.call("POST", "/v1/models/rollback", {}, schema="model")
+    assert (back["id"], back["status"]) == ("csar-base", "active")
+    again = Office.open(store, clock)
+    assert (await again.sessions.judging("anna")).id == "csar-base"
+    again.close()
+    assert (await anna.call("POST", "/v1/models/rollback", {}, schema="model"))["id"] == "csar-base"
+
+
+@needs_a_runtime
+async def test_any_model_of_ones_own_can_be_activated_and_no_other(anna: Program, bert: Program) -> None:
+    made = await trained(anna)
+    await anna.call("POST", "/v1/models/csar-base/activate", {}, schema="model")
+    assert await status_of(anna) == {"csar-base": "active", made: "inactive"}
+    await anna.call("POST", f"/v1/models/{made}/activate", {}, schema="model")
+    assert await status_of(anna) == {"csar-base": "inactive", made: "active"}
+
+    await bert.call("POST", f"/v1/models/{made}/activate", {}, status=404)
+    assert await status_of(bert) == {"csar-base": "active"}
+
+
+@needs_a_runtime
+async def test_a_tuned_model_brings_its_own_calibration(anna: Program, office: Office, store: Store) -> None:
+    """What the base model was surprised by says nothing about another; and what was learned is not lost."""
+    made = await trained(anna)
+    judging = await office.sessions.judging("anna")
+    assert len(judging.surprises) == 25
+
+    await anna.post(session("later", values=register([0.5 * i for i in range(20)])))
+    row = await store.views.ask(lambda db: find(db, "anna", "later"))
+    assert row is not None
+    assert row.model == made
+    assert calibrated(judging.surprises, shipped_calibration()).settled
+
+
+@needs_a_runtime
+async def test_a_model_from_another_base_does_not_judge(anna: Program, office: Office, store: Store) -> None:
+    await trained(anna)
+    store.carry_out(("UPDATE tuned_models SET base_sha256 = 'of an older release'", ()))
+    await store.settle()
+
+    assert (await office.sessions.judging("anna")).id == "csar-base"
+
+
+async def test_training_rests_while_the_control_loop_is_late() -> None:
+    calm, epochs = threading.Event(), []
+
+    def work(pause: Callable[[], None]) -> int:
+        for epoch in range(3):
+            pause()
+            epochs.append(epoch)
+        return len(epochs)
+
+    running = asyncio.create_task(in_the_background(work, calm.is_set))
+    await asyncio.sleep(0.05)
+    assert epochs == []
+    calm.set()
+    assert await asyncio.wait_for(running, 5) == 3
+
+
+async def test_training_that_nobody_waits_for_ends_and_delays_no_stop() -> None:
+    ended = threading.Event()
+
+    def work(pause: Callable[[], None]) -> None:
+        try:
+            while True:
+                pause()
+        finally:
+            ended.set()
+
+    running = asyncio.create_task(in_the_background(work, lambda: False))
+    await asyncio.sleep(0.05)
+    running.cancel()
+    began_s = time.monotonic()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert time.monotonic() - began_s < 0.1
+    assert await asyncio.to_thread(ended.wait, 5)
+
+
+async def test_a_job_that_a_restart_interrupted_is_taken_up_again(store: Store, clock: ManualClock) -> None:
+    first = Office.open(store, clock)
+    job = await first.models.fine_tune("anna", FineTuneBody.model_validate(JOB))
+    assert job is not None
+    store.carry_out(("UPDATE training_jobs SET status = 'running', started_ms = 1", ()))
+    first.close()
+
+    second = Office.open(store, clock)
+    running = asyncio.create_task(second.models.run())
+    try:
+        for _ in range(200):
+            page = await second.models.job("anna", job.job_id)
+            assert page is not None
+            if page.status is JobStatus.FAILED:
+                break
+            await asyncio.sleep(0.02)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        second.close()
+    assert "at least 20" in (page.error_message or "")
 
 
 async def test_a_model_that_is_no_better_is_not_kept(anna: Program, office: Office) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ from hemsd.model import (
 )
 from hemsd.scoring.office import Office
 from hemsd.scoring.own import Outlet
+from hemsd.scoring.statuses import MOST_A_DAY
 from hemsd.store import Store
 from tests.analysis.conftest import Program
 from tests.analysis.values import HEALTHY, register, session
@@ -113,6 +115,53 @@ async def test_what_the_wallbox_says_of_the_car_counts(
     result = await anna.detail(stopped.id)
     assert {one["category"] for one in result["anomalies"]} == {"CHARGING_EXPECTED"}
     assert result["is_incident"] is True
+
+
+async def test_what_the_wallbox_said_before_a_restart_still_counts(
+    store: Store, office: Office, clock: ManualClock, tmp_path: Path
+) -> None:
+    office.visits.notice(StatusChanged("garage", 1, ConnectorStatus.SUSPENDED_EV))
+    clock.leap(1)
+    office.visits.notice(StatusChanged("garage", 1, ConnectorStatus.CHARGING))
+    stopped = await visited(store, [3600.0] * 30 + [0.0] * 60)
+    office.close()
+    await store.close()
+
+    again = await Store.open(tmp_path / "hemsd.db", clock)
+    after = Office.open(again, clock, outlets={"garage": Outlet(3680.0)})
+    record = await after.visits.judge(stopped)
+    after.close()
+    await again.close()
+    assert {one.category for one in record.anomalies} == {"CHARGING_EXPECTED"}
+
+
+async def test_a_wallbox_that_repeats_itself_or_flaps_without_end_fills_no_card(
+    store: Store, office: Office, clock: ManualClock
+) -> None:
+    for _ in range(5):
+        office.visits.notice(StatusChanged("garage", 1, ConnectorStatus.CHARGING))
+        clock.leap(1)
+    for number in range(2 * MOST_A_DAY):
+        status = ConnectorStatus.CHARGING if number % 2 else ConnectorStatus.AVAILABLE
+        office.visits.notice(StatusChanged("garage", 1, status))
+        clock.leap(1)
+    await store.settle()
+
+    kept = await store.views.ask(lambda db: db.execute("SELECT count(*) FROM wallbox_statuses").fetchone()[0])
+    assert kept == MOST_A_DAY
+
+
+async def test_a_wallbox_that_was_too_hot_says_why_the_car_got_less(
+    store: Store, office: Office, anna: Program, clock: ManualClock
+) -> None:
+    for number in (1, 2, 3):
+        await office.visits.judge(await visited(store, [3600.0] * 60, number=number))
+    clock.leap(timedelta(days=3, minutes=40).total_seconds())
+    office.visits.notice(StatusChanged("garage", 1, ConnectorStatus.CHARGING, "HighTemperature"))
+    hot = await visited(store, [3600.0] * 30 + [1900.0] * 60 + [3600.0] * 30, number=4)
+    await office.visits.judge(hot)
+
+    assert {one["category"] for one in (await anna.detail(hot.id))["anomalies"]} == {"OVER_TEMPERATURE"}
 
 
 async def test_a_fault_of_the_wallbox_needs_a_person(
