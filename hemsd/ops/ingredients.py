@@ -78,7 +78,7 @@ def _licence(package: Distribution) -> str:
     classifiers = [line for line in said.get_all("Classifier") or () if line.startswith(_CLASSIFIER)]
     if classifiers:
         return " OR ".join(line.rpartition(" :: ")[2] for line in classifiers)
-    text = said["License"] if "License" in said else ""
+    text = (said.get_all("License") or [""])[0]
     return text if len(text) < 60 else ""
 
 
