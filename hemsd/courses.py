@@ -1,8 +1,8 @@
 """Keeps the course of every visit, and of those to come: the shell around ``rules.course``.
 
 Here is what the fold can't have: identities, prices, the person's wishes, and the plan, which is made anew whenever
-something that it rests on has changed. What the plan asks for becomes a wish for an immediate start at the next tick,
-so it goes through the same rules as everybody's wishes, and the fuse outranks it.
+something that it rests on has changed. What the plan asks for becomes a wish at the next tick, with the power that it
+means, so it goes through the same rules as everybody's wishes, and the fuse outranks it.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Courses:
     def wishes(self, snapshot: Snapshot, wishes: tuple[Wish, ...]) -> tuple[Wish, ...]:
         """The wishes of this tick as the rules shall see them: a policy's boosts and targets become its own."""
         passed = tuple(left for wish in wishes if (left := self._heard(wish, snapshot.at)) is not None)
-        return (*passed, *(wish for name in self.chargers if (wish := self._asks(name)) is not None))
+        return (*passed, *(wish for name in self.chargers if (wish := self._asks(name, snapshot.at)) is not None))
 
     def aim(self, wish: Wish, at: datetime) -> None:
         """A wish for a policy's target, known at once to whoever asks; the rules see it with the next tick."""
@@ -194,22 +194,22 @@ class Courses:
         elif self.upcoming.get(policy.name) != course:
             self._await(policy.name, course)
 
-    def _asks(self, wallbox: str) -> Wish | None:
+    def _asks(self, wallbox: str, at: datetime) -> Wish | None:
         """What the plan asks of the rules, said at each tick, so that it holds after a restart too."""
         policy = self.policy_at(wallbox)
-        asks = None if policy is None else self._asks_now(wallbox, policy)
+        asks = None if policy is None else self._asks_now(wallbox, policy, at)
         if asks is None and wallbox not in self._boosting:
             return None
         (self._boosting.add if asks else self._boosting.discard)(wallbox)
         return Wish(wallbox, boost=asks is not None, because=asks)
 
-    def _asks_now(self, wallbox: str, policy: Policy) -> Because | None:
+    def _asks_now(self, wallbox: str, policy: Policy, at: datetime) -> Because | None:
         following = self.running.get(wallbox)
         if following is None or following.course.policy is None:
             course = self.upcoming.get(policy.name)
             boosted = course is not None and fold.boost_pct(course) is not None
-            return fold.because(BlockType.IMMEDIATE_START, None) if boosted else None
-        return None if following.asked is None else fold.because(following.asked, following.plan)
+            return fold.because(BlockType.IMMEDIATE_START, None, at) if boosted else None
+        return None if following.asked is None else fold.because(following.asked, following.plan, at)
 
     # --- a visit
 

@@ -313,6 +313,7 @@ class Because:
 
     rule: str
     text: str
+    power_w: float | None = None  # at what power; None: as much as may flow
 
 
 @dataclass(frozen=True, slots=True)

@@ -403,8 +403,8 @@ def blocked(course: Course, seen: Seen, asked: BlockType | None, plan: Plan | No
     return replace(course, energy_wh=seen.energy_wh, seen_at=seen.at)
 
 
-def because(asked: BlockType, plan: Plan | None) -> Because:
-    """Why the car charges at full power now, for the homeowner."""
+def because(asked: BlockType, plan: Plan | None, at: datetime) -> Because:
+    """Why the car charges now whatever the sun does, for the homeowner, and with what power."""
     match asked:
         case BlockType.IMMEDIATE_START:
             return Because("boost", "Immediate start")
@@ -412,7 +412,9 @@ def because(asked: BlockType, plan: Plan | None) -> Because:
             return Because("reserve", "Below the reserve of the car's battery, at once")
         case BlockType.REGULAR:
             reason = plan.reason if plan is not None else ""
-            return Because("plan", f"By plan ({reason[:1].lower()}{reason[1:]})" if reason else "By plan")
+            step = plan.at(at) if plan is not None else None
+            text = f"By plan ({reason[:1].lower()}{reason[1:]})" if reason else "By plan"
+            return Because("plan", text, None if step is None else step.power_w)
         case _:
             assert_never(asked)
 

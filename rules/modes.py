@@ -1,7 +1,8 @@
 """What the mode makes of the sun: the rules for one plugged-in car that nothing more urgent has decided.
 
-``off`` pauses. ``fast`` takes what the fuse leaves. ``solar`` follows the surplus and pauses without it.
-``min+solar`` does the same but never below the minimum. All four say what shall be in force, and why, in one sentence.
+``off`` pauses. ``fast`` takes what the fuse leaves; a plan takes the power that it means, or the sun where that is
+more. ``solar`` follows the surplus and pauses without it. ``min+solar`` does the same but never below the minimum.
+All say what shall be in force, and why, in one sentence.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from hemsd.model import Mode, SteeringSettings, WallboxSettings
+from hemsd.model import Because, Mode, SteeringSettings, WallboxSettings
 from rules import charge, phases
 from rules.charge import BoxMemory
 from rules.situation import Situation
 from rules.worth import Option, options, worth_w
 
+FAR_OFF = 0.1  # of the planned power: so far from it, other phases are worth a change
 RAISE_AFTER_CUT_S = 30.0  # so that a load that comes and goes does not rock the current
 
 
@@ -36,7 +38,15 @@ def choose(
     """The rules of the mode. The memory has been aged, and a car is plugged in."""
     if now.mode is Mode.OFF:
         return paused(memory, now, "off", "Charging is switched off.")
-    found = options(now.outlet, now.surplus_w, settings.import_weight, most=now.mode is Mode.FAST)
+    planned_w = _planned_w(memory, box, now)
+    by_plan = planned_w is not None and planned_w > now.surplus_w
+    found = options(
+        now.outlet,
+        now.surplus_w,
+        settings.import_weight,
+        most=now.mode is Mode.FAST and planned_w is None,
+        planned_w=planned_w if by_plan else None,
+    )
     stuck = memory.offering or not phases.may_change(memory.phase, settings, now.now_s)
     if not found or (stuck and memory.phase.phases not in found):
         most_a = max(now.outlet.ceiling_a.values())
@@ -45,6 +55,8 @@ def choose(
     if not memory.offering:
         return _waiting(memory, box, settings, now, found)
     match now.mode:
+        case Mode.FAST if planned_w is not None:
+            return _planned(memory, box, settings, now, found, planned_w)
         case Mode.FAST:
             return _fast(memory, box, settings, now, found)
         case Mode.SOLAR | Mode.MIN_SOLAR:
@@ -100,7 +112,8 @@ def _to_start_with(
     if present is not None and not (box.own_phase_pause and phases.may_change(memory.phase, settings, now.now_s)):
         return present
     if now.mode is Mode.FAST:
-        return max(found.values(), key=lambda option: option.power_w)
+        planned_w = _planned_w(memory, box, now)
+        return _nearest(found, None if planned_w is None else max(planned_w, now.surplus_w))
     return max(found.values(), key=lambda option: (option.worth_w, option is present))
 
 
@@ -130,23 +143,72 @@ def _fast(
 ) -> tuple[BoxMemory, Choice]:
     """As much as may flow; after a cut by the fuse, up again only when that is some time ago."""
     present = found[memory.phase.phases]
-    most = max(found.values(), key=lambda option: option.power_w)
+    most = _nearest(found, None)
     if most.phases != present.phases and phases.may_change(memory.phase, settings, now.now_s):
         text = f"Fast: {_phases(most.phases)} for {kilowatts(most.power_w)}."
         return _change_phases(memory, box, now, most, text)
-    limit_a = present.limit_a
-    if memory.cut_s is not None and now.now_s - memory.cut_s < RAISE_AFTER_CUT_S:
-        limit_a = min(limit_a, memory.limit_a)
+    limit_a = _after_a_cut(memory, now, present.limit_a)
     rule, text = _as_fast_as_allowed(memory, now, _offer(limit_a, present.phases))
     return memory, Choice(limit_a, present.phases, rule, text)
 
 
+def _after_a_cut(memory: BoxMemory, now: Situation, limit_a: float) -> float:
+    recently = memory.cut_s is not None and now.now_s - memory.cut_s < RAISE_AFTER_CUT_S
+    return min(limit_a, memory.limit_a) if recently else limit_a
+
+
 def _as_fast_as_allowed(memory: BoxMemory, now: Situation, offer: str) -> tuple[str, str]:
     """The rule and the reason: a plan, the reserve or an immediate start may be behind it."""
-    text = f"{offer}, as much as {now.ceiling_because} allows."
     if memory.boost and memory.because is not None:
-        return memory.because.rule, f"{memory.because.text}: {text}"
-    return "fast", f"Fast: {text}"
+        return memory.because.rule, f"{memory.because.text}: {_how_much(memory.because, now, offer)}."
+    return "fast", f"Fast: {offer}, as much as {now.ceiling_because} allows."
+
+
+def _how_much(because: Because, now: Situation, offer: str) -> str:
+    """What is offered, and what it is measured by."""
+    if because.power_w is None or because.power_w >= now.outlet.most_w:
+        return f"{offer}, as much as {now.ceiling_because} allows"
+    sun = f", and for {kilowatts(now.surplus_w)} of surplus" if now.surplus_w > because.power_w else ""
+    return f"{offer} for the planned {kilowatts(because.power_w)}{sun}"
+
+
+def _planned_w(memory: BoxMemory, box: WallboxSettings, now: Situation) -> float | None:
+    """The power that a plan means; None where nothing is planned, or where a person wants it fast anyway."""
+    if now.mode is not Mode.FAST or not memory.boost or (memory.mode or box.mode) is Mode.FAST:
+        return None
+    return memory.because.power_w if memory.because is not None else None
+
+
+def _nearest(found: Mapping[int, Option], power_w: float | None) -> Option:
+    """The option that comes nearest to a power; None: the one that gives most."""
+    if power_w is None:
+        return max(found.values(), key=lambda option: option.power_w)
+    return min(found.values(), key=lambda option: abs(option.power_w - power_w))
+
+
+def _planned(
+    memory: BoxMemory,
+    box: WallboxSettings,
+    settings: SteeringSettings,
+    now: Situation,
+    found: Mapping[int, Option],
+    planned_w: float,
+) -> tuple[BoxMemory, Choice]:
+    """At least what the plan means; where the sun gives more, it is followed."""
+    asked_w = max(planned_w, now.surplus_w)
+    present, best = found[memory.phase.phases], _nearest(found, asked_w)
+    far_off = abs(present.power_w - asked_w) > FAR_OFF * asked_w
+    if best is not present and far_off and phases.may_change(memory.phase, settings, now.now_s):
+        text = f"{_phases(best.phases)} for {kilowatts(best.power_w)}, nearer to {kilowatts(asked_w)}."
+        return _change_phases(memory, box, now, best, text)
+    limit_a = _after_a_cut(memory, now, present.limit_a)
+    if asked_w > planned_w or limit_a < memory.limit_a:
+        memory, choice = _follow(memory, settings, now, replace(present, limit_a=limit_a))
+        if asked_w > planned_w:
+            return memory, choice
+        limit_a = choice.limit_a
+    rule, text = _as_fast_as_allowed(memory, now, _offer(limit_a, present.phases))
+    return memory, Choice(limit_a, present.phases, rule, text)
 
 
 def _on_surplus(

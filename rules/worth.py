@@ -7,10 +7,13 @@ same terms, and three phases are better than one where this sum says so. Whoever
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rules.response import Response, floor_a
+
+NEARLY = 0.05  # of a step: so little more is not worth the next one
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,11 @@ class Outlet:
 
     def minimum_w(self, phases: int) -> float:
         return self.power_w(self.minimum_a, phases)
+
+    @property
+    def most_w(self) -> float:
+        """What the ceilings let it have at the most, on whatever phases."""
+        return max((self.power_w(self.highest_a(count) or 0.0, count) for count in self.ceiling_a), default=0.0)
 
     def highest_a(self, phases: int) -> float | None:
         """The highest limit below the ceiling; None where not even the minimum fits."""
@@ -66,11 +74,30 @@ def best_a(outlet: Outlet, phases: int, surplus_w: float, import_weight: float) 
     return round(max(outlet.minimum_a, min(below_a, highest_a)), 1)
 
 
-def options(outlet: Outlet, surplus_w: float, import_weight: float, *, most: bool = False) -> Mapping[int, Option]:
-    """The best limit (or, with ``most``, the highest) on each number of phases where one fits below the ceiling."""
+def enough_a(outlet: Outlet, phases: int, power_w: float) -> float | None:
+    """The lowest limit that gives a power, as far as the ceiling lets it; None where not even the minimum fits."""
+    highest_a = outlet.highest_a(phases)
+    if highest_a is None:
+        return None
+    step_a = outlet.response.step_a
+    exact_a = power_w / (outlet.voltage_v * outlet.response.phases_of(phases)) + outlet.response.shortfall_a
+    above_a = math.ceil(exact_a / step_a - NEARLY) * step_a
+    return round(max(outlet.minimum_a, min(above_a, highest_a)), 1)
+
+
+def options(
+    outlet: Outlet, surplus_w: float, import_weight: float, *, most: bool = False, planned_w: float | None = None
+) -> Mapping[int, Option]:
+    """The best limit on each number of phases where one fits below the ceiling.
+
+    With ``most`` the highest instead, and with ``planned_w`` the lowest that gives as much.
+    """
     found = {}
     for phases in outlet.ceiling_a:
-        limit_a = outlet.highest_a(phases) if most else best_a(outlet, phases, surplus_w, import_weight)
+        if planned_w is not None:
+            limit_a = enough_a(outlet, phases, planned_w)
+        else:
+            limit_a = outlet.highest_a(phases) if most else best_a(outlet, phases, surplus_w, import_weight)
         if limit_a is not None:
             power_w = outlet.power_w(limit_a, phases)
             found[phases] = Option(limit_a, phases, power_w, worth_w(power_w, surplus_w, import_weight))
