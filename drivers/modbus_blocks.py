@@ -6,7 +6,9 @@ is a *span* and is never torn apart: a device may change both between two reques
 (Modbus Application Protocol V1.1b3, section 6.3).
 
 A block that touches one register that does not exist fails whole, with exception 2. Then it is halved until the
-guilty span stands alone; that one is given up for as long as the connection lasts.
+guilty span stands alone; that one is given up for as long as the connection lasts. Exception 10 is another matter: the
+part of the device that has these registers is away, like a solar charger that sleeps, and may be back with the next
+answer.
 """
 
 from __future__ import annotations
@@ -23,6 +25,10 @@ MAX_GAP = 16  # fewer words than this are cheaper to carry along than to ask aro
 
 class Refused(DeviceError):
     """The device does not serve these registers (exceptions 1, 2 and 3). Asking the same again is pointless."""
+
+
+class Absent(DeviceError):
+    """Nothing is there at present that has these registers (exception 10)."""
 
 
 class Space(StrEnum):
@@ -112,6 +118,7 @@ class BlockReader:
         """One round. Raises DeviceError when nothing at all is served."""
         image = Image()
         done: list[Block] = []
+        away: dict[Span, Absent] = {}
         waiting = list(self._blocks)
         while waiting:
             block = waiting.pop(0)
@@ -120,15 +127,23 @@ class BlockReader:
                 done.append(block)
             except Refused:
                 waiting[:0] = self._smaller(block)
+                if len(block.parts) == 1:
+                    self.refused.append(block.span)
+                self._blocks = done + waiting
+            except Absent as error:
+                if len(block.parts) == 1:
+                    away[block.span] = error
+                    done.append(block)  # to be asked again with the next round
+                waiting[:0] = self._smaller(block)
                 self._blocks = done + waiting
         if not done:
             raise DeviceError("it refuses every register that hemsd asks for")
+        if len(away) == len(done):
+            raise next(iter(away.values()))
         return image
 
     def _smaller(self, block: Block) -> list[Block]:
+        """The two halves of a block; none of a single span."""
         half = len(block.parts) // 2
-        if half == 0:
-            self.refused.append(block.span)
-            return []
-        halves = (block.parts[:half], block.parts[half:])
+        halves = (block.parts[:half], block.parts[half:]) if half else ()
         return [smaller for part in halves for smaller in plan(part, limit=self._limit, gap=self._gap)]

@@ -31,7 +31,7 @@ from pymodbus.exceptions import ModbusException
 
 from drivers.base import DeviceError
 from drivers.cancelling import heeded
-from drivers.modbus_blocks import Read, Refused, Space, Span
+from drivers.modbus_blocks import Absent, Read, Refused, Space, Span
 from drivers.modbus_line import Asked, Framer, Line, SerialLine, TcpLine, garbled, rtu_answer
 
 # Whatever pymodbus has to say reaches us as an exception or a time-out, and is then said once instead of each time.
@@ -221,8 +221,10 @@ def _raise(code: int, unit: int, span: Span) -> Never:
             raise Failed(f"unit {unit} reports a fault of its own (Modbus exception 4)")
         case 5 | 6:
             raise Busy(f"unit {unit} is busy (Modbus exception {code})")
-        case 10 | 11:
-            raise DeviceError(f"the gateway does not reach unit {unit} (Modbus exception {code})")
+        case 10:
+            raise Absent(f"the gateway does not reach unit {unit} (Modbus exception 10)")
+        case 11:
+            raise DeviceError(f"the gateway does not reach unit {unit} (Modbus exception 11)")
         case _:
             raise DeviceError(f"unit {unit} answers with Modbus exception {code}")
 

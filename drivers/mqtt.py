@@ -76,6 +76,11 @@ class MqttReader:
             for source in self._sources:
                 source.lost()
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The names of the meters and cars that it reads."""
+        return frozenset(source.name for source in self._sources)
+
     async def wake(self) -> None:
         """Tells the devices that fall asleep otherwise that somebody listens. Raises DeviceError."""
         if self._connected is None:

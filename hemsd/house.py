@@ -71,6 +71,7 @@ class Home:
     storage: Callable[[], StoragePage | None] = lambda: None
     chose_mode: Callable[[str, Mode], None] = lambda _wallbox, _mode: None
     diagnosed: Callable[[str], Diagnostics | None] = lambda _wallbox: None
+    why_silent: Callable[[str], str | None] = lambda _meter: None
     obedience: dict[str, Obedience] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
     outlook: Outlook = field(init=False)
@@ -155,6 +156,7 @@ class Home:
             if image is not None and known and image.soc_age_s is not None
             else None,
             source=car.soc.topic if car.soc is not None else None,
+            told_by=image.soc_told_by if image is not None and known else None,
         )
 
     def plan(self) -> PlanPage:
@@ -167,8 +169,9 @@ class Home:
     def _meter(self, name: str) -> MeterPage:
         metered, role = self.latest.meter(name), self.latest.role_of(name)
         limit_s = self.control.settings.steering.stale_skip_s
+        trouble = self.why_silent(name)
         if metered is None:
-            return MeterPage(power_w=None, age_s=None, ok=False, role=role)
+            return MeterPage(power_w=None, age_s=None, ok=False, role=role, trouble=trouble)
         reading = metered.reading
         return MeterPage(
             power_w=reading.power_w,
@@ -177,6 +180,7 @@ class Home:
             role=role,
             soc_pct=reading.soc_pct,
             doubts=list(reading.doubts),
+            trouble=trouble,
         )
 
     def _wallbox(self, box: WallboxSettings, image: WallboxImage, snapshot: Snapshot) -> WallboxPage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from drivers import modbus, mqtt
@@ -41,6 +41,20 @@ def meter_drivers(
         ]
     except ValueError as error:  # `hemsd check` reads the device files too, so one has changed since
         raise DeviceError(str(error)) from error
+
+
+def readers(drivers: Iterable[Driver]) -> dict[str, Driver]:
+    """By meter, the driver that reads it: over Modbus each its own, over MQTT one for all."""
+    found: dict[str, Driver] = {}
+    for driver in drivers:
+        found |= dict.fromkeys(driver.reads if isinstance(driver, mqtt.MqttReader) else (driver.name,), driver)
+    return found
+
+
+def why_silent(meter: str, reader: Driver, troubles: Mapping[str, str | None]) -> str | None:
+    """Why nothing comes from a meter, for people; None while its driver knows of no trouble."""
+    complaint = reader.complaints.get(meter) if isinstance(reader, mqtt.MqttReader) else None
+    return complaint or troubles.get(reader.name)
 
 
 def behind_inverter(meters: Iterable[NamedMeter]) -> frozenset[str]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.base import DeviceError
-from drivers.modbus_blocks import MAX_WORDS, BlockReader, Refused, Space, Span, plan
+from drivers.modbus_blocks import MAX_WORDS, Absent, BlockReader, Refused, Space, Span, plan
 
 SPANS = st.lists(st.builds(Span, st.integers(0, 600), st.integers(1, 60), st.sampled_from(list(Space))), max_size=30)
 
@@ -87,3 +87,29 @@ async def test_a_device_that_refuses_everything_is_lost() -> None:
     reader = BlockReader(Registers(*range(20)).read, [Span(0, 4), Span(8, 4)])
     with pytest.raises(DeviceError, match="refuses every register"):
         await reader.image()
+
+
+async def test_a_part_that_is_away_is_asked_for_again_with_the_next_round() -> None:
+    """A solar charger that sleeps (Victron): its neighbours are read, and in the morning so is it."""
+    asleep = {7, 8}
+
+    async def read(span: Span) -> list[int]:
+        if asleep & set(range(span.start, span.end)):
+            raise Absent("the gateway does not reach unit 100 (Modbus exception 10)")
+        return list(range(span.start, span.end))
+
+    reader = BlockReader(read, [Span(address, 1) for address in range(10)])
+    image = await reader.image()
+    assert [address for address in range(10) if image.words(address, 1) is None] == [7, 8]
+    assert reader.refused == []
+    asleep.clear()
+    image = await reader.image()
+    assert image.words(7, 1) == (7,)
+
+
+async def test_a_device_of_which_every_part_is_away_is_lost() -> None:
+    async def read(span: Span) -> list[int]:
+        raise Absent("the gateway does not reach unit 100 (Modbus exception 10)")
+
+    with pytest.raises(Absent):
+        await BlockReader(read, [Span(0, 4), Span(8, 4)]).image()

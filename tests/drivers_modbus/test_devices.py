@@ -200,6 +200,24 @@ async def test_a_device_file_brings_its_unit_and_survives_what_is_missing() -> N
     assert got == MeterReading(power_w=432.0)
 
 
+async def test_at_night_a_victrons_sleeping_charger_leaves_the_other_sun_known() -> None:
+    """It answers with exception 10 for the charger, and 0 W for inverters on its outputs and inputs."""
+    got: list[MeterReading] = []
+    registers = dict.fromkeys(range(808, 814), 0) | dict.fromkeys(range(820, 823), 100)
+
+    def asleep(request: Request) -> bytes | None:
+        return request.exception(10) if request.start <= 850 < request.start + request.count else None
+
+    async with serving({100: registers}, asleep) as device:
+        given = ModbusSettings(driver="modbus", host="127.0.0.1", port=device.port, device="victron-gx")
+        (driver,) = build({"pv": (PV, given)}, SystemClock(), lambda name, reading: got.append(reading))
+        task = asyncio.ensure_future(driver.run())
+        await until(lambda: got)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert got[0] == MeterReading(power_w=0.0)
+
+
 async def test_a_role_may_have_a_unit_of_its_own() -> None:
     got = await read_once({"device": "fronius-gen24"}, GRID, fronius_meter(watts=77).registers)
     assert got.power_w == 77

@@ -11,7 +11,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from drivers.base import DeviceError
-from drivers.modbus_blocks import Refused, Space, Span
+from drivers.modbus_blocks import Absent, Refused, Space, Span
 from drivers.modbus_line import TcpLine
 from drivers.modbus_link import Busy, Failed, ModbusLink
 from tests.drivers_modbus.device import Device, Request, serving, until
@@ -80,7 +80,7 @@ async def test_registers_that_are_not_there_are_refused(code: int) -> None:
         assert len(device.requests) == 1
 
 
-@pytest.mark.parametrize(("code", "error"), [(4, Failed), (5, Busy), (6, Busy), (10, DeviceError), (11, DeviceError)])
+@pytest.mark.parametrize(("code", "error"), [(4, Failed), (5, Busy), (6, Busy), (10, Absent), (11, DeviceError)])
 async def test_a_trouble_is_told_from_the_others_and_keeps_the_connection(code: int, error: type[DeviceError]) -> None:
     async with serving(UNIT) as device:
         device.trick = lambda request: request.exception(code) if len(device.requests) == 1 else None

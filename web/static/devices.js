@@ -36,9 +36,15 @@ function Meter({ role, meter }) {
     <${Icon} name=${PICTURE[kindOf(role, meter)] ?? "devices"} size="28" />
     <div><h2>${nameOf(role, kindOf(role, meter))}</h2>
       <p>${[powerWords(kindOf(role, meter), meter.power_w), meter.soc_pct != null && percent(meter.soc_pct)].filter(Boolean).join(" · ")}</p>
-      ${meter.doubts.map((text) => html`<p key=${text} class="doubt"><${Icon} name="alarm" size="16" />${text}</p>`)}</div>
+      ${[meter.trouble, ...meter.doubts].filter(Boolean).map((text) => html`<p key=${text} class="doubt"><${Icon} name="alarm" size="16" />${text}</p>`)}</div>
     <${Health} ok=${meter.ok} text=${age} />
   </li>`;
+}
+
+/** Who told a car's level; while nobody has, who may. */
+function toldBy({ told_by, source }) {
+  if (told_by === "wallbox" || told_by === "person") return t(`devices.level_by_${told_by}`);
+  return source ?? t("devices.level_by_hand");
 }
 
 /** A car, with its level and how old that is. */
@@ -49,7 +55,7 @@ function Car({ name, car }) {
     [t("devices.capacity"), `${plain(car.capacity_kwh)}\u00a0kWh`],
     [t("devices.charger"), `${t(car.phases === 1 ? "phase.one" : "phase.many", { n: car.phases })}, ${current(car.max_a)}`],
     [t("devices.level"), car.soc_pct == null ? t("devices.no_level") : `${percent(car.soc_pct)} (${age})`],
-    [t("devices.level_from"), car.source ?? t("devices.level_by_hand")],
+    [t("devices.level_from"), toldBy(car)],
   ];
   return html`<li>
     <${Icon} name="car" size="28" />
