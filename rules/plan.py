@@ -9,6 +9,9 @@ A target that can't be reached in time is charged for without a pause, past the 
 plan says what level the deadline will see. A deadline that has passed is the same case. A price that is not known is
 assumed to be the mean of the known ones, so the deadline is met anyway; costs that rest on an assumption are None.
 
+A deadline within a quarter-hour leaves a part of that one: its energy is charged before the deadline, though the block
+ends with the quarter-hour, as blocks do.
+
 Equal costs: what touches a running block first, then the earliest, so that what goes wrong can still be made good.
 The plan holds no state. When reality differs, it is simply made anew; with the same inputs it is the same plan.
 
@@ -78,17 +81,20 @@ def _most_wh(task: Task, minimum_wh: float) -> float:
 
 
 def _until(task: Task) -> datetime:
-    """The end of the last whole quarter-hour before the deadline; without one, where the prices end."""
+    """The deadline; without one, where the prices end."""
     if task.deadline_at is not None:
-        return min(quarter_start(task.deadline_at), task.at + LONGEST_HORIZON)
+        return min(task.deadline_at, quarter_start(task.at + LONGEST_HORIZON))
     return max((each.start_at + QUARTER for each in task.quarters), default=task.at)
 
 
 def _hours(task: Task, until_at: datetime) -> list[float]:
-    """How much of each quarter-hour is left, from the present one on."""
-    first_at = quarter_start(task.at)
-    count = max(0, math.ceil((until_at - first_at) / QUARTER))
-    return [task.left_h, *[QUARTER_H] * (count - 1)] if count else []
+    """How much there is of each quarter-hour: of the present one what is left, of the last one what comes before."""
+    hours = []
+    start_at = quarter_start(task.at)
+    while start_at < until_at:
+        hours.append((min(start_at + QUARTER, until_at) - max(start_at, task.at)) / timedelta(hours=1))
+        start_at += QUARTER
+    return hours
 
 
 def _until_enough(task: Task, hours: float) -> list[float]:

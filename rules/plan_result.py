@@ -145,12 +145,16 @@ def _regular_h(task: Task, quarters: Sequence[PlannedQuarter]) -> float:
 
 def _soc_at(task: Task, quarters: Sequence[PlannedQuarter], moment: datetime | None) -> float:
     """The level that the plan leads to; by a moment, counting what is charged before it."""
-    energy_wh = sum(
-        each.energy_wh for each in quarters if moment is None or each.start_at + QUARTER <= max(moment, task.at)
-    )
+    energy_wh = sum(each.energy_wh if moment is None else _charged_wh(task, each, moment) for each in quarters)
     return min(
         task.limit_pct, max(task.soc_pct, estimated_soc_pct(task.soc_pct, energy_wh, task.capacity_wh, task.efficiency))
     )
+
+
+def _charged_wh(task: Task, quarter: PlannedQuarter, moment: datetime) -> float:
+    """What of a quarter-hour's energy has been charged by a moment."""
+    hours = max(0.0, (moment - max(quarter.start_at, task.at)) / timedelta(hours=1))
+    return min(quarter.energy_wh, quarter.power_w * hours)
 
 
 def _reached_at(task: Task, quarters: Sequence[PlannedQuarter], level_pct: float) -> datetime | None:

@@ -130,6 +130,26 @@ def test_an_unknown_price_is_not_taken_for_a_free_kilowatt_hour() -> None:
     assert spans(plan.blocks) == [("REGULAR", "17:45", "18:15")]
 
 
+@pytest.mark.parametrize(("minutes", "reachable"), [(18, False), (19, True)])
+def test_a_deadline_within_a_quarter_hour_is_used_to_its_minute(minutes: int, reachable: bool) -> None:
+    """3,333 Wh are missing; 11 kW give 3,312 in 18 minutes and 3,496 in 19."""
+    deadline_at = EVENING + timedelta(minutes=minutes)
+    plan = make_plan(replace(TASK, target_pct=35.0, deadline_at=deadline_at))
+    assert plan.target_reachable is reachable
+    assert spans(plan.blocks) == [("REGULAR", "17:00", "17:30")]
+    assert plan.soc_at_deadline_pct == pytest.approx(35.0 if reachable else 30.0 + 3312 * 0.9 / 600, abs=0.01)
+
+
+def test_of_a_cut_quarter_hour_no_more_is_charged_than_comes_before_the_deadline() -> None:
+    prices = priced([0.35, 0.35, 0.35, 0.10])
+    deadline_at = EVENING + timedelta(minutes=50)
+    plan = make_plan(replace(TASK, quarters=prices, target_pct=34.0, deadline_at=deadline_at))
+    (last,) = (each for each in plan.quarters if each.start_at == EVENING + 3 * QUARTER)
+    assert last.energy_wh == pytest.approx(11_040 * 5 / 60)
+    assert plan.energy_wh == pytest.approx(4.0 / 100 * 60_000 / 0.9)
+    assert plan.target_reachable
+
+
 def test_a_target_out_of_reach_is_charged_for_without_a_pause_and_the_plan_says_what_is_possible() -> None:
     plan = make_plan(replace(TASK, deadline_at=EVENING + timedelta(hours=1)))
     assert not plan.target_reachable
