@@ -24,22 +24,16 @@ from typing import TYPE_CHECKING
 from drivers.base import DeviceError, Driver
 from drivers.ocpp16.diagnostics import diagnostics_of
 from drivers.ocpp16.server import CentralSystem
-from drivers.ocpp16.steering import Failsafe
 from hemsd import alerts
-from hemsd.archive import StoreArchive
-from hemsd.assembly import adopt, cars_of, control_settings, on_time, outlets_of, speaker_of, stations_of
+from hemsd.assembly import cars_of, control_settings, on_time, outlets_of, speaker_of
 from hemsd.clock import Clock
-from hemsd.cloud.desk import Desk
 from hemsd.cloud.service import Cloud
 from hemsd.config import Config, ConfigError, load, named_meters
 from hemsd.control import Control
-from hemsd.dialects.flex import StoredFlex
-from hemsd.dialects.partner import StoredPartner
-from hemsd.dialects.payloads import DialectPayloads
-from hemsd.dialects.public import public_routes
+from hemsd.core import Core
 from hemsd.dimming import FACT
 from hemsd.dispatch import Dispatcher
-from hemsd.doors import HouseDoors
+from hemsd.front import cloud_of, house_of, page_of
 from hemsd.house import Home, Obedience, house_w
 from hemsd.latest import Latest
 from hemsd.learned import Learned
@@ -61,11 +55,9 @@ from hemsd.notices.office import tellers
 from hemsd.notices.teller import Teller
 from hemsd.ops.lifeboat import open_store
 from hemsd.ops.metrics import Metrics, Present
-from hemsd.ops.neighbours import names as names_of_the_page
 from hemsd.ops.neighbours import neighbours
 from hemsd.ops.upkeep import Upkeep
-from hemsd.password import PagePassword
-from hemsd.planning import courses_of, take_over
+from hemsd.planning import take_over
 from hemsd.prices import ToldPrices
 from hemsd.scoring.office import Office
 from hemsd.series import series_drivers
@@ -74,16 +66,8 @@ from hemsd.store.outbox import Mark
 from hemsd.store.rows import StoreError
 from hemsd.store.store import Store
 from hemsd.supervise import Health, Systemd, keep
-from hemsd.tokens import Tokens
-from hemsd.visits import Visits
 from hemsd.watch import Watch
-from hemsd.what_if import WhatIf
-from hemsd.workshop import Workshop
-from web.analysis import AnalysisApi
-from web.cloud import CloudApi
-from web.metrics import metrics_route
-from web.models import SimulationPage
-from web.server import WebServer, application
+from web.server import WebServer
 
 if TYPE_CHECKING:
     from drivers.simulated.home import SimulatedHome  # a real home never loads it
@@ -186,44 +170,10 @@ class Daemon:
     ) -> Daemon:
         """Opens the store and puts the parts together; nothing runs yet."""
         store = store or await open_store(config.storage.path, clock)
-        health, found = Health(), alerts.Alerts()
-        settings = control_settings(config)
-        names = tuple(config.wallboxes)
-        meters = named_meters(config)
-        latest = Latest(clock, {meter.name: meter.role for meter in meters}, names, behind_inverter(meters))
         sinks = _Sinks()
-        learned = Learned(store)
-        central = CentralSystem(
-            config.ocpp,
-            config.wallboxes,
-            Failsafe(config.steering.failsafe_a, config.steering.failsafe_after_s),
-            store,
-            clock,
-            sinks.event,
-            memories=learned.ladders(),
-            remember=learned.ladder,
-        )
-        dispatchers = {name: Dispatcher(wallbox, clock) for name, wallbox in central.wallboxes.items()}
-        prices = ToldPrices()
-        courses = courses_of(config, store, prices)
-        visits = Visits(store, cars_of(config), courses)
-        await adopt(visits, store)
-        control = Control(
-            clock=clock, latest=latest, couriers=dispatchers, settings=settings, journal=store, visits=visits
-        )
-        house = Home(
-            clock=clock,
-            latest=latest,
-            control=control,
-            alerts=found,
-            vehicle_of={car.wallbox: name for name, car in config.vehicles.items()},
-            cars=lambda: sinks.daemon.config.vehicles,
-            courses=courses,
-            simulation=SimulationPage(speed=config.simulate.speed, day=config.simulate.day)
-            if config.simulate
-            else None,
-            chose_mode=learned.chose_mode,
-        )
+        core = await Core.make(config, clock, store, sinks.event)
+        health, found = Health(), alerts.Alerts()
+        house = house_of(config, core, found, sinks.config)
         office = Office.open(
             store,
             clock,
@@ -233,65 +183,46 @@ class Daemon:
             tell=sinks.odd_station,
             calm=lambda: on_time(house.tick_age_s(), config.steering.tick_s),
         )
+        office.sessions.speaker = speaker_of(config)
         upkeep = Upkeep(store, config.storage, clock)
         house.storage = upkeep.page
-        office.sessions.speaker = speaker_of(config)
-        archive = StoreArchive(store, names, tuple(config.vehicles), tuple(config.policies), office.visits)
-        cloud = Cloud(config.cloud, store, clock, stations_of(config))
-        cloud.payloads = DialectPayloads(
-            StoredFlex(store, clock, visits, courses), StoredPartner(store, clock, visits, courses)
-        )
-        cloud.state = lambda: house.state().model_dump(mode="json")
-        roles = {meter.name: meter.role.value for meter in meters}
+        cloud = cloud_of(config, core, house)
+        roles = {meter.name: meter.role.value for meter in named_meters(config)}
         metrics = Metrics(Present(house.state, house.tick_age_s, health.troubles, roles, store, cloud.waiting))
-        courses.changed = cloud.session_changed
-        watch = Watch(clock, control, central, store, health, upkeep, cloud)
-        password = PagePassword(config.web, config.storage.password_hash_file)
-        tokens = Tokens(store, password)
-        app = application(
+        watch = Watch(clock, core.control, core.central, store, health, upkeep, cloud)
+        page = page_of(
+            config,
+            core,
             house,
-            archive,
-            HouseDoors(password, tokens),
-            dialects=(
-                *public_routes(store, clock, visits, courses, tokens),
-                *AnalysisApi(office, tokens.owner).routes(),
-                *CloudApi(Desk(cloud)).routes(),
-                metrics_route(metrics.text),
-            ),
-            guests=config.web.guests,
-            playing=WhatIf(lambda: control.settings),
-            workshop=Workshop(
-                config=lambda: sinks.daemon.config,
-                file=file,
-                logbook=logbook or Logbook(),
-                knocks=lambda: watch.knocks,
-                state=house.state,
-                archive=archive,
-            ),
-            allowed_hosts=names_of_the_page(config),
+            office,
+            cloud,
+            watch,
+            metrics,
+            now=sinks.config,
+            file=file,
+            logbook=logbook or Logbook(),
         )
-        server = WebServer(config.web, app)
         daemon = cls(
             config=config,
             clock=clock,
             store=store,
-            latest=latest,
-            control=control,
-            central=central,
-            dispatchers=dispatchers,
+            latest=core.latest,
+            control=core.control,
+            central=core.central,
+            dispatchers=core.dispatchers,
             house=house,
-            web=server,
+            web=page,
             health=health,
             systemd=Systemd(),
             alerts=found,
             simulated=simulated_home(config.simulate, config, clock),
             watch=watch,
-            learned=learned,
-            prices=prices,
+            learned=core.learned,
+            prices=core.prices,
             cloud=cloud,
             upkeep=upkeep,
             metrics=metrics,
-            neighbours=neighbours(config, store, house, latest),
+            neighbours=neighbours(config, store, house, core.latest),
             office=office,
             devices=devices,
         )
@@ -528,9 +459,12 @@ class Daemon:
 
 
 class _Sinks:
-    """Where the central system's events go; it is made before the daemon that takes them."""
+    """Where events go, and settings come from, for parts that are made before the daemon."""
 
     daemon: Daemon
+
+    def config(self) -> Config:
+        return self.daemon.config
 
     def event(self, event: WallboxEvent) -> None:
         self.daemon.notice(event)

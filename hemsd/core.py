@@ -1,0 +1,72 @@
+"""What charges the cars: readings, wallboxes, visits and the rules over them. It needs no page and no cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from drivers.ocpp16.server import CentralSystem
+from drivers.ocpp16.steering import Failsafe
+from hemsd.assembly import adopt, cars_of, control_settings
+from hemsd.clock import Clock
+from hemsd.config import Config, named_meters
+from hemsd.control import Control
+from hemsd.courses import Courses
+from hemsd.dispatch import Dispatcher
+from hemsd.latest import Latest
+from hemsd.learned import Learned
+from hemsd.meters import behind_inverter
+from hemsd.model import WallboxEvent
+from hemsd.planning import courses_of
+from hemsd.prices import ToldPrices
+from hemsd.store.store import Store
+from hemsd.visits import Visits
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The parts that steer, put together; nothing runs yet."""
+
+    clock: Clock
+    store: Store
+    latest: Latest
+    learned: Learned
+    central: CentralSystem
+    dispatchers: Mapping[str, Dispatcher]
+    prices: ToldPrices
+    courses: Courses
+    visits: Visits
+    control: Control
+
+    @classmethod
+    async def make(cls, config: Config, clock: Clock, store: Store, notice: Callable[[WallboxEvent], None]) -> Core:
+        """``notice`` hears what happens at the wallboxes. Visits that were running when the daemon stopped go on."""
+        meters = named_meters(config)
+        latest = Latest(
+            clock, {meter.name: meter.role for meter in meters}, tuple(config.wallboxes), behind_inverter(meters)
+        )
+        learned = Learned(store)
+        central = CentralSystem(
+            config.ocpp,
+            config.wallboxes,
+            Failsafe(config.steering.failsafe_a, config.steering.failsafe_after_s),
+            store,
+            clock,
+            notice,
+            memories=learned.ladders(),
+            remember=learned.ladder,
+        )
+        dispatchers = {name: Dispatcher(wallbox, clock) for name, wallbox in central.wallboxes.items()}
+        prices = ToldPrices()
+        courses = courses_of(config, store, prices)
+        visits = Visits(store, cars_of(config), courses)
+        await adopt(visits, store)
+        control = Control(
+            clock=clock,
+            latest=latest,
+            couriers=dispatchers,
+            settings=control_settings(config),
+            journal=store,
+            visits=visits,
+        )
+        return cls(clock, store, latest, learned, central, dispatchers, prices, courses, visits, control)
