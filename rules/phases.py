@@ -8,7 +8,8 @@ down, it need not: what three phases lose is bought, and a pause would come firs
 
 A wallbox that has no pause of its own is taken through one: 6 A, 0 A, wait until nothing flows, the new phases at
 0 A, wait, 6 A. Whether the change happened is told by the measured currents; after two failures in a visit the phases
-stay as they are.
+stay as they are. Some cars hang after a change. One that takes nothing since is woken (``rules.wake``), and where that
+does not help it gets the phases back on which it drew, and keeps them.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class PhaseMemory:
     in_visit: int = 0
     failures: int = 0
     locked: bool = False
+    silent: bool = False  # the car has drawn nothing since the change
 
 
 def at_plug_in(memory: PhaseMemory) -> PhaseMemory:
@@ -113,6 +115,11 @@ def change(memory: PhaseMemory, phases: int, now_s: float, *, pause_first: bool 
     )
 
 
+def back(memory: PhaseMemory, now_s: float) -> PhaseMemory:
+    """To the phases on which the car drew, for the rest of its visit. Nothing flows, so it takes no pause."""
+    return replace(change(memory, 3 if memory.phases == 1 else 1, now_s), locked=True, silent=False)
+
+
 def forget_old(memory: PhaseMemory, now_s: float) -> PhaseMemory:
     """Changes count for 24 hours."""
     kept = tuple(at_s for at_s in memory.changed_s if now_s - at_s < DAY_S)
@@ -167,7 +174,7 @@ def _judged(memory: PhaseMemory, image: WallboxImage, now_s: float) -> PhaseMemo
     if seen:
         failed = (seen >= 2) != (memory.phases == 3)
     if not failed:
-        return replace(rested, failures=0)
+        return replace(rested, failures=0, silent=seen == 0)
     failures = memory.failures + 1
     back = 1 if seen == 1 or (not seen and memory.phases == 3) else 3
     return replace(rested, phases=back, failures=failures, locked=failures >= FAILURES_TO_LOCK)

@@ -91,7 +91,11 @@ def _noticed(party: Party, steering: SteeringSettings, wishes: list[Wish], now_s
     phase = phases.forget_old(phases.advance(memory.phase, image, steering, now_s), now_s)
     learned = response.learn(memory.response, image, now_s)
     draws = response.draws(image)
+    if phase.silent and draws:
+        phase = replace(phase, silent=False)
     awake = wake.noticed(memory.wake, offering=memory.offering, draws=draws, now_s=now_s)
+    if phase.silent and awake.satisfied:  # what it took before the change was not all that it wanted
+        awake = replace(awake, satisfied=False)
     if (phase, learned, awake) != (memory.phase, memory.response, memory.wake):
         memory = replace(memory, response=learned, phase=phase, wake=awake)
     return Party(party.box, charge.aged(memory, steering, now_s, draws=draws), image)
@@ -196,6 +200,11 @@ def _choice(
     return replace(after, step_wh=memory.step_wh), Choice(memory.limit_a, choice.phases, rule, text)
 
 
+def _may_go_back(memory: BoxMemory, now: Situation) -> bool:
+    before = 3 if memory.phase.phases == 1 else 1
+    return now.outlet.ceiling_a.get(before, 0.0) >= now.outlet.minimum_a
+
+
 def _woken(
     memory: BoxMemory, box: WallboxSettings, image: WallboxImage, now: Situation, choice: Choice
 ) -> tuple[BoxMemory, Choice]:
@@ -232,6 +241,12 @@ def _woken(
             return memory, replace(choice, limit_a=0.0, rule="wake_pause", reason=text)
         case WakeStep.BACK:
             return memory, replace(choice, rule="wake_back", reason=f"{offer} again: whether the car wakes now.")
+        case WakeStep.ASLEEP if memory.phase.silent and _may_go_back(memory, now):
+            memory = replace(memory, phase=phases.back(memory.phase, now.now_s), wake=replace(step, step=WakeStep.REST))
+            count = memory.phase.phases
+            before = "one phase" if count == 1 else "three phases"
+            text = f"The car takes nothing since the phases were changed, and nothing woke it: back to {before}."
+            return memory, Choice(now.outlet.minimum_a, count, "phases_back", text)
         case WakeStep.ASLEEP:
             text = f"The car takes nothing, and nothing that was tried has woken it; {offer} stay offered."
             return memory, replace(choice, rule=wake.ASLEEP, reason=text)

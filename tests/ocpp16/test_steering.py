@@ -368,6 +368,18 @@ async def test_a_box_with_a_wrong_clock_has_no_second_period():
         assert isinstance(at.garage.box_clock, BoxClock)
 
 
+@pytest.mark.parametrize("announced", [None, "false"])
+async def test_wb_64_phases_are_asked_for_whatever_the_box_announces(announced):
+    async with home() as at, box(at.url()) as station:
+        if announced:
+            station.configuration["ConnectorSwitch3to1PhaseSupported"] = announced
+        await station.boot()
+        await until(lambda: len(station.got("ChangeConfiguration")) >= 2)
+        assert at.garage.configuration.phase_switching is (False if announced else None)
+        await at.garage.send_limit(9, 3, failsafe_a=6)
+        assert station.profiles[-1]["chargingSchedule"]["chargingSchedulePeriod"][0]["numberPhases"] == 3
+
+
 async def test_phases_are_named_where_they_are_asked_for():
     async with home() as at, charging_box(at) as (station, _):
         await at.garage.send_limit(9, 1, failsafe_a=6)

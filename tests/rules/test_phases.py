@@ -1,12 +1,12 @@
 """One phase or three: when it is worth it, how it is carried out, and what the currents say afterwards."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
-from hemsd.model import DecisionKind, WallboxSettings
+from hemsd.model import Decision, DecisionKind, WallboxSettings
 from rules.phases import NEXT_STEPS, PhaseMemory, SwitchStep, may_change
-from tests.rules.story import Home, with_settings
+from tests.rules.story import Box, Home, with_settings
 
 AUTO = WallboxSettings("garage", phases="auto")
 PAUSED = replace(AUTO, own_phase_pause=False)
@@ -64,7 +64,7 @@ def test_twelve_changes_a_day_are_enough(changes: int, allowed: bool) -> None:
     assert may_change(memory, with_settings(), now_s=20_000.0) is allowed
 
 
-def test_a_wallbox_without_a_pause_of_its_own_is_taken_through_one() -> None:
+def test_wb_65_a_wallbox_without_a_pause_of_its_own_is_taken_through_one() -> None:
     home = on_one_phase(PAUSED)
     began = len(home.said)
     home.play(400.0, sun_w=6000.0)
@@ -106,6 +106,33 @@ def test_a_new_car_gets_a_new_chance() -> None:
     home.car.plugged = False
     home.tick()
     home.car.plugged, home.car.switches_phases = True, True
+    home.play(60.0)
+    assert not home.memory.boxes["garage"].phase.locked
+
+
+@dataclass
+class Hangs(Box):
+    """Takes nothing any more when it gets three phases, until it has one again."""
+
+    def told(self, decision: Decision, now_s: float) -> None:
+        before = self.phases
+        super().told(decision, now_s)
+        self.hungry = self.phases == 1 or (self.hungry and before == self.phases)
+
+
+def test_wb_67_a_car_that_hangs_after_a_change_is_woken_and_then_gets_its_phases_back() -> None:
+    home = on_one_phase(cars={"garage": Hangs()})
+    began = len(home.said)
+    home.play(900.0, sun_w=6000.0)
+    rules = list(dict.fromkeys(each.rule for each in home.said[began:] if each.kind is not DecisionKind.HOLD))
+    assert rules[1:4] == ["phases", "wake_again", "wake_more"]
+    assert rules[-1] == "phases_back"
+    assert (home.car.phases, home.car.current_a) == (1, 16.0)
+    home.play(7200.0)
+    assert home.car.phases == 1
+    home.car.plugged = False
+    home.tick()
+    home.car.plugged = True
     home.play(60.0)
     assert not home.memory.boxes["garage"].phase.locked
 
