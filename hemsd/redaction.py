@@ -29,7 +29,7 @@ def redacted(value: object, key: str = "", above: str = "") -> object:
         return HIDDEN
     match value:
         case Mapping():
-            return {str(name): redacted(below, str(name), key) for name, below in value.items()}
+            return {str(name): redacted(below, str(name), key or above) for name, below in value.items()}
         case list() | tuple():
             return [redacted(below, "", key) for below in value]
         case str() if "://" in value:

@@ -103,11 +103,11 @@ def write_config(folder: Path, *, speed: float = 60, start_s: float = 3000, simu
 
 
 @contextmanager
-def daemon(folder: Path, web: int) -> Iterator[Living]:
+def daemon(folder: Path, web: int, *options: str) -> Iterator[Living]:
     """Starts `hemsd run` in the folder; kills it when the test forgets to end it."""
     with (folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "hemsd", "run", "-c", str(folder / "config.yaml")],
+            [sys.executable, "-m", "hemsd", "run", "-c", str(folder / "config.yaml"), *options],
             stderr=log,
             stdout=log,
             env={**os.environ, "PYTHONASYNCIODEBUG": ""},

@@ -131,6 +131,15 @@ def test_a_line_loses_what_looks_like_a_secret(text: str, shown: str) -> None:
     assert redacted_text(text) == shown
 
 
+def test_the_address_of_a_webhook_is_its_key_also_where_there_are_several() -> None:
+    hooks = {"webhooks": [{"url": "https://a/b/c"}], "ntfy": {"url": "https://n/topic"}, "mqtt": {"url": "https://m/x"}}
+    assert redacted(hooks) == {
+        "webhooks": [{"url": f"https://a/{HIDDEN}"}],
+        "ntfy": {"url": f"https://n/{HIDDEN}"},
+        "mqtt": {"url": "https://m/x"},
+    }
+
+
 def test_the_name_of_a_file_is_no_secret() -> None:
     assert redacted({"token_file": "/etc/token", "token": "x", "token_url": "https://a/b"}) == {
         "token_file": "/etc/token",
