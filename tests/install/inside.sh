@@ -67,7 +67,7 @@ hemsd score /tmp/session.json >/tmp/score.json
     die "$(cat /tmp/score.json)"
 say "judged a session"
 
-systemctl enable --now hemsd
+systemctl enable --now hemsd || die "it does not start"
 well "$HEALTH_WITHIN_S" || die "it does not get well"
 grep -q READY=1 /run/hemsd.notified || die "systemd was not told"
 "$python" - <<'X'

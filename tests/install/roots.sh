@@ -5,7 +5,7 @@
 #   tests/install/roots.sh bookworm:arm64     a Raspberry Pi's, under qemu-user: slow, so only the plain way is gone
 #
 # Needs root, debootstrap, and for another processor qemu-user-static. The mirror is the one that apt uses here, the
-# index is the one that pip uses here. What is committed is installed, not what lies in the working tree.
+# index is the one that pip uses here. What is committed is installed ($COMMIT, default HEAD), not what lies in the working tree.
 #
 # Roots and packages are kept in $ROOTS (default /var/tmp/hemsd-roots) and each run works on a copy. Packages are fetched
 # first; everything else, from `systemd/install.sh` on, happens in a network of its own that reaches nothing.
@@ -56,7 +56,7 @@ try() { # SUITE ARCH
     cp -a "$roots/$1-$2" "$work"
     reach_the_index "$work"
     mkdir -p "$work/src" "$roots/wheels-$1-$2"
-    git -C "$here/../.." archive HEAD | tar -x -C "$work/src"
+    git -C "$here/../.." archive "${COMMIT:-HEAD}" | tar -x -C "$work/src"
     chmod -R go-w "$work/src"
 
     say "$1 $2: fetching packages"
