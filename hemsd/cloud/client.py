@@ -13,6 +13,7 @@ import asyncio
 import base64
 import gzip
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -31,6 +32,8 @@ CONNECT_S = 10.0
 WHOLE_S = 60.0
 MOST_ANSWER_BYTES = 4 << 20
 GZIP_FROM_BYTES = 1024
+ALWAYS = {"User-Agent": f"hemsd/{hemsd.__version__}", "Accept": "application/json"}
+HIDDEN = "(signed in)"
 FRAMING_BYTES = 400  # what a small request costs besides its body
 
 
@@ -81,14 +84,23 @@ class Client:
             return error.answer
         except DeviceError as error:
             return Answer(None, str(error))
+        headers = self._headers(request, authorization)
+        if self._compresses(request):
+            packed = await asyncio.to_thread(gzip.compress, request.body, 6, mtime=0)
+            request = replace(request, body=packed)
+        return await self._ask(replace(request, headers=headers))
+
+    def headers(self, request: Request) -> Mapping[str, str]:
+        """What goes along with a request, but for the secret. Raises DeviceError where that can't be read."""
+        return {**ALWAYS, **self._headers(request, HIDDEN if self._sign_in.signs() else None)}
+
+    def _headers(self, request: Request, authorization: str | None) -> dict[str, str]:
         headers = dict(request.headers)
         if authorization is not None:
             headers["Authorization"] = authorization
         if self._compresses(request):
-            packed = await asyncio.to_thread(gzip.compress, request.body, 6, mtime=0)
             headers["Content-Encoding"] = "gzip"
-            request = replace(request, body=packed)
-        return await self._ask(replace(request, headers=headers))
+        return headers
 
     def _compresses(self, request: Request) -> bool:
         return self._manners.gzip and not self._plain_only and len(request.body) >= GZIP_FROM_BYTES
@@ -134,7 +146,7 @@ class Client:
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
-                headers={"User-Agent": f"hemsd/{hemsd.__version__}", "Accept": "application/json"},
+                headers=ALWAYS,
             )
         return self._session
 

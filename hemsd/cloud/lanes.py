@@ -197,7 +197,8 @@ class Lane:
             await self._failed(Answer(None, str(error)), str(error), (), now_s)
             return 0.0
         if isinstance(parcel, NothingToSay):
-            await self._say_nothing(entry, parcel)
+            self.rests.is_over(entry)
+            await self.outbox.void(entry, parcel.progress, parcel.due_at, over=parcel.over)
             return 0.0
         if parcel.plan is not None:
             entry = await self.outbox.freeze(entry, parcel.plan)
@@ -205,15 +206,6 @@ class Lane:
         judgement = await self.route.judged(entry, parcel, answer, self.clock.utc())
         await self._write_down(entry, answer, judgement)
         return max(0.0, self.pace.not_before_s - self.real.monotonic())
-
-    async def _say_nothing(self, entry: Entry, why: NothingToSay) -> None:
-        self.rests.is_over(entry)
-        if why.over:
-            await self.outbox.finish(entry, progress=why.progress)
-        else:
-            await self.outbox.advance(
-                entry, progress=why.progress, due_at=why.due_at or entry.due_at, settled=why.due_at is None
-            )
 
     async def _until_due(self, at: datetime, now_s: float) -> float:
         """A debt that rests is due when it has rested; the home's clock may run faster than the real one."""

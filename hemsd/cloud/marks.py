@@ -22,9 +22,12 @@ from hemsd.store.changes import changes_state
 from hemsd.store.outbox import Mark
 
 NEWS_SPREAD_S = 600.0
+DECISIONS_S = 60.0  # they are gathered for so long: the store writes them that much later anyway
 LAST_WORDS_S = 60.0  # after a visit, for the verdicts on its last commands; then it is summed up
 
 VISIT = "visit"
+DECISIONS = "decisions"
+SUMMARY = "summary"
 SESSION = "flex:session:updated"
 STATION = "station.anomaly_detected"
 
@@ -35,6 +38,7 @@ class Lines:
 
     analysis: str | None = None
     telemetry: str | None = None
+    told_of: tuple[str, ...] = ()  # the kinds that telemetry wants: VISIT, DECISIONS, SUMMARY
     summary_lane: str | None = None
     summaries: tuple[str, ...] = ()
     session_hooks: tuple[str, ...] = ()
@@ -64,13 +68,18 @@ class Marks:
         began = before is None or before.transaction_id != visit.transaction_id
         if visit.transaction_id is not None and (began or over):
             yield from self._mark(lines.analysis, VISIT, visit.id, at)
-        yield from self._mark(lines.telemetry, VISIT, visit.id, at)
+        if VISIT in lines.told_of:
+            yield from self._mark(lines.telemetry, VISIT, visit.id, at)
         yield from self._sessions(visit.id, at)
         if over:
             self._quarters.pop(visit.id, None)
             self._settled.append(visit.id)
+            last_words_at = at + timedelta(seconds=LAST_WORDS_S)
             for kind in lines.summaries:
-                yield from self._mark(lines.summary_lane, kind, visit.id, at, at + timedelta(seconds=LAST_WORDS_S))
+                yield from self._mark(lines.summary_lane, kind, visit.id, at, last_words_at)
+            for kind in (DECISIONS, SUMMARY):
+                if kind in lines.told_of:
+                    yield from self._mark(lines.telemetry, kind, visit.id, at, last_words_at)
 
     def of_transaction_end(self, visit: Visit) -> tuple[Mark, ...]:
         return tuple(self._mark(self.lines.analysis, VISIT, visit.id, self.clock.utc()))
@@ -84,6 +93,13 @@ class Marks:
         at = self.clock.utc()
         due_at = at + timedelta(seconds=self.dice.uniform(0.0, NEWS_SPREAD_S))
         return tuple(self._sessions(quarter.visit_id, at, due_at))
+
+    def of_decision(self, visit_id: str) -> tuple[Mark, ...]:
+        """A row of its own, told once: a decision that stands for more ticks by now is no news."""
+        if DECISIONS not in self.lines.told_of:
+            return ()
+        at = self.clock.utc()
+        return tuple(self._mark(self.lines.telemetry, DECISIONS, visit_id, at, at + timedelta(seconds=DECISIONS_S)))
 
     def of_command(self, command: Command) -> tuple[Mark, ...]:
         """A final verdict may be an error that the session shows, or its end."""

@@ -44,6 +44,13 @@ class Outbox:
         done = entry.told if settled else entry.done
         await self.write(*also, *outbox.advance(entry, done=done, progress=progress, due_at=due_at))
 
+    async def void(self, entry: Entry, progress: str | None, due_at: datetime | None, *, over: bool) -> None:
+        """There is nothing to tell: ever, or until something is told again, or before ``due_at``."""
+        if over:
+            await self.finish(entry, progress=progress)
+        else:
+            await self.advance(entry, progress=progress, due_at=due_at or entry.due_at, settled=due_at is None)
+
     async def write(self, *statements: Statement) -> None:
         self.store.carry_out(*statements)
         await self.store.settle()

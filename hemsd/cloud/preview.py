@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from drivers.base import DeviceError
 from hemsd.cloud.answer import Request
-from hemsd.cloud.lanes import Lane, NothingToSay
-from hemsd.cloud.marks import SESSION, VISIT
+from hemsd.cloud.client import Client
+from hemsd.cloud.lanes import Lane, NothingToSay, Transport
+from hemsd.cloud.marks import SESSION, STATION, VISIT
 from hemsd.cloud.service import ANALYSIS, SUMMARIES, Cloud
-from hemsd.cloud.telemetry import Fleet
+from hemsd.cloud.telemetry import TELEMETRY, Fleet
 from hemsd.model import Visit
+from hemsd.store import outbox as rows
 from hemsd.store.outbox import Entry
 
 NOBODY = "Nothing leaves this house: config.yaml names nobody under cloud."
@@ -34,25 +37,32 @@ async def preview(cloud: Cloud) -> str:
         parts += [part async for part in _of_lane(cloud, lane, visit)] or ["Nothing: no car has been here yet."]
     if cloud.fleet is not None:
         parts.append(f"# telemetry, to {cloud.fleet.settings.host}:{cloud.fleet.settings.port} (MQTT)")
-        parts += _of_fleet(cloud.fleet, visit)
+        parts += [part async for part in _of_fleet(cloud, cloud.fleet, visit)]
     return "\n\n".join(parts)
 
 
 async def _of_lane(cloud: Cloud, lane: Lane, visit: Visit | None) -> AsyncIterator[str]:
-    if visit is None:
-        return
-    for kind in _kinds(cloud, lane.name):
-        at = cloud.clock.utc()
-        entry = Entry(0, lane.name, kind, visit.id, told=1, done=0, told_at=at, due_at=at)
+    at = cloud.clock.utc()
+    for entry in (*_of_visit(cloud, lane.name, visit, at), *await _waiting_news(cloud, lane.name)):
         try:
             parcel = await lane.route.parcel(entry, at)
+            if isinstance(parcel, NothingToSay):
+                yield f"{entry.kind}: nothing of the newest visit"
+            else:
+                yield _shown(lane.transport, lane.route.keyed(parcel.request, EXAMPLE_KEY))
         except DeviceError as error:
-            yield f"{kind}: {error}"
-            continue
-        if isinstance(parcel, NothingToSay):
-            yield f"{kind}: nothing of the newest visit"
-        else:
-            yield _shown(lane.route.keyed(parcel.request, EXAMPLE_KEY))
+            yield f"{entry.kind}: {error}"
+    if lane.name in cloud.marks.lines.station_hooks:
+        yield f"{STATION}: what the analysis API answers as inference of the station, once it is found odd"
+
+
+def _of_visit(cloud: Cloud, lane: str, visit: Visit | None, at: datetime) -> tuple[Entry, ...]:
+    return () if visit is None else tuple(_owed(lane, kind, visit.id, at) for kind in _kinds(cloud, lane))
+
+
+async def _waiting_news(cloud: Cloud, lane: str) -> tuple[Entry, ...]:
+    """Events that can't be made again from what is known: those that wait."""
+    return await cloud.store.views.ask(lambda db: tuple(rows.entries(db, lane, STATION)))
 
 
 def _kinds(cloud: Cloud, lane: str) -> tuple[str, ...]:
@@ -64,8 +74,8 @@ def _kinds(cloud: Cloud, lane: str) -> tuple[str, ...]:
     return (SESSION,) if lane in lines.session_hooks else ()
 
 
-def _shown(request: Request) -> str:
-    headers = {**request.headers, "Authorization": "(signed in)"}
+def _shown(transport: Transport, request: Request) -> str:
+    headers = transport.headers(request) if isinstance(transport, Client) else request.headers
     lines = [f"{request.method} {_without_password(request.url)}"]
     lines += [f"{name}: {value}" for name, value in sorted(headers.items())]
     return "\n".join([*lines, _pretty(json.loads(request.body or b"null"))])
@@ -76,11 +86,23 @@ def _without_password(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _of_fleet(fleet: Fleet, visit: Visit | None) -> list[str]:
-    told: dict[str, object] = {"online": True, "state": fleet.state()}
-    if visit is not None:
-        told[f"visits/{visit.id}"] = fleet.visit(visit)
-    return [f"{fleet.topic}/{name}\n{_pretty(document)}" for name, document in told.items() if document is not None]
+async def _of_fleet(cloud: Cloud, fleet: Fleet, visit: Visit | None) -> AsyncIterator[str]:
+    yield f"{fleet.topic}/online\n{_pretty(True)}"
+    at = cloud.clock.utc()
+    yield f"{fleet.topic}/state\n{_pretty(fleet.news.state(at))}"
+    if visit is None:
+        return
+    for kind in cloud.marks.lines.told_of:
+        message = await fleet.news.message(_owed(TELEMETRY, kind, visit.id, at), at)
+        if isinstance(message, NothingToSay):
+            yield f"{kind}: nothing of the newest visit"
+        else:
+            yield f"{fleet.topic}/{message.topic}\n{_pretty({'message_id': EXAMPLE_KEY, **message.document})}"
+
+
+def _owed(lane: str, kind: str, subject: str, at: datetime, body: str | None = None) -> Entry:
+    """A debt that nobody has."""
+    return Entry(0, lane, kind, subject, told=1, done=0, told_at=at, due_at=at, body=body)
 
 
 def _pretty(document: object) -> str:

@@ -16,8 +16,9 @@ from hemsd.cloud.backoff import Dice
 from hemsd.cloud.batches import Batches
 from hemsd.cloud.client import Client, Manners
 from hemsd.cloud.fields import Document
+from hemsd.cloud.fleet_news import FleetNews
 from hemsd.cloud.lanes import Lane, Route, Transport
-from hemsd.cloud.marks import Lines, Marks
+from hemsd.cloud.marks import DECISIONS, SUMMARY, VISIT, Lines, Marks
 from hemsd.cloud.outbox import Outbox
 from hemsd.cloud.payloads import NoPayloads, Payloads
 from hemsd.cloud.settings import CloudSettings, SignedIn, WebhookEvent, WebhookSettings
@@ -34,6 +35,7 @@ ANALYSIS = "analysis"
 SUMMARIES = "summaries"
 HOOK_BYTES_S = 64_000.0
 WORTH_TELLING_S = 1800.0
+_TOLD_OF = {"visits": VISIT, "decisions": DECISIONS, "summaries": SUMMARY}
 
 
 @dataclass(slots=True)
@@ -63,7 +65,8 @@ class Cloud:
             self.lanes[lane.name] = lane
         telemetry = self.settings.telemetry
         if telemetry is not None:
-            self.fleet = Fleet(telemetry, self.outbox, self.clock, self.real, self._present)
+            news = FleetNews(telemetry, self.outbox, _Bound(self), self._present)
+            self.fleet = Fleet(telemetry, self.outbox, self.clock, self.real, news)
         self.marks = Marks(self._lines(), self.clock, self.dice, self._wake, self._is_open)
         if not self.settings.tells_nobody:
             self.store.announcer = self.marks
@@ -183,7 +186,10 @@ class Cloud:
         cloud = self.settings
         return Lines(
             analysis=ANALYSIS if cloud.analysis else None,
-            telemetry=TELEMETRY if cloud.telemetry and "visits" in cloud.telemetry.fields else None,
+            telemetry=TELEMETRY if cloud.telemetry else None,
+            told_of=tuple(_TOLD_OF[name] for name in cloud.telemetry.fields if name in _TOLD_OF)
+            if cloud.telemetry
+            else (),
             summary_lane=SUMMARIES if cloud.summaries else None,
             summaries=tuple(cloud.summaries.paths) if cloud.summaries else (),
             session_hooks=tuple(hook_lane(h) for h in cloud.webhooks if WebhookEvent.SESSION_UPDATED in h.events),

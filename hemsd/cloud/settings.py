@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from string import Formatter
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar, get_args
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -204,7 +204,7 @@ class WebhookSettings(Strict):
         return secret("The webhook's token", self.token, self.token_file, self.token_credential)
 
 
-TelemetryField = Literal["meters", "wallboxes", "visits", "alerts"]
+TelemetryField = Literal["meters", "wallboxes", "alerts", "visits", "decisions", "summaries"]
 
 
 class TelemetrySettings(Strict):
@@ -230,7 +230,7 @@ class TelemetrySettings(Strict):
     """The topics begin with this and the home's location id"""
     every_s: Annotated[float, Field(ge=5, le=3600)] = 60.0
     """How often the present is told"""
-    fields: tuple[TelemetryField, ...] = ("meters", "wallboxes", "visits", "alerts")
+    fields: tuple[TelemetryField, ...] = get_args(TelemetryField)
     """What is told; what is not named here stays in the house"""
     leave_out: tuple[str, ...] = ()
     """Fields that never leave the house, as dotted paths: meters.battery"""

@@ -35,6 +35,10 @@ class SignIn(Protocol):
         """The Authorization header, or None where none is wanted. Raises NotSignedIn, DeviceError."""
         ...
 
+    def signs(self) -> bool:
+        """Whether there will be such a header. Raises DeviceError."""
+        ...
+
     def refused(self) -> bool:
         """The receiver answered 401. Says whether it makes sense to try again at once."""
         ...
@@ -49,6 +53,9 @@ class FixedToken:
     async def header(self, ask: Ask) -> str | None:
         token = self.read()
         return None if token is None else f"Bearer {token}"
+
+    def signs(self) -> bool:
+        return self.read() is not None
 
     def refused(self) -> bool:
         return False
@@ -69,6 +76,9 @@ class ClientCredentials:
         if self._token is None or self.clock.monotonic() >= self._until_s:
             await self._renew(ask)
         return f"Bearer {self._token}"
+
+    def signs(self) -> bool:
+        return True
 
     def refused(self) -> bool:
         self._token = None

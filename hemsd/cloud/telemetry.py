@@ -1,10 +1,11 @@
 """What a fleet that watches over many homes hears over MQTT (docs/asyncapi.yaml describes every topic).
 
-Three topics below ``TOPIC/LOCATION_ID``: ``online`` (retained; the broker says false for us when we are gone),
-``state`` (retained; the present, every minute) and ``visits/ID`` (a visit whenever its state changes). The present is
-worth nothing once it is past, so nobody keeps it for a broker that is away. Visits come from the outbox: a visit is
-told with QoS 1, and the debt is paid when the broker has acknowledged it; until then it stays. The session at the
-broker is persistent, so that what was under way when the line broke is not lost on its side either.
+Below ``TOPIC/LOCATION_ID`` are ``online`` (retained; the broker says false for us when we are gone), ``state``
+(retained; the present, every minute), and for each visit ``visits/ID`` (whenever its state changes), ``decisions/ID``
+and, in the end, ``summaries/ID`` (hemsd.cloud.fleet_news). The present is worth nothing once it is past, so nobody
+keeps it for a broker that is away. The others come from the outbox: they are told with QoS 1, and the debt is paid
+when the broker has acknowledged it; until then it stays. The session at the broker is persistent, so that what was
+under way when the line broke is not lost on its side either.
 
 It is a device to ``keep``: a broker that is lost is an error, and ``keep`` comes back with growing pauses.
 """
@@ -12,18 +13,19 @@ It is a device to ``keep``: a broker that is lost is an error, and ``keep`` come
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import aiomqtt
 
 from drivers.base import DeviceError
 from hemsd.clock import Clock
-from hemsd.cloud.fields import Document, timestamp, to_bytes, without
+from hemsd.cloud.fields import to_bytes
+from hemsd.cloud.fleet_news import FleetNews
+from hemsd.cloud.lanes import NothingToSay
 from hemsd.cloud.outbox import Outbox
 from hemsd.cloud.settings import TelemetrySettings
-from hemsd.model import Visit
+from hemsd.store import outbox as rows
+from hemsd.store.outbox import LaneRow, Statement
 
 TELEMETRY = "telemetry"
 TIMEOUT_S = 20.0
@@ -38,9 +40,10 @@ class Fleet:
     outbox: Outbox
     clock: Clock
     real: Clock
-    present: Callable[[], Document]
+    news: FleetNews
     name: str = TELEMETRY
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    row: LaneRow = field(default_factory=LaneRow)
 
     @property
     def topic(self) -> str:
@@ -48,13 +51,16 @@ class Fleet:
 
     async def run(self) -> None:
         """Tells until the broker is lost. Raises DeviceError."""
+        self.row = (await self.outbox.lane_rows()).get(TELEMETRY, LaneRow())
         try:
             async with self._client() as client:
                 await self._say(client, "online", b"true", retain=True)
+                await self.outbox.write(*self._went_well("online"))
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._tell_visits(client))
+                    group.create_task(self._pay(client))
                     group.create_task(self._tell_present(client))
         except* (aiomqtt.MqttError, OSError, ValueError) as errors:
+            await self._failed(str(errors.exceptions[0]))
             raise DeviceError(f"the fleet's broker: {errors.exceptions[0]}") from errors
 
     def _client(self) -> aiomqtt.Client:
@@ -80,15 +86,15 @@ class Fleet:
 
     async def _tell_present(self, client: aiomqtt.Client) -> None:
         while True:
-            await self._say(client, "state", to_bytes(self.state()), retain=True)
+            await self._say(client, "state", to_bytes(self.news.state(self.clock.utc())), retain=True)
             await self.real.sleep(self.settings.every_s)
 
-    async def _tell_visits(self, client: aiomqtt.Client) -> None:
+    async def _pay(self, client: aiomqtt.Client) -> None:
         while True:
             if self.woken.is_set():
                 self.woken.clear()
                 await self.outbox.store.settle()
-            while await self.tell_one_visit(client):
+            while await self.pay_one(client):
                 pass
             try:
                 async with asyncio.timeout(LOOK_S):
@@ -96,42 +102,41 @@ class Fleet:
             except TimeoutError:
                 continue
 
-    async def tell_one_visit(self, client: aiomqtt.Client) -> bool:
+    async def pay_one(self, client: aiomqtt.Client) -> bool:
         """Pays one debt; False when nothing is owed."""
-        entry = await self.outbox.next(TELEMETRY, self.clock.utc())
+        at = self.clock.utc()
+        entry = await self.outbox.next(TELEMETRY, at)
         if entry is None:
             return False
-        visit = await self.outbox.store.views.visit(entry.subject)
-        document = None if visit is None else self.visit(visit)
-        if document is not None:
-            entry = await self.outbox.freeze(entry, json.dumps([entry.told]))
-            body = to_bytes({"message_id": entry.delivery, **document})
-            await self._say(client, f"visits/{entry.subject}", body, retain=False)
-        await self.outbox.finish(entry)
+        message = await self.news.message(entry, at)
+        if isinstance(message, NothingToSay):
+            await self.outbox.void(entry, message.progress, message.due_at, over=message.over)
+            return True
+        entry = await self.outbox.freeze(entry, message.plan)
+        body = to_bytes({"message_id": entry.delivery, **message.document})
+        await self._say(client, message.topic, body, retain=False)
+        well = self._went_well("acknowledged")
+        if message.over:
+            await self.outbox.finish(entry, *well, progress=message.progress)
+        else:
+            await self.outbox.advance(
+                entry,
+                *well,
+                progress=message.progress,
+                due_at=at if message.more else entry.due_at,
+                settled=not message.more,
+            )
         return True
 
-    # -- what is told -------------------------------------------------------------------------------------------------
+    # -- how it does, for `hemsd cloud status` ------------------------------------------------------------------------
 
-    def state(self) -> Document:
-        """The present, as far as it is told."""
-        told = self.settings.fields
-        present = {key: value for key, value in self.present().items() if key == "time" or key in told}
-        return without({"time": timestamp(self.clock.utc()), **present}, self.settings.leave_out)
+    def _went_well(self, words: str) -> tuple[Statement, ...]:
+        self.row = LaneRow(answered_at=self.real.utc(), answer=words)
+        return (rows.lane(TELEMETRY, self.row),)
 
-    def visit(self, visit: Visit) -> Document | None:
-        if "visits" not in self.settings.fields:
-            return None
-        known = self.outbox.store.identities([visit.wallbox])
-        document: Document = {
-            "visit_id": visit.id,
-            "wallbox_id": known.wallboxes[visit.wallbox],
-            "plugged_in_at": timestamp(visit.plugged_in_at),
-            "plugged_out_at": None if visit.plugged_out_at is None else timestamp(visit.plugged_out_at),
-            "managed": visit.managed,
-            "energy_wh": round(visit.energy_wh),
-            "solar_wh": round(visit.solar_wh),
-            "battery_wh": round(visit.battery_wh),
-            "grid_wh": round(visit.grid_wh),
-            "state": visit.final_state.value,
-        }
-        return without(document, self.settings.leave_out)
+    async def _failed(self, text: str) -> None:
+        """Written once an outage, and when its reason changes."""
+        row = LaneRow(self.row.failing_since_at or self.real.utc(), self.row.answered_at, text)
+        if row != self.row:
+            self.row = row
+            await self.outbox.write(rows.lane(TELEMETRY, row))

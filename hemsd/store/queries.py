@@ -146,6 +146,18 @@ def decisions(db: Connection, visit_id: str) -> tuple[Decision, ...]:
     return tuple(codec.decision_of(row) for row in _of_visit(db, "decisions", visit_id, "id"))
 
 
+def decisions_after(
+    db: Connection, visit_id: str, after_id: int, limit: int, upto_id: int | None = None
+) -> tuple[tuple[int, Decision], ...]:
+    """With the ids of their rows, oldest first; ``upto_id`` is included."""
+    sql = (
+        "SELECT decisions.*, visits.id AS visit_id FROM decisions JOIN visits ON visits.number = decisions.visit"
+        " WHERE visits.id = ? AND decisions.id > ? AND decisions.id <= ? ORDER BY decisions.id LIMIT ?"
+    )
+    upto = 2**63 - 1 if upto_id is None else upto_id
+    return tuple((row["id"], codec.decision_of(row)) for row in db.execute(sql, (visit_id, after_id, upto, limit)))
+
+
 def commands(db: Connection, visit_id: str) -> tuple[Command, ...]:
     return tuple(codec.command_of(row) for row in _of_visit(db, "commands", visit_id, "id"))
 

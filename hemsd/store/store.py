@@ -130,7 +130,8 @@ class Store:
 
     def record_decision(self, row_id: int, decision: Decision, visit_id: str | None) -> None:
         """Given again, it rewrites the row: the same decision, standing for more ticks."""
-        self._writer.put(changes.decision(row_id, decision, visit_id))
+        marks = self.announcer.of_decision(visit_id) if visit_id is not None and decision.ticks == 1 else ()
+        self._put(changes.decision(row_id, decision, visit_id), marks)
 
     def record_command(self, command: Command) -> None:
         """Given again, it rewrites the row: the same command, with what became of it."""

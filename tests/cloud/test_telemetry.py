@@ -15,8 +15,11 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from hemsd.clock import ManualClock, SystemClock
+from hemsd.cloud.fleet_news import Message
 from hemsd.cloud.service import Cloud
 from hemsd.cloud.settings import CloudSettings
+from hemsd.cloud.status import status
+from hemsd.model import Decision, DecisionKind, SteeringState
 from hemsd.store import Store
 from hemsd.supervise import Health, keep
 from tests.cloud.home import Home, Sessions
@@ -42,8 +45,29 @@ async def a_home(path: Path, settings: CloudSettings) -> AsyncIterator[Home]:
     clock = ManualClock()
     store = await Store.open(path, clock)
     cloud = Cloud(settings, store, clock, real=SystemClock(), state=lambda: PRESENT)
-    yield Home(store, clock, cloud, Sessions(store))
+    cloud.payloads = sessions = Sessions(store)
+    yield Home(store, clock, cloud, sessions)
     await store.close()
+
+
+def decide(home: Home, number: int = 1, kind: DecisionKind = DecisionKind.HOLD) -> None:
+    decision = Decision("garage", home.clock.utc(), kind, SteeringState.MODULATING, "a rule", "Because.", limit_a=9.0)
+    home.store.record_decision(home.store.next_decision_id(), decision, home.visits[number].id)
+
+
+async def told(home: Home) -> list[tuple[str, Any]]:
+    """Pays all that is due, to a broker that acknowledges everything."""
+    said: list[tuple[str, Any]] = []
+
+    class Acknowledging:
+        async def publish(self, topic: str, body: bytes, **_: object) -> None:
+            said.append((topic.split("/", 2)[2], json.loads(body)))
+
+    assert home.cloud.fleet is not None
+    await home.store.settle()
+    while await home.cloud.fleet.pay_one(Acknowledging()):  # type: ignore[arg-type]
+        pass
+    return said
 
 
 class Fleet:
@@ -81,7 +105,7 @@ async def test_a_broker_that_is_restarted_misses_no_visit(tmp_path: Path) -> Non
     )
     await broker.start()
     fleet = Fleet(broker.port)
-    async with a_home(tmp_path / "hemsd.db", telemetry(broker.port)) as home:
+    async with a_home(tmp_path / "hemsd.db", telemetry(broker.port, fields=["meters", "visits"])) as home:
         assert home.cloud.fleet is not None
         health = Health()
         tasks = [
@@ -99,12 +123,15 @@ async def test_a_broker_that_is_restarted_misses_no_visit(tmp_path: Path) -> Non
         await home.plug_out(1)
         assert await home.owed("telemetry") == 3
         await until(lambda: health.troubles.get("telemetry") is not None)
+        assert "3 waiting" in (shown := status(home.cloud.settings, tmp_path / "hemsd.db").text())
+        assert "failing since" in shown
         await broker.start()
         await until(lambda: {body["visit_id"] for body in fleet.visits() if body["plugged_out_at"]} == ids(home))
         told = {body["message_id"]: body for body in fleet.visits()}
         assert len(told) == 4, "visit 1 when it began and when it ended, the others only when they had ended"
         assert all(told[body["message_id"]] == body for body in fleet.visits()), "what came twice is the same"
         assert await home.owed("telemetry") == 0
+        assert "last answer acknowledged" in status(home.cloud.settings, tmp_path / "hemsd.db").text()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -137,10 +164,72 @@ async def test_only_what_is_named_is_told(tmp_path: Path) -> None:
     chosen = telemetry(fields=["meters"], leave_out=["meters.grid.age_s"])
     async with a_home(tmp_path / "hemsd.db", chosen) as home:
         assert home.cloud.fleet is not None
-        state = home.cloud.fleet.state()
+        state = home.cloud.fleet.news.state(home.clock.utc())
         assert state == {"time": PRESENT["time"], "meters": {"grid": {"power_w": -120.0, "ok": True}}}
-        visit = await home.plug_in()
-        assert home.cloud.fleet.visit(visit) is None
+        await home.plug_in()
+        decide(home)
+        await home.plug_out()
+        assert await home.owed("telemetry") == 0
+
+
+async def test_decisions_are_told_in_order_and_none_twice(tmp_path: Path) -> None:
+    async with a_home(tmp_path / "hemsd.db", telemetry(fields=["decisions"])) as home:
+        await home.plug_in()
+        for _ in range(3):
+            decide(home)
+        assert await told(home) == [], "they are gathered for a minute"
+        home.clock.leap(60)
+        [(topic, first)] = await told(home)
+        assert topic == f"decisions/{home.visits[1].id}"
+        decide(home)
+        home.clock.leap(60)
+        [(_, second)] = await told(home)
+        assert [one["id"] for one in (*first["decisions"], *second["decisions"])] == [1, 2, 3, 4]
+        assert first["message_id"] != second["message_id"]
+        await home.plug_out()
+        home.clock.leap(60)
+        assert await told(home) == []
+        rows = await home.store.views.ask(lambda db: db.execute("SELECT count(*) FROM outbox").fetchone()[0])
+        assert rows == 0, "a visit that is over leaves nothing behind"
+
+
+async def test_what_was_under_way_goes_out_again_as_it_was_though_more_was_decided(tmp_path: Path) -> None:
+    """The process dies between the broker's acknowledgement and writing it down."""
+    async with a_home(tmp_path / "hemsd.db", telemetry(fields=["decisions"])) as home:
+        await home.plug_in()
+        decide(home)
+        home.clock.leap(60)
+        await home.store.settle()
+        entry = await home.cloud.outbox.next("telemetry", home.clock.utc())
+        assert entry is not None
+        assert home.cloud.fleet is not None
+        message = await home.cloud.fleet.news.message(entry, home.clock.utc())
+        assert isinstance(message, Message)
+        frozen = await home.cloud.outbox.freeze(entry, message.plan)
+        decide(home)
+        home.clock.leap(60)
+        (_, again), (_, more) = await told(home)
+        assert again == {"message_id": frozen.delivery, **message.document}
+        assert [one["id"] for one in more["decisions"]] == [2]
+
+
+async def test_after_a_month_offline_old_holds_are_thinned_and_no_summary_is_missing(tmp_path: Path) -> None:
+    async with a_home(tmp_path / "hemsd.db", telemetry(fields=["decisions", "summaries"])) as home:
+        for number in range(1, 31):
+            await home.plug_in(number)
+            decide(home, number, DecisionKind.START)
+            for _ in range(40):
+                home.clock.leap(300)
+                decide(home, number)
+            await home.plug_out(number)
+            home.clock.leap(86_400 - 40 * 300)
+        home.clock.leap(60)
+        said = await told(home)
+        summaries = [topic for topic, _ in said if topic.startswith("summaries/")]
+        assert summaries == [f"summaries/{home.visits[number].id}" for number in range(1, 31)]
+        kinds = {topic: [one["kind"] for one in body["decisions"]] for topic, body in said if "decisions" in body}
+        assert list(kinds.values())[:-1] == 29 * [["start"]]
+        assert list(kinds.values())[-1].count("hold") == 40, "yesterday's are whole"
         assert await home.owed("telemetry") == 0
 
 
@@ -149,16 +238,19 @@ async def test_what_is_told_fits_the_asyncapi_document(tmp_path: Path) -> None:
     messages = document["components"]["messages"]
     async with a_home(tmp_path / "hemsd.db", telemetry()) as home:
         assert home.cloud.fleet is not None
-        visit = await home.plug_in()
-        told = {
-            "online": True,
-            "state": home.cloud.fleet.state(),
-            "visit": {"message_id": "a", **(home.cloud.fleet.visit(visit) or {})},
-        }
-        for name, body in told.items():
+        await home.plug_in()
+        decide(home)
+        await home.plug_out()
+        home.clock.leap(60)
+        kinds = {"visits": "visit", "decisions": "decisions", "summaries": "summary"}
+        said = [("online", True), ("state", home.cloud.fleet.news.state(home.clock.utc()))]
+        said += [(kinds[topic.partition("/")[0]], body) for topic, body in await told(home)]
+        assert {name for name, _ in said} == set(messages)
+        for name, body in said:
             schema = {**messages[name]["payload"], "components": document["components"]}
             errors = [error.message for error in Draft202012Validator(schema).iter_errors(body)]
             assert errors == [], name
-        assert "site" not in home.cloud.fleet.state()
+        assert "site" not in home.cloud.fleet.news.state(home.clock.utc())
     addresses = {channel["address"] for channel in document["channels"].values()}
-    assert addresses == {f"{{topic}}/{{location_id}}/{rest}" for rest in ("online", "state", "visits/{visit_id}")}
+    topics = ("online", "state", *(f"{kind}/{{visit_id}}" for kind in kinds))
+    assert addresses == {f"{{topic}}/{{location_id}}/{topic}" for topic in topics}
