@@ -25,7 +25,7 @@ from drivers.base import DeviceError, Driver
 from drivers.ocpp16.diagnostics import diagnostics_of
 from drivers.ocpp16.server import CentralSystem
 from hemsd import alerts
-from hemsd.assembly import cars_of, control_settings, on_time, outlets_of, speaker_of
+from hemsd.assembly import cars_of, control_settings, failsafe_of, on_time, outlets_of, speaker_of
 from hemsd.clock import Clock
 from hemsd.cloud.service import Cloud
 from hemsd.config import Config, ConfigError, load, named_meters
@@ -439,6 +439,8 @@ class Daemon:
         meters_changed = _differs(self.config, config, "meters")
         alerts_changed = any(_differs(self.config, config, section) for section in ("alerts", "site"))
         self.config = config
+        waiting = self.central.apply(config.wallboxes, failsafe_of(config))
+        kept += [f"wallboxes.{name}.charge_point and .connector" for name in waiting]
         self.control.apply(control_settings(config))
         if self.control.visits.courses is not None:
             take_over(self.control.visits.courses, config, self.store)

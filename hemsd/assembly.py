@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from drivers.ocpp16.reception import HEMSD_ID_TAG
+from drivers.ocpp16.steering import Failsafe
 from hemsd.cloud.analysis_upload import Station
 from hemsd.config import Config, wallbox_settings
 from hemsd.control import ControlSettings
@@ -17,6 +18,11 @@ LATE_TICKS = 1.5  # so many tick lengths after the last one, the next one is lat
 def control_settings(config: Config) -> ControlSettings:
     """What the rules and Control need of config.yaml."""
     return ControlSettings(config.steering, config.site, wallbox_settings(config), config.verification)
+
+
+def failsafe_of(config: Config) -> Failsafe:
+    """What a wallbox falls back to when it hears nothing."""
+    return Failsafe(config.steering.failsafe_a, config.steering.failsafe_after_s)
 
 
 def cars_of(config: Config) -> dict[str, Car]:

@@ -19,7 +19,7 @@ from statistics import fmean
 from drivers.base import DeviceError, Wallbox
 from drivers.mqtt import MqttSettings
 from drivers.ocpp16.server import CentralSystem
-from drivers.ocpp16.steering import Failsafe
+from hemsd.assembly import failsafe_of
 from hemsd.clock import Clock
 from hemsd.config import Config, load, named_meters, wallbox_settings
 from hemsd.latest import Latest
@@ -82,8 +82,7 @@ async def commission(config: Config, clock: Clock, name: str, devices: Path | No
             say(f"{event.identity!r} from {event.remote} was turned away: {event.why}.")
         latest.apply(event)
 
-    failsafe = Failsafe(config.steering.failsafe_a, config.steering.failsafe_after_s)
-    central = CentralSystem(config.ocpp, config.wallboxes, failsafe, store, clock, notice)
+    central = CentralSystem(config.ocpp, config.wallboxes, failsafe_of(config), store, clock, notice)
     try:
         drivers = meter_drivers(config, clock, latest.put, latest.tell_soc, devices)
         async with AsyncExitStack() as stack:

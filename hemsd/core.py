@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from drivers.ocpp16.server import CentralSystem
-from drivers.ocpp16.steering import Failsafe
-from hemsd.assembly import adopt, cars_of, control_settings
+from hemsd.assembly import adopt, cars_of, control_settings, failsafe_of
 from hemsd.clock import Clock
 from hemsd.config import Config, named_meters
 from hemsd.control import Control
@@ -49,7 +48,7 @@ class Core:
         central = CentralSystem(
             config.ocpp,
             config.wallboxes,
-            Failsafe(config.steering.failsafe_a, config.steering.failsafe_after_s),
+            failsafe_of(config),
             store,
             clock,
             notice,

@@ -71,10 +71,14 @@ class ChargePoint:
         self._link: Link | None = None
         self._tasks: list[asyncio.Task[None]] = []  # of the newest link
         self.transactions = Transactions(name, settings.connector, book)
-        wired_phases = None if settings.phases == "auto" else int(settings.phases)
-        self.steering = Steering(name, self, clock, failsafe, wired_phases=wired_phases, remember=remember)
+        self.steering = Steering(name, self, clock, failsafe, wired_phases=settings.wired_phases, remember=remember)
         self.preparation = Preparation(name, self, clock, self._prepare, self.steering.speaker, memories)
         self.reception = Reception(name, settings, clock, sink, self.transactions, self.steering, self.preparation)
+
+    def apply(self, settings: OcppWallboxSettings, failsafe: Failsafe) -> None:
+        """Changed settings, while the link stays."""
+        self.settings = self.reception.settings = settings
+        self.steering.apply(failsafe, settings.wired_phases)
 
     # -- what Control may ask (``drivers.base.Wallbox``) ---------------------------------------------------------------
 

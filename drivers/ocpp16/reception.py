@@ -59,7 +59,7 @@ class Reception:
         self.observed = Observed()
         self.box_clock = BoxClock()
         self._name = name
-        self._settings = settings
+        self.settings = settings
         self._clock = clock
         self._sink = sink
         self._transactions = transactions
@@ -122,7 +122,7 @@ class Reception:
         if report.status is None:
             log.info("%s reports a status that OCPP 1.6 does not have", self._name)
             return
-        if report.connector_id != self._settings.connector:
+        if report.connector_id != self.settings.connector:
             return  # the station as a whole, or another connector: neither says whether our car is plugged
         self._connector_is(report.status)
         self._sink(StatusChanged(self._name, report.connector_id, report.status, report.error_code, report.info))
@@ -146,10 +146,10 @@ class Reception:
     def own_tag(self) -> str:
         """The card that hemsd starts with: the box's own for free charging, else one that is allowed, else ours."""
         own = self._preparation.configuration.free_vend_tag
-        return own or next(iter(self._settings.id_tags or ()), HEMSD_ID_TAG)
+        return own or next(iter(self.settings.id_tags or ()), HEMSD_ID_TAG)
 
     def _welcome(self, id_tag: str) -> str:
-        allowed = self._settings.id_tags
+        allowed = self.settings.id_tags
         known = allowed is None or id_tag.lower() in {tag.lower() for tag in (*allowed, self.own_tag())}
         return str(AuthorizationStatus.accepted if known else AuthorizationStatus.invalid)
 
@@ -192,7 +192,7 @@ class Reception:
     # -- samples ------------------------------------------------------------------------------------------------------
 
     async def _metering(self, metering: Metering) -> None:
-        own = metering.connector_id in (None, self._settings.connector)
+        own = metering.connector_id in (None, self.settings.connector)
         self._own_meter = self._own_meter or own
         if not own and (metering.connector_id != 0 or self._own_meter):
             return
@@ -218,9 +218,9 @@ class Reception:
             received_at=self._clock.utc(),
             transaction_id=self._transactions.known_as(metering.transaction_id),
             backlog=self.box_clock.is_history(entry.at, self._clock.utc(), self._clock.monotonic()),
-            wired_phases=None if self._settings.phases == "auto" else int(self._settings.phases),
+            wired_phases=self.settings.wired_phases,
             limit_a=installed.setpoint.limit_a if installed else None,
-            max_a=self._settings.max_a,
+            max_a=self.settings.max_a,
             piloted_a=self._fresh_pilot_a(),
         )
         return sample_of(entry, arrival)

@@ -126,8 +126,8 @@ class Speaker:
         self._name = name
         self._station = station
         self._clock = clock
-        self._failsafe_after_s = failsafe_after_s
-        self._wired_phases = wired_phases
+        self.failsafe_after_s = failsafe_after_s
+        self.wired_phases = wired_phases
         self._remember = remember
         self._offer = Offer()  # what the ladder was made for
         self._step_a = self.memory.step_a
@@ -240,10 +240,10 @@ class Speaker:
             now_at=self._clock.utc(),
             connector=self._station.connector,
             transaction_id=self._station.transaction_id,
-            failsafe_after_s=self._failsafe_after_s if self._takes_two_periods() else None,
+            failsafe_after_s=self.failsafe_after_s if self._takes_two_periods() else None,
             clock_trusted=self._station.box_clock.trusted,
             step_a=self._step_a,
-            wired_phases=self._wired_phases or 3,
+            wired_phases=self.wired_phases or 3,
         )
 
     def _takes_two_periods(self) -> bool:

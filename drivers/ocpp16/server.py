@@ -41,6 +41,7 @@ MAX_CONNECTIONS = 64
 MAX_SOCKETS = 128  # with those that have not said yet who they are
 HANDSHAKE_S = 10.0
 CLOSE_S = 2.0
+AT_RESTART = ("charge_point", "connector")  # of a wallbox: what its link and its transactions hang on
 INTRODUCTION_S = 30.0  # to its first message, for a box whose URL names nobody
 
 
@@ -141,6 +142,18 @@ class CentralSystem:
             for box in self.wallboxes.values():
                 if box.linked:
                     group.create_task(box.release(failsafe_a))
+
+    def apply(self, wallboxes: Mapping[str, OcppWallboxSettings], failsafe: Failsafe) -> tuple[str, ...]:
+        """Takes over the changed settings of the same wallboxes; gives the names of those that must be made anew."""
+        waiting = []
+        for name, box in self.wallboxes.items():
+            kept = {key: getattr(box.settings, key) for key in AT_RESTART}
+            settings = wallboxes[name].model_copy(update=kept)
+            if settings != wallboxes[name]:
+                waiting.append(name)
+            box.apply(settings, failsafe)
+            self._passwords[settings.charge_point] = settings.secret()
+        return tuple(waiting)
 
     # -- the door -----------------------------------------------------------------------------------------------------
 

@@ -81,6 +81,11 @@ class OcppWallboxSettings(Strict):
             raise ValueError("give password or password_file, not both")
         return self
 
+    @property
+    def wired_phases(self) -> int | None:
+        """None: it may change them."""
+        return None if self.phases == "auto" else int(self.phases)
+
     def secret(self) -> str | None:
         """The password that the wallbox must show, read from its file if it stands there."""
         if self.password_file is not None:

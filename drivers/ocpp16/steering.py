@@ -90,6 +90,13 @@ class Steering:
         self._marks = 0  # how often the limit was marked stale
         self._retry_s = RETRY_S
 
+    def apply(self, failsafe: Failsafe, wired_phases: int | None) -> None:
+        """Changed settings; a limit that stands with another time to fall back in is said again."""
+        before, self._failsafe = self._failsafe, failsafe
+        self.speaker.failsafe_after_s, self.speaker.wired_phases = failsafe.after_s, wired_phases
+        if before.after_s != failsafe.after_s:
+            self.mark_stale()
+
     @property
     def installed(self) -> Installed | None:
         return self.speaker.installed
