@@ -11,29 +11,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.figures import Figures, auc, bearable, figures
+from benchmarks.scoring_costs import costs, fine_tuning
+from benchmarks.scoring_home import at_home
 from hemsd.scoring.categories import Category
 from hemsd.scoring.engine import MODELS, Engine, load
 from hemsd.scoring.features import BUCKET_S, Buckets, Column, buckets
-from hemsd.scoring.fusion import OWN_SESSIONS, THRESHOLD, Calibration, both, calibrated, oddness
-from hemsd.scoring.judge import judge, shipped_calibration
+from hemsd.scoring.fusion import THRESHOLD, both, oddness
+from hemsd.scoring.judge import shipped_calibration
 from hemsd.scoring.rulebook import findings, session_of
-from hemsd.scoring.series import Curve, Known, Series
 from hemsd.scoring.surprise import surprises
 from training.sessions import Example, examples, split
 from training.simulate import without_offer
-from training.visits import hourly_register
 
 SPLIT_SEED = 7
 FAULTY = 0.4
@@ -85,38 +82,6 @@ def _right(place: Buckets, worst: int, span_s: tuple[float, float]) -> float:
 # Figures
 
 
-def auc(faulty: NDArray[np.bool_], score: Floats) -> float:
-    """The probability that a faulty session scores above a healthy one; ties count half."""
-    order = np.argsort(score, kind="stable")
-    _, first, count = np.unique(score[order], return_index=True, return_counts=True)
-    ranks = np.empty(len(score))
-    ranks[order] = np.repeat(first + (count + 1) / 2, count)
-    positive = int(faulty.sum())
-    return float((ranks[faulty].sum() - positive * (positive + 1) / 2) / (positive * (len(score) - positive)))
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    auc: float
-    f1: float
-    precision: float
-    recall: float
-    false_alarms: float
-
-
-def figures(faulty: NDArray[np.bool_], score: Floats, threshold: float) -> Figures:
-    flagged = score >= threshold
-    hit, alarms = int((flagged & faulty).sum()), int(flagged.sum())
-    precision, recall = hit / max(alarms, 1), hit / max(int(faulty.sum()), 1)
-    return Figures(
-        auc(faulty, score),
-        2 * precision * recall / max(precision + recall, 1e-9),
-        precision,
-        recall,
-        float((flagged & ~faulty).sum() / max((~faulty).sum(), 1)),
-    )
-
-
 def best_threshold(faulty: NDArray[np.bool_], score: Floats) -> float:
     return max(np.unique(score), key=lambda cut: figures_f1(faulty, score, float(cut)))
 
@@ -135,7 +100,7 @@ def interval(of: Set, score: Floats, threshold: float, seed: int) -> tuple[Figur
     for _ in range(DRAWS):
         take = np.concatenate([rows[int(home)] for home in rng.choice(homes, len(homes))])
         one = figures(of.faulty[take], score[take], threshold)
-        drawn.append((one.auc, one.f1, one.precision, one.recall, one.false_alarms))
+        drawn.append((one.auc, one.f1, one.precision, one.recall, one.false_alarms, one.recall_at_1))
     low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0)
     return Figures(*low.tolist()), Figures(*high.tolist())
 
@@ -214,163 +179,11 @@ def _forest(healthy: Floats) -> Method | None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# One real home
-
-
-@dataclass(frozen=True, slots=True)
-class RealHome:
-    healthy: list[Series]
-    odd: list[tuple[str, Series]]
-
-
-def real_home(seed: int) -> RealHome:
-    """Charges of one home in Konstanz from its hourly register, and faults injected into copies of the later half."""
-    rows = hourly_register()
-    kwh = np.array([value for _, value in rows])
-    moves = np.diff(kwh)
-    on = moves > 0.2
-    healthy: list[Series] = []
-    i = 0
-    while i < len(on):
-        if not on[i]:
-            i += 1
-            continue
-        end = i
-        while end < len(on) and (on[end] or (end + 1 < len(on) and on[end + 1])):
-            end += 1
-        begin, last = max(0, i - 1), min(len(kwh) - 1, end + 2)
-        hours = [(rows[k][0] - rows[begin][0]).total_seconds() for k in range(begin, last + 1)]
-        whole = kwh[last] - kwh[begin]
-        if 1 <= whole <= 60 and len(hours) >= 4 and hours[-1] <= 36 * 3600 and np.all(np.diff(hours) == 3600):
-            register = Curve(np.array(hours), 1000 * (100 + kwh[begin : last + 1] - kwh[begin]))
-            healthy.append(Series(rows[begin][0], length_s=hours[-1], register=register))
-        i = end + 1
-    rng = np.random.default_rng(seed)
-    odd = []
-    for series in healthy[len(healthy) // 2 :]:
-        kind = str(rng.choice(["KWH_DECREASE", "ZERO_SESSION", "ENERGY_PIT", "DERATING", "SPIKE"]))
-        made = _injected(series, kind, rng)
-        if made is not None:
-            odd.append((kind, made))
-    return RealHome(healthy, odd)
-
-
-def _injected(series: Series, kind: str, rng: np.random.Generator) -> Series | None:
-    values = series.register.values.copy()
-    steps = np.diff(values)
-    on = np.flatnonzero(steps > 500)
-    match kind:
-        case "KWH_DECREASE":
-            values[int(rng.choice(on)) + 1 :] -= rng.uniform(1500, 5000)
-        case "ZERO_SESSION":
-            values[:] = values[0]
-        case "SPIKE":
-            values[int(rng.integers(1, len(values)))] += rng.uniform(30_000, 1e6)
-        case "ENERGY_PIT":
-            at = int(rng.choice(on))
-            if at == on[0]:
-                return None
-            begins = series.register.at_s[at + 1 :] + 3600
-            after = values[at:-1] + (values[at + 1 :] - values[at])
-            moved = np.concatenate((series.register.at_s[: at + 1], [series.register.at_s[at + 1]], begins))
-            kept = np.concatenate((values[: at + 1], [values[at]], values[at + 1 :]))
-            del after
-            return replace(series, length_s=float(moved[-1]), register=Curve(moved, kept))
-        case _:
-            half = len(on) // 2
-            steps[on[half:]] *= rng.uniform(0.3, 0.6)
-            values = np.concatenate(([values[0]], values[0] + np.cumsum(steps)))
-    return replace(series, register=Curve(series.register.at_s, values))
-
-
-def at_home(engine: Engine) -> list[str]:
-    home = real_home(SPLIT_SEED)
-    known = Known(connection_w=11_000.0)
-    shipped = shipped_calibration()
-    half = len(home.healthy) // 2
-
-    def verdicts(sessions: Sequence[Series], calibration: Calibration) -> list[tuple[bool, float, float]]:
-        found = []
-        for series in sessions:
-            verdict = judge(engine, series, known, calibration, whole=True).verdict
-            found.append((verdict.is_anomaly, verdict.score, verdict.surprise or 0.0))
-        return found
-
-    first = verdicts(home.healthy[:half], shipped)
-    own = calibrated([surprise for flagged, _, surprise in first if not flagged], shipped)
-    lines = []
-    for name, calibration in (
-        ("first weeks (shipped yardstick, model advisory)", shipped),
-        ("shipped yardstick, if the model could raise alarms", replace(shipped, own=OWN_SESSIONS)),
-        ("own yardstick from the first half", own),
-    ):
-        later = verdicts(home.healthy[half:], calibration)
-        odd = verdicts([series for _, series in home.odd], calibration)
-        truth = np.array([False] * len(later) + [True] * len(odd))
-        score = np.array([one[1] for one in (*later, *odd)])
-        alarms = sum(one[0] for one in later) / len(later)
-        recall = sum(one[0] for one in odd) / len(odd)
-        lines.append(f"| {name} | {auc(truth, score):.3f} | {100 * alarms:.1f} % | {recall:.2f} |")
-    return [
-        f"{len(home.healthy)} real charges, the later {len(home.healthy) - half} tested, {len(home.odd)} injected"
-        f" copies; own yardstick {own.limit:.2f} from {own.own} sessions, shipped {shipped.limit:.2f}.",
-        "",
-        "| | ROC-AUC | false alarms on real charges | recall of injected |",
-        "|---|---|---|---|",
-        *lines,
-    ]
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# What it costs
-
-
-LOADED = (
-    "from hemsd.scoring.engine import load; import numpy;"
-    "load().infer(numpy.zeros((14, 24, 8), numpy.float32)); import hemsd.scoring.judge"
-)
-
-
-def memory_mb(code: str) -> float:
-    """What a fresh process holds in memory after this."""
-    tell = "; print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
-    done = subprocess.run([sys.executable, "-c", code + tell], capture_output=True, text=True, check=True)
-    return int(done.stdout.split()[-1]) / 1024
-
-
-def costs(engine: Engine, sessions: list[Example]) -> list[str]:
-    whole, model = [], []
-    calibration = shipped_calibration()
-    for one in sessions[:300]:
-        began = time.perf_counter()
-        judged = judge(engine, one.series, one.known, calibration, whole=True)
-        whole.append(time.perf_counter() - began)
-        began = time.perf_counter()
-        surprises(engine, [judged.buckets])
-        model.append(time.perf_counter() - began)
-
-    def row(name: str, seconds: list[float]) -> str:
-        p50, p99 = 1000 * np.quantile(seconds, [0.5, 0.99])
-        return f"| {name} | {p50:.2f} ms | {p99:.2f} ms |"
-
-    return [
-        f"{platform.machine()}, Python {platform.python_version()}, {engine.name}, one thread, beside other work."
-        f" Memory of a process that has judged one session: {memory_mb(LOADED):.0f} MB, of which Python"
-        f" with numpy takes {memory_mb('import numpy'):.0f} MB.",
-        "",
-        "| | p50 | p99 |",
-        "|---|---|---|",
-        row("a whole session: steps, rules, model, verdict", whole),
-        row("of that the model (14 blanked-out views)", model),
-    ]
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[201, 202, 203])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[301, 302, 303])
     parser.add_argument("--sessions", type=int, default=1500)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
     parser.add_argument("--card", action="store_true", help="write the figures into the model's card, too")
@@ -416,19 +229,18 @@ def report(
         "the seeds " + ", ".join(map(str, seeds)) + ";",
         "in brackets the 95 % interval over households (bootstrap, first seed).",
         "",
-        "| method | ROC-AUC | F1 | precision | recall | false alarms |",
-        "|---|---|---|---|---|---|",
+        "| method | ROC-AUC | F1 | precision | recall | false alarms | recall at 1 % false alarms |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, way in ways.items():
         each = [figures(one.faulty, way(one), cuts[name]) for one in tests]
         low, high = interval(pooled, way(pooled), cuts[name], seeds[0])
         cells = []
-        for field, percent in (("auc", 0), ("f1", 0), ("precision", 0), ("recall", 0), ("false_alarms", 1)):
+        for field in ("auc", "f1", "precision", "recall", "false_alarms", "recall_at_1"):
             mean = float(np.mean([getattr(one, field) for one in each]))
             a, b = getattr(low, field), getattr(high, field)
-            cells.append(
-                f"{100 * mean:.1f} % ({100 * a:.1f}–{100 * b:.1f})" if percent else f"{mean:.3f} ({a:.3f}–{b:.3f})"
-            )
+            in_percent = f"{100 * mean:.1f} % ({100 * a:.1f}–{100 * b:.1f})"
+            cells.append(in_percent if field == "false_alarms" else f"{mean:.3f} ({a:.3f}–{b:.3f})")
         lines.append(f"| {name} | {' | '.join(cells)} |")
     hybrid = ways["**rules and autoencoder**"]
     by_seed = [figures(one.faulty, hybrid(one), THRESHOLD) for one in tests]
@@ -442,8 +254,8 @@ def report(
         "",
         "## By kind of fault",
         "",
-        "| injected | sessions | found | named so |",
-        "|---|---|---|---|",
+        "| injected | sessions | found | named so | found at 1 % false alarms | ROC-AUC against healthy |",
+        "|---|---|---|---|---|---|",
         *by_kind(tests, hybrid),
         "",
         "The autoencoder's oddest quarter-hour touches the injected span (one quarter-hour of grace) in "
@@ -459,40 +271,51 @@ def report(
         "The car's register of one home in Konstanz (Open Power System Data, hourly); nothing was trained on it.",
         *at_home(engine),
         "",
+        "## Fine-tuning",
+        "",
+        *fine_tuning(),
+        "",
         "## What it costs",
         "",
-        *costs(engine, tests[0].sessions),
+        *costs(),
         "",
         "## How to read this",
         "",
         "- At home perhaps one session in twenty is odd, not two in five: precision is lower there than in the table,",
         "  and false alarms are the figure that a household feels.",
-        "- Rules and threshold were tuned on validation households with other seeds, and not changed any more after",
-        "  the seeds above were drawn.",
+        "- Rules and threshold were tuned on training and validation households with other seeds, and not changed any",
+        "  more after the seeds above were drawn; no earlier version was measured on these.",
+        "- A quarter of the injected CHARGING_EXPECTED lack any word from the car, and a fifth of the wallboxes never",
+        "  give one; those look exactly like a car that is full or stops at a set level.",
         "- The models see the register after spikes and resets were taken out of it, so those faults are the rules'",
         "  business alone, and the models' own rows suffer from it.",
-        "- A car that stops at a set level looks like one that stopped too early, unless the wallbox or the car says",
-        "  why.",
     ]
     return lines
 
 
 def by_kind(tests: list[Set], hybrid: Method) -> list[str]:
-    total: Counter[str] = Counter()
-    found: Counter[str] = Counter()
-    named: Counter[str] = Counter()
+    """Over all seeds: how many of each kind were found, and called by their name."""
+    total, found, named, bearably = (Counter[str]() for _ in range(4))
+    areas: dict[str, list[float]] = {}
     for one in tests:
-        flagged = hybrid(one) >= THRESHOLD
-        for example, hit in zip(one.sessions, flagged, strict=True):
+        score = hybrid(one)
+        limit = bearable(one.faulty, score)
+        kinds = np.array([example.kind or "" for example in one.sessions])
+        for example, each in zip(one.sessions, score.tolist(), strict=True):
             if example.kind is None:
                 continue
             total[example.kind] += 1
-            found[example.kind] += bool(hit)
+            found[example.kind] += each >= THRESHOLD
+            bearably[example.kind] += each > limit
             named[example.kind] += any(
                 each.category == Category(example.kind) for each in findings(session_of(example.series, example.known))
             )
+        for kind in set(kinds) - {""}:
+            part = (kinds == kind) | ~one.faulty
+            areas.setdefault(str(kind), []).append(auc(one.faulty[part], score[part]))
     return [
-        f"| {kind} | {total[kind]} | {found[kind] / total[kind]:.2f} | {named[kind] / total[kind]:.2f} |"
+        f"| {kind} | {total[kind]} | {found[kind] / total[kind]:.2f} | {named[kind] / total[kind]:.2f}"
+        f" | {bearably[kind] / total[kind]:.2f} | {float(np.mean(areas[kind])):.3f} |"
         for kind in sorted(total, key=lambda kind: -found[kind] / total[kind])
     ]
 
