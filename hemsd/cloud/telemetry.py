@@ -13,6 +13,7 @@ It is a device to ``keep``: a broker that is lost is an error, and ``keep`` come
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import aiomqtt
@@ -29,6 +30,7 @@ from hemsd.store.outbox import LaneRow, Statement
 
 TELEMETRY = "telemetry"
 TIMEOUT_S = 20.0
+GOODBYE_S = 2.0
 KEEPALIVE_S = 60
 LOOK_S = 30.0
 AT_LEAST_ONCE = 1
@@ -56,9 +58,12 @@ class Fleet:
             async with self._client() as client:
                 await self._say(client, "online", b"true", retain=True)
                 await self.outbox.write(*self._went_well("online"))
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._pay(client))
-                    group.create_task(self._tell_present(client))
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(self._pay(client))
+                        group.create_task(self._tell_present(client))
+                finally:
+                    await self._say_goodbye(client)
         except* (aiomqtt.MqttError, OSError, ValueError) as errors:
             await self._failed(str(errors.exceptions[0]))
             raise DeviceError(f"the fleet's broker: {errors.exceptions[0]}") from errors
@@ -83,6 +88,12 @@ class Fleet:
     async def _say(self, client: aiomqtt.Client, what: str, body: bytes, *, retain: bool) -> None:
         """Returns when the broker has acknowledged it."""
         await client.publish(f"{self.topic}/{what}", body, qos=AT_LEAST_ONCE, retain=retain, timeout=TIMEOUT_S)
+
+    async def _say_goodbye(self, client: aiomqtt.Client) -> None:
+        """Who leaves in order has no will; where the line is broken, the broker says it for us."""
+        with suppress(aiomqtt.MqttError, TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                await self._say(client, "online", b"false", retain=True)
 
     async def _tell_present(self, client: aiomqtt.Client) -> None:
         while True:
