@@ -49,6 +49,16 @@ SUNSPEC_ROW = (
     "github.com/sunspec/models |"
 )
 
+CARS = """\
+## A car's level of charge
+
+It is told by the car, over one of the topics above or any other one (`soc:` of a vehicle), by the wallbox where it
+knows it, or by a person on the page. Between two tellings it is reckoned: what was charged since, less a tenth for the
+losses of the car's charger, measured by its `capacity_kwh`. The page says who told it, how long ago, and from which
+level it was reckoned. What the car told holds for a day, whether it is plugged in or not; what wallbox or person told
+ends when the car is unplugged. While nobody has told any, the plan assumes one, and the page says which.
+"""
+
 
 def page() -> str:
     files = {file.stem: read(file) for file in sorted(SHIPPED.glob("*.yaml"))}
@@ -71,6 +81,7 @@ def page() -> str:
             "|---|---|---|---|---|---|",
             *(_row(name, file, _published(file), known=_topic(file)) for name, file in topics.items()),
             "",
+            CARS,
             "## What an installer should know\n",
             *(line for name, file in files.items() for line in _notes(name, file)),
         ]

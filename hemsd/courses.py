@@ -238,6 +238,7 @@ class Courses:
         if policy is None:
             following.asked = None
             following.course = fold.follow(following.course, seen, charger.battery, None, 0.0)
+            following.now_pct = fold.level_pct(following.course, seen.energy_wh, charger.battery)
             if following.course.policy is not None:
                 following.course = fold.blocked(following.course, seen, None, None)
         else:

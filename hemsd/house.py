@@ -157,7 +157,12 @@ class Home:
             else None,
             source=car.soc.topic if car.soc is not None else None,
             told_by=image.soc_told_by if image is not None and known else None,
+            soc_now_pct=self._reckoned_pct(car.wallbox) if known else None,
         )
+
+    def _reckoned_pct(self, wallbox: str) -> float | None:
+        pct = self.outlook.reckoned_pct(wallbox)
+        return round(pct, 1) if pct is not None else None
 
     def plan(self) -> PlanPage:
         return self.outlook.page(self.clock.utc())
@@ -240,6 +245,7 @@ class Home:
             vehicle=self.vehicle_of.get(box.name),
             soc_pct=image.soc_pct,
             soc_age_s=round(image.soc_age_s, 1) if image.soc_age_s is not None else None,
+            soc_now_pct=self._reckoned_pct(box.name) if image.soc_pct is not None else None,
             target_pct=target.minimum_charge_target_pct if target else None,
             ready_by=target.ready_by_at if target else None,
             boost=memory.boost and (memory.because is None or memory.because.rule == "boost"),

@@ -127,6 +127,12 @@ class Outlook:
         policy = self.courses.policy_at(wallbox) if self.courses is not None else None
         return self.courses.upcoming.get(policy.name) if self.courses is not None and policy is not None else None
 
+    def reckoned_pct(self, wallbox: str) -> float | None:
+        """The car's level by now: the one last told, and what was charged since. None: nobody has told one."""
+        following = self.following(wallbox)
+        level = following.course.level if following is not None else None
+        return None if following is None or level is None or level.told_at is None else following.now_pct
+
     def boost_until_at(self, wallbox: str) -> datetime | None:
         following = self.following(wallbox)
         if following is None or following.plan is None:

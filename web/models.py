@@ -224,6 +224,8 @@ class WallboxPage(Page):
     soc_pct: float | None = None
     soc_age_s: float | None = None
     """Since it was told"""
+    soc_now_pct: float | None = None
+    """By now, reckoned from the told level and what was charged since, with the losses; null: nobody told one"""
     target_pct: float | None = None
     ready_by: Utc | None = None
     boost: bool = False
@@ -247,6 +249,8 @@ class VehiclePage(Page):
     """The topic that tells its level; null: the wallbox, or a person"""
     told_by: ToldBy | None = None
     """Who told the level"""
+    soc_now_pct: float | None = None
+    """By now, reckoned from the told level and what was charged since, with the losses; null: no car charges"""
 
 
 class AlertPage(Page):

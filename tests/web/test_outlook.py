@@ -119,6 +119,26 @@ async def test_a_running_visit_says_what_it_has_cost_and_what_is_planned(tmp_pat
         assert box.session_saved == pytest.approx(box.session_kwh * 0.30, abs=0.05)
 
 
+async def test_a_level_that_was_told_once_is_reckoned_further_as_the_car_charges(tmp_path: Path) -> None:
+    async with played(tmp_path, prices=CheapAt(), step_s=60.0) as home:
+        house = told(home)
+        home.plug(12.0, tell=False)  # below its reserve: it charges at once
+        home.play(timedelta(minutes=2))
+        assert (garage(house).soc_pct, garage(house).soc_now_pct) == (None, None), (
+            "an assumed level is not told to anyone"
+        )
+        home.latest.tell_soc("garage", 12.0)
+        home.tick()
+        begun_kwh = garage(house).session_kwh or 0.0
+        home.play(timedelta(minutes=30))
+        box = garage(house)
+        charged_kwh = (box.session_kwh or 0.0) - begun_kwh
+        assert charged_kwh > 1
+        assert box.soc_pct == 12
+        assert box.soc_age_s == pytest.approx(1800, abs=90)
+        assert box.soc_now_pct == pytest.approx(12 + charged_kwh * 0.9 / 60 * 100, abs=0.3), "with the charger's losses"
+
+
 async def test_without_prices_nothing_is_said_of_money(tmp_path: Path) -> None:
     async with played(tmp_path, step_s=60.0) as home:
         house = told(home)

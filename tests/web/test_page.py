@@ -284,6 +284,24 @@ async def test_a_wallbox_that_calls_itself_a_script_stays_a_text(browser: Browse
         assert await page.title() == "Home"
 
 
+async def test_a_level_that_was_reckoned_says_from_what_and_how_old_that_is(browser: Browser) -> None:
+    state = FakeHouse().state().model_dump(mode="json")
+    level = {"soc_pct": 35.0, "soc_now_pct": 61.8, "soc_age_s": 7200.0, "told_by": "person"}
+    state["wallboxes"]["garage"].update(level)
+    state["vehicles"] = {"car": {"wallbox": "garage", "capacity_kwh": 60, "phases": 3, "max_a": 16, **level}}
+    async with serving(FakeHouse()) as url, opened(browser, url) as page:
+        await page.route(
+            "**/api/events",
+            lambda route: route.fulfill(content_type="text/event-stream", body=f"data: {json.dumps(state)}\n\n"),
+        )
+        await page.reload()
+        await expect(page.locator(".level")).to_contain_text(words("Car at 62 %"))
+        await expect(page.locator(".level")).to_contain_text(words("reckoned from 35 %, told 2 h ago"))
+        await page.evaluate("location.hash = '#/devices'")
+        await expect(page.locator(".devices")).to_contain_text(words("62 % (reckoned from 35 %, told 2 h ago)"))
+        await expect(page.locator(".devices dd").filter(has_text="you")).to_have_text("you")
+
+
 async def test_a_page_that_breaks_says_so_instead_of_going_blank(browser: Browser) -> None:
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serving(FakeHouse()))

@@ -4,7 +4,7 @@ import { html } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Icon } from "./icons.js";
 import { live } from "./live.js";
 import { Told } from "./told.js";
-import { TellLevel } from "./visit.js";
+import { isReckoned, TellLevel } from "./visit.js";
 import { current, duration, has, percent, plain, power, powerWords, t, when } from "./words.js";
 
 const PICTURE = { grid: "grid", pv: "sun", battery: "battery" };
@@ -47,14 +47,20 @@ function toldBy({ told_by, source }) {
   return source ?? t("devices.level_by_hand");
 }
 
-/** A car, with its level and how old that is. */
+/** A car's level, with how old it is or what it is reckoned from. */
+function levelOf(car) {
+  if (car.soc_pct == null) return t("devices.no_level");
+  const time = duration(car.soc_age_s ?? 0);
+  if (isReckoned(car)) return `${percent(car.soc_now_pct)} (${t("level.reckoned", { level: percent(car.soc_pct), time })})`;
+  return `${percent(car.soc_pct)} (${t("devices.told", { time })})`;
+}
+
 function Car({ name, car }) {
   const stands = car.plugged == null ? t("devices.shared", { name: car.wallbox }) : t(car.plugged ? "devices.plugged" : "devices.unplugged", { name: car.wallbox });
-  const age = car.soc_age_s == null ? "" : t("devices.told", { time: duration(car.soc_age_s) });
   const facts = [
     [t("devices.capacity"), `${plain(car.capacity_kwh)}\u00a0kWh`],
     [t("devices.charger"), `${t(car.phases === 1 ? "phase.one" : "phase.many", { n: car.phases })}, ${current(car.max_a)}`],
-    [t("devices.level"), car.soc_pct == null ? t("devices.no_level") : `${percent(car.soc_pct)} (${age})`],
+    [t("devices.level"), levelOf(car)],
     [t("devices.level_from"), toldBy(car)],
   ];
   return html`<li>

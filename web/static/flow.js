@@ -90,7 +90,8 @@ function batteryWords(meter) {
 
 function carWords(name, box, many) {
   const who = many ? name : t("flow.car");
-  return box.soc_pct == null ? who : `${who} · ${percent(box.soc_pct)}`;
+  const level = box.soc_now_pct ?? box.soc_pct;
+  return level == null ? who : `${who} · ${percent(level)}`;
 }
 
 /** The meters of one role as one: powers add up, one that is silent makes all of them doubtful. */

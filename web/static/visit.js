@@ -47,17 +47,28 @@ export function ThisVisit({ name, box, plan, alone }) {
   </section>`;
 }
 
+/** How old a told level is, or what the one of now is reckoned from. */
+function howKnown(box) {
+  const time = duration(box.soc_age_s ?? 0);
+  if (isReckoned(box)) return ` · ${t("level.reckoned", { level: percent(box.soc_pct), time })}`;
+  return box.soc_age_s > OLD_LEVEL_S ? ` · ${t("devices.ago", { time })}` : "";
+}
+
+/** Whether what was charged since a level was told makes another one of it. */
+export const isReckoned = ({ soc_pct, soc_now_pct }) => soc_now_pct != null && percent(soc_now_pct) !== percent(soc_pct);
+
 /** The car's level of charge on its way to the target. */
 function Level({ box }) {
   if (box.soc_pct == null) return box.vehicle && !live.guest ? html`<${TellLevel} vehicle=${box.vehicle} text=${t("level.unknown")} />` : null;
+  const level = box.soc_now_pct ?? box.soc_pct;
   const aim = box.target_pct ? t("level.to", { level: percent(box.target_pct) }) : "";
   const by = box.ready_by ? t("level.by", { at: when(box.ready_by) }) : "";
   return html`<div class="level">
-    <div class="track" role="img" aria-label=${`${percent(box.soc_pct)} ${aim} ${by}`}>
-      <i style=${{ width: `${Math.min(box.soc_pct, 100)}%` }}></i>
+    <div class="track" role="img" aria-label=${`${percent(level)} ${aim} ${by}`}>
+      <i style=${{ width: `${Math.min(level, 100)}%` }}></i>
       ${box.target_pct && html`<b style=${{ left: `${box.target_pct}%` }}></b>`}
     </div>
-    <p class="live"><span>${t("level.car")} <b>${percent(box.soc_pct)}</b> ${aim} ${by}${box.soc_age_s > OLD_LEVEL_S ? ` · ${t("devices.ago", { time: duration(box.soc_age_s) })}` : ""}</span>
+    <p class="live"><span>${t("level.car")} <b>${percent(level)}</b> ${aim} ${by}${howKnown(box)}</span>
       ${box.vehicle && !live.guest && html`<${TellLevel} vehicle=${box.vehicle} text=${t("level.correct")} />`}</p>
   </div>`;
 }
