@@ -10,10 +10,9 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 
 from aiohttp import web
 
@@ -22,6 +21,7 @@ from web.auth import Doors, Login, doorkeeper, is_at_home
 from web.bench import BenchApi
 from web.custody import CustodyApi
 from web.events import EventStreams
+from web.files import PageFiles
 from web.guard import MAX_BODY_BYTES, add_headers, guard
 from web.house import Archive, House, Playing, Workshop
 from web.installer import InstallerApi
@@ -118,26 +118,22 @@ def _add_page(app: web.Application, doors: Doors, *, guests: bool) -> None:
     async def index(request: web.Request) -> web.StreamResponse:
         if not guests and not await is_at_home(request, doors):
             raise web.HTTPSeeOther("login")
-        return _file("index.html")
+        return files.answer(request, "index.html")
 
-    async def worker(_request: web.Request) -> web.StreamResponse:
-        return _file("sw.js")  # here and not under /static/: a service worker serves only what lies beside or below it
+    async def worker(request: web.Request) -> web.StreamResponse:
+        return files.answer(request, "sw.js")  # not under /static/: it serves only what lies beside or below it
 
-    async def login(_request: web.Request) -> web.StreamResponse:
+    async def login(request: web.Request) -> web.StreamResponse:
         # Under "no-referrer" a browser posts a form with "Origin: null", which looks like another site.
-        return _file("login.html", {"Referrer-Policy": "same-origin"})
+        return files.answer(request, "login.html", {"Referrer-Policy": "same-origin"})
 
-    form = Login(doors)
+    form, files = Login(doors), PageFiles(STATIC)
     app.router.add_get("/", index)
     app.router.add_get("/login", login)
     app.router.add_get("/sw.js", worker)
     app.router.add_post("/login", form.post)
     app.router.add_post("/logout", form.logout)
-    app.router.add_static("/static/", STATIC, append_version=False)
-
-
-def _file(name: str, headers: Mapping[str, str] = MappingProxyType({})) -> web.FileResponse:
-    return web.FileResponse(STATIC / name, headers={"Cache-Control": "no-cache", **headers})
+    app.router.add_get("/static/{name:.+}", files.get)
 
 
 class WebServer:
