@@ -427,15 +427,35 @@ def station_days(db: Connection, station: Station, paging: Paging, *, anomalous:
 
 
 def days(db: Connection, station: Station, from_at: datetime) -> dict[datetime, Day]:
-    """What the station did, by UTC day."""
+    """What the station did, by UTC day; for the home's own with the sun on its roof."""
     rows = db.execute(
         f"SELECT created_ms / {DAY_MS} * {DAY_MS} AS day_ms, count(*) AS sessions, total(energy_wh) AS wh,"
-        " total(is_anomaly) AS anomalous"
+        " total(is_anomaly) AS anomalous, sum(offered_wh) AS offered_wh, count(offered_wh) AS offers"
         " FROM analysis_sessions WHERE tenant = ? AND station = ? AND created_ms >= ? AND energy_wh IS NOT NULL"
         " GROUP BY 1 ORDER BY 1",
         (station.tenant, station.name, ms(from_at)),
     )
-    return {utc(row["day_ms"]): Day(row["sessions"], row["wh"] / 1000, int(row["anomalous"])) for row in rows}
+    sun = _sun_kwh(db, from_at) if station.tenant == HOME else {}
+    return {
+        utc(row["day_ms"]): Day(
+            row["sessions"],
+            row["wh"] / 1000,
+            int(row["anomalous"]),
+            row["offered_wh"] / 1000 if row["offers"] == row["sessions"] else None,
+            sun.get(row["day_ms"]),
+        )
+        for row in rows
+    }
+
+
+def _sun_kwh(db: Connection, from_at: datetime) -> dict[int, float]:
+    """What the roof gave, by UTC day, from the minutes that were seen of it."""
+    rows = db.execute(
+        f"SELECT at_ms / {DAY_MS} * {DAY_MS} AS day_ms, avg(pv_w) AS pv_w FROM site_minutes"
+        " WHERE at_ms >= ? AND pv_w IS NOT NULL GROUP BY 1",
+        (ms(from_at),),
+    )
+    return {row["day_ms"]: row["pv_w"] * 24 / 1000 for row in rows}
 
 
 def day_judged(db: Connection, station: Station, day_at: datetime) -> bool:

@@ -8,8 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hemsd.clock import ManualClock
-from hemsd.scoring.health import Day, judge_day
+from hemsd.model import SiteMinute
+from hemsd.scoring import shelf
+from hemsd.scoring.health import Day, DayVerdict, expected, judge_day
 from hemsd.scoring.office import Office
+from hemsd.scoring.shelf import HOME, Record
+from hemsd.store import Store
 from tests.analysis.conftest import Program
 from tests.analysis.schemas import conforms
 from tests.analysis.values import FALLING, HEALTHY, register, session
@@ -108,6 +112,63 @@ def test_a_day_without_a_car_is_no_fault_at_home_but_is_one_at_a_busy_station() 
     assert not quiet.is_anomaly
     assert busy is not None
     assert busy.is_anomaly
+
+
+def test_a_weekday_has_its_own_usual() -> None:
+    """Saturdays take little here: little on a Saturday is in order, on a Friday it is not. (DAY is a Friday.)"""
+    weeks = {
+        DAY - timedelta(days=back): Day(1, 4.0 if (DAY - timedelta(days=back)).weekday() == 5 else 20.0)
+        for back in range(1, 57)
+    }
+    saturday = DAY + timedelta(days=1)
+
+    assert judged({**weeks, DAY: Day(1, 4.0)}, DAY).is_anomaly
+    assert not judged({**weeks, DAY: Day(1, 20.0), saturday: Day(1, 4.0)}, saturday).is_anomaly
+    assert (expected({**weeks, saturday: Day(1, 4.0)}, saturday) or 0.0) < 0.6 * 20
+
+
+def test_what_was_not_offered_is_not_expected() -> None:
+    """hemsd held the car back all day: a plan, a fuse, a cloudy day."""
+    weeks = {DAY - timedelta(days=back): Day(1, 20.0, offered_kwh=60.0) for back in range(1, 29)}
+
+    assert judged({**weeks, DAY: Day(1, 4.0, offered_kwh=60.0)}, DAY).is_anomaly
+    assert not judged({**weeks, DAY: Day(1, 4.0, offered_kwh=5.0)}, DAY).is_anomaly
+
+
+def test_a_station_that_follows_the_sun_is_not_blamed_for_the_weather() -> None:
+    def day(sun_kwh: float, energy_kwh: float) -> Day:
+        return Day(1, energy_kwh, pv_kwh=sun_kwh)
+
+    follows = {DAY - timedelta(days=back): day(20 + back % 7, 10 + back % 7 / 2) for back in range(1, 29)}
+    ignores = {DAY - timedelta(days=back): day(20 + back % 7, 10 + back % 3) for back in range(1, 29)}
+
+    assert not judged({**follows, DAY: day(4, 3.0)}, DAY).is_anomaly
+    assert judged({**ignores, DAY: day(4, 3.0)}, DAY).is_anomaly
+    assert judged({**follows, DAY: day(24, 3.0)}, DAY).is_anomaly
+
+
+def test_a_few_odd_weeks_do_not_move_what_is_usual() -> None:
+    weeks = {DAY - timedelta(days=back): Day(1, 300.0 if back % 5 == 0 else 10.0) for back in range(1, 57)}
+    assert (expected({**weeks, DAY: Day(1, 9.0)}, DAY) or 0.0) == pytest.approx(10.0)
+
+
+async def test_what_the_home_offered_and_the_sun_gave_is_part_of_its_days(store: Store) -> None:
+    home = Record(1, "a", HOME, "a", "garage", DAY + timedelta(hours=9), energy_wh=9000.0, offered_wh=11_000.0)
+    store.carry_out(shelf.keep(home))
+    for hour in range(24):
+        sun_w = 2000.0 if 8 <= hour < 16 else 0.0
+        store.record_minute(SiteMinute(DAY + timedelta(hours=hour), None, sun_w, None, None, None))
+    await store.settle()
+    [station] = await store.views.ask(lambda db: shelf.stations(db, HOME))
+    days = await store.views.ask(lambda db: shelf.days(db, station, DAY))
+
+    assert days == {DAY: Day(1, 9.0, 0, 11.0, 16.0)}
+
+
+def judged(days: Mapping[datetime, Day], day_at: datetime) -> DayVerdict:
+    found = judge_day(days, day_at)
+    assert found is not None
+    return found
 
 
 def test_a_station_that_is_new_is_not_judged() -> None:
