@@ -2,13 +2,14 @@
 
 Not a test: ``test_kill.py`` starts it as ``python -m tests.cloud.dying FOLDER`` and writes one line a life to its
 stdin: the file of the database, the address of the receiver, and the step to die at (0: live on). It forks for each
-life, so that hundreds of them need one interpreter, and says on stdout how each ended: how many steps it took, or
-``killed``.
+life, so that hundreds of them need one interpreter, and says on stdout how each ended: with what is still owed and
+the name of each step that it took, or ``killed``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sqlite3
@@ -17,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hemsd.clock import ManualClock
 from hemsd.cloud import service
@@ -36,15 +37,16 @@ def later(path: Path) -> datetime:
 
 
 class Fate:
-    """Counts steps, and dies at one of them."""
+    """Names the steps, and dies at one of them."""
 
     dies_at = 0
-    steps = 0
+    lane = ""
+    steps: ClassVar[list[str]] = []
 
 
-def step() -> None:
-    Fate.steps += 1
-    if Fate.steps == Fate.dies_at:
+def step(name: str) -> None:
+    Fate.steps.append(f"{Fate.lane.partition(':')[0]} {name}")
+    if len(Fate.steps) == Fate.dies_at:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -52,9 +54,11 @@ def between(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[An
     """The same, with a step before and a step after it."""
 
     async def stepped(*arguments: Any, **named: Any) -> Any:
-        step()
+        if method.__name__ == "next":
+            Fate.lane = arguments[1]
+        step(f"before {method.__name__}")
         found = await method(*arguments, **named)
-        step()
+        step(f"after {method.__name__}")
         return found
 
     return stepped
@@ -89,7 +93,7 @@ async def live(path: Path, url: str, folder: Path, clock: ManualClock) -> None:
             await home.plug_out()
         await pay(home, 1000)
         owed = await home.owed("")
-    print("steps", Fate.steps, "owed", owed, flush=True)
+    print(json.dumps({"owed": owed, "steps": Fate.steps}), flush=True)
 
 
 def main(folder: Path) -> None:

@@ -97,23 +97,31 @@ def check_summaries(heard: list[Heard]) -> None:
         assert len({each.raw for each in puts}) == 1
 
 
-async def test_killed_at_any_step_of_any_delivery_nothing_is_lost_or_told_twice(tmp_path: Path) -> None:
-    """The first life counts the steps; then one life dies at each of some of them, and another one goes on."""
+DEATHS = ("before freeze", "before send", "after send", "after write")
+"""Before the key is kept; with the key kept and nothing sent; sent and not written down; written down."""
+
+
+async def test_killed_at_each_step_of_a_delivery_nothing_is_lost_or_told_twice(tmp_path: Path) -> None:
+    """The first life names the steps; then, for each lane, one dies at each kind of step, and another one goes on."""
     lives = await Lives.begin(tmp_path)
+    dice = random.Random(11)
     async with receiving(Receiver()) as receiver:
-        said = await lives.live(tmp_path / "whole.db", receiver.url)
-        steps = int(said.split()[1])
-        assert steps > 60
-        chosen = sorted(random.Random(11).sample(range(1, steps + 1), 16))
-        for dies_at in chosen:
-            receiver.heard.clear()
-            path = tmp_path / f"{dies_at}.db"
-            assert await lives.live(path, receiver.url, dies_at) == "killed"
-            assert (await lives.live(path, receiver.url)).endswith("owed 0"), dies_at
-            check_analysis(receiver.heard, path)
-            check_calls(receiver.heard)
-            check_summaries(receiver.heard)
+        whole = json.loads(await lives.live(tmp_path / "whole.db", receiver.url))
+        for lane in ("analysis", "summaries", "webhook"):
+            for death in DEATHS:
+                dies_at = dice.choice([n for n, step in enumerate(whole["steps"], 1) if step == f"{lane} {death}"])
+                receiver.heard.clear()
+                path = tmp_path / f"{dies_at}.db"
+                assert await lives.live(path, receiver.url, dies_at) == "killed"
+                assert json.loads(await lives.live(path, receiver.url))["owed"] == 0, (lane, death)
+                check(receiver, path)
     await lives.end()
+
+
+def check(receiver: Receiver, path: Path) -> None:
+    check_analysis(receiver.heard, path)
+    check_calls(receiver.heard)
+    check_summaries(receiver.heard)
 
 
 @pytest.mark.long
@@ -123,14 +131,12 @@ async def test_killed_again_and_again(tmp_path: Path) -> None:
     lives = await Lives.begin(tmp_path)
     dice = random.Random(12)
     async with receiving(Receiver()) as receiver:
-        steps = int((await lives.live(tmp_path / "whole.db", receiver.url)).split()[1])
+        steps = len(json.loads(await lives.live(tmp_path / "whole.db", receiver.url))["steps"])
         for dies_at in range(1, steps + 1):
             receiver.heard.clear()
             path = tmp_path / f"{dies_at}.db"
             said = await lives.live(path, receiver.url, dies_at)
             while said == "killed":
                 said = await lives.live(path, receiver.url, dice.choice([0, dice.randint(1, 40)]))
-            check_analysis(receiver.heard, path)
-            check_calls(receiver.heard)
-            check_summaries(receiver.heard)
+            check(receiver, path)
     await lives.end()
