@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hemsd.clock import Clock
 from hemsd.courses import Charger, Courses, read_course
 from hemsd.dialects.partner_pages import ev_session, hems_detail, hems_session
-from hemsd.model import Visit
+from hemsd.model import Command, Visit
 from hemsd.store.rows import VisitFilter
 from hemsd.store.store import Store
 from hemsd.visits import Visits
@@ -64,14 +64,15 @@ class StoredPartner:
             wallbox=wallbox, managed=True, plugged_in_from_at=span.from_at, plugged_in_to_at=span.to_at
         )
         views = self.store.views
-        total = await views.count_visits(wanted)
-        visits = [self._newest(visit) for visit in await self._page(wanted, span)]
+        total, found = await views.counted_page(wanted, offset=span.offset, limit=span.limit)
+        visits = [self._newest(visit) for visit in found]
+        courses, commands = await self._belongings(visits)
         return total, [
             hems_session(
                 visit,
-                self._bill(visit, await self._course(visit)),
-                await views.decisions(visit.id),
-                await views.commands(visit.id),
+                self._bill(visit, courses.get(visit.id)),
+                () if visit.id in commands else await views.decisions(visit.id),  # without any they tell of the sun
+                commands.get(visit.id, ()),
             )
             for visit in visits
         ]
@@ -85,16 +86,20 @@ class StoredPartner:
 
     async def ev_sessions(self, vehicle: str, span: Span) -> tuple[int, list[EvSession]]:
         wanted = VisitFilter(vehicle=vehicle, ended=True, plugged_in_from_at=span.from_at, plugged_in_to_at=span.to_at)
-        total = await self.store.views.count_visits(wanted)
-        return total, [await self._ev(visit) for visit in await self._page(wanted, span)]
+        total, visits = await self.store.views.counted_page(wanted, offset=span.offset, limit=span.limit)
+        courses, commands = await self._belongings(visits)
+        return total, [self._ev_page(visit, courses.get(visit.id), commands.get(visit.id, ())) for visit in visits]
 
     async def _ev(self, visit: Visit) -> EvSession:
+        return self._ev_page(visit, await self._course(visit), await self.store.views.commands(visit.id))
+
+    def _ev_page(self, visit: Visit, course: Course | None, commands: Sequence[Command]) -> EvSession:
         charger = self.courses.chargers.get(visit.wallbox, Charger(visit.wallbox))
         now = self.clock.utc()
         return ev_session(
             visit,
-            await self._course(visit),
-            await self.store.views.commands(visit.id),
+            course,
+            commands,
             charger.battery,
             capacity_known=charger.capacity_kwh is not None,
             expected_savings_eur=self.courses.expected_savings_eur(visit, now),
@@ -122,14 +127,21 @@ class StoredPartner:
         running = self.visits.running.get(visit.wallbox)
         return running.visit if running is not None and running.visit.id == visit.id else visit
 
-    async def _page(self, wanted: VisitFilter, span: Span) -> Sequence[Visit]:
-        return await self.store.views.visits_at(wanted, offset=span.offset, limit=span.limit)
-
     async def _course(self, visit: Visit) -> Course | None:
+        return self._running_course(visit) or read_course((await self.store.views.courses([visit.id])).get(visit.id))
+
+    def _running_course(self, visit: Visit) -> Course | None:
         following = self.courses.running.get(visit.wallbox)
-        if following is not None and following.course.id == visit.id:
-            return following.course
-        return read_course((await self.store.views.courses([visit.id])).get(visit.id))
+        return following.course if following is not None and following.course.id == visit.id else None
+
+    async def _belongings(
+        self, visits: Sequence[Visit]
+    ) -> tuple[Mapping[str, Course | None], Mapping[str, Sequence[Command]]]:
+        """The courses and the commands of a page, each with one question to the store."""
+        ids = [visit.id for visit in visits]
+        written = await self.store.views.courses(ids)
+        courses = {visit.id: self._running_course(visit) or read_course(written.get(visit.id)) for visit in visits}
+        return courses, await self.store.views.commands_of(ids)
 
     def _bill(self, visit: Visit, course: Course | None) -> Bill | None:
         following = self.courses.running.get(visit.wallbox)

@@ -104,14 +104,33 @@ def visit_page(
     return tuple(rows), older, newer
 
 
-def visits_at(db: Connection, wanted: VisitFilter, offset: int, limit: int) -> tuple[Visit, ...]:
-    return tuple(_visits(db, _where(wanted), NEWEST_FIRST, limit, offset))
+def counted_page(db: Connection, wanted: VisitFilter, offset: int, limit: int) -> tuple[int, tuple[Visit, ...]]:
+    """(how many there are in all, those of the page): for dialects that count pages.
+
+    What lies before the page is skipped along an index, from the nearer end, and without a look at the rows: so the
+    last page costs what the first one costs.
+    """
+    total = count_visits(db, wanted)
+    size = max(0, min(limit, total - offset))
+    after = total - offset - size
+    if offset <= after:
+        return total, _page_at(db, wanted, NEWEST_FIRST, offset, size)
+    return total, _page_at(db, wanted, OLDEST_FIRST, max(0, after), size)[::-1]
 
 
-def _visits(db: Connection, where: _Where, order: str, limit: int, offset: int = 0) -> list[Visit]:
+def _page_at(db: Connection, wanted: VisitFilter, order: str, offset: int, size: int) -> tuple[Visit, ...]:
+    clause, values = _where(wanted).clause()
+    sql = (
+        f"SELECT visits.* FROM (SELECT number FROM visits {clause} {order} LIMIT ? OFFSET ?) AS page"
+        f" JOIN visits ON visits.number = page.number {order}"
+    )
+    return tuple(codec.visit_of(row) for row in db.execute(sql, (*values, size, offset)))
+
+
+def _visits(db: Connection, where: _Where, order: str, limit: int) -> list[Visit]:
     clause, values = where.clause()
-    sql = f"SELECT * FROM visits {clause} {order} LIMIT ? OFFSET ?"
-    return [codec.visit_of(row) for row in db.execute(sql, (*values, limit, offset))]
+    sql = f"SELECT * FROM visits {clause} {order} LIMIT ?"
+    return [codec.visit_of(row) for row in db.execute(sql, (*values, limit))]
 
 
 def place(visit: Visit) -> cursor.Place:
@@ -160,6 +179,19 @@ def decisions_after(
 
 def commands(db: Connection, visit_id: str) -> tuple[Command, ...]:
     return tuple(codec.command_of(row) for row in _of_visit(db, "commands", visit_id, "id"))
+
+
+def commands_of(db: Connection, visit_ids: Sequence[str]) -> dict[str, list[Command]]:
+    """Of several visits; one that has none is left out."""
+    places = ", ".join("?" * len(visit_ids))
+    sql = (
+        "SELECT commands.*, visits.id AS visit_id FROM commands JOIN visits ON visits.number = commands.visit"
+        f" WHERE visits.id IN ({places}) ORDER BY commands.id"
+    )
+    found: dict[str, list[Command]] = {}
+    for row in db.execute(sql, tuple(visit_ids)):
+        found.setdefault(row["visit_id"], []).append(codec.command_of(row))
+    return found
 
 
 def readings(db: Connection, visit_id: str) -> tuple[Reading, ...]:

@@ -54,9 +54,9 @@ class Views:
             before=cursor.issue(queries.place(found[0]), key) if newer else None,
         )
 
-    async def visits_at(self, wanted: VisitFilter, *, offset: int, limit: int) -> tuple[Visit, ...]:
-        """For dialects that count pages; their cost grows with the offset."""
-        return await self.ask(lambda db: queries.visits_at(db, wanted, offset, limit))
+    async def counted_page(self, wanted: VisitFilter, *, offset: int, limit: int) -> tuple[int, tuple[Visit, ...]]:
+        """(how many there are in all, those of the page): for dialects that count pages."""
+        return await self.ask(lambda db: queries.counted_page(db, wanted, offset, limit))
 
     async def count_visits(self, wanted: VisitFilter = ALL_VISITS) -> int:
         return await self.ask(lambda db: queries.count_visits(db, wanted))
@@ -75,6 +75,10 @@ class Views:
 
     async def commands(self, visit_id: str) -> tuple[Command, ...]:
         return await self.ask(lambda db: queries.commands(db, visit_id))
+
+    async def commands_of(self, visit_ids: Sequence[str]) -> Mapping[str, Sequence[Command]]:
+        """By visit; one that has none is left out."""
+        return await self.ask(lambda db: queries.commands_of(db, visit_ids))
 
     async def readings(self, visit_id: str) -> tuple[Reading, ...]:
         return await self.ask(lambda db: queries.readings(db, visit_id))

@@ -137,7 +137,7 @@ async def test_filters_keep_what_they_say_bounds_included(
         found += page.visits
     assert found == expected
     assert await store.views.count_visits(wanted) == len(expected)
-    assert list(await store.views.visits_at(wanted, offset=1, limit=3)) == expected[1:4]
+    assert await store.views.counted_page(wanted, offset=1, limit=3) == (len(expected), tuple(expected[1:4]))
 
 
 async def test_what_belongs_to_a_visit_does_not_show_up_at_another(store: Store) -> None:
@@ -203,6 +203,39 @@ async def test_a_page_is_a_walk_along_an_index_and_never_sorts_or_reads_all(stor
 
     await store.views.ask(plans)
     assert len(seen) == 3
+
+
+COUNTED = [VisitFilter(wallbox="garage", managed=True), VisitFilter(vehicle="van", ended=True)]
+
+
+@pytest.mark.parametrize("wanted", COUNTED)
+async def test_what_a_counted_page_skips_and_counts_is_told_by_the_index_alone(
+    store: Store, wanted: VisitFilter
+) -> None:
+    await filled(store, visits(23))
+    seen: list[str] = []
+
+    def plans(db: Connection) -> None:
+        db.set_trace_callback(seen.append)
+        queries.counted_page(db, wanted, 1, 2)
+        queries.counted_page(db, wanted, 5, 2)
+        db.set_trace_callback(None)
+        for sql in seen[:]:
+            details = [row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
+            assert any("visits USING COVERING INDEX visits_by_" in detail for detail in details), (sql, details)
+
+    await store.views.ask(plans)
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize("wanted", COUNTED)
+async def test_counted_pages_from_either_end_make_one_list(store: Store, wanted: VisitFilter) -> None:
+    await filled(store, visits(23))
+    whole = (await store.views.visits(wanted, limit=100)).visits
+    for limit in (1, 3, 50):
+        for offset in range(len(whole) + 2):
+            total, page = await store.views.counted_page(wanted, offset=offset, limit=limit)
+            assert (total, page) == (len(whole), tuple(whole[offset : offset + limit]))
 
 
 @pytest.mark.parametrize(
