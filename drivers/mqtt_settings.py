@@ -88,6 +88,11 @@ class MqttSocSettings(Strict):
             raise ValueError("soc stands in the device's file; take it out, or device")
         return self
 
+    @property
+    def publisher(self) -> str:
+        """Who publishes it, for people: a topic, or a device and what sets this one apart from others of its kind."""
+        return " ".join(word for word in (self.device, self.topic) if word)
+
 
 class MqttBrokerSettings(Strict):
     """The MQTT broker of the house."""

@@ -155,7 +155,7 @@ class Home:
             soc_age_s=round(image.soc_age_s, 1)
             if image is not None and known and image.soc_age_s is not None
             else None,
-            source=car.soc.topic if car.soc is not None else None,
+            source=car.soc.publisher if car.soc is not None else None,
             told_by=image.soc_told_by if image is not None and known else None,
             soc_now_pct=self._reckoned_pct(car.wallbox) if known else None,
         )

@@ -246,7 +246,7 @@ class VehiclePage(Page):
     soc_pct: float | None = None
     soc_age_s: float | None = None
     source: str | None = None
-    """The topic that tells its level; null: the wallbox, or a person"""
+    """Who publishes its level: a topic, or a device as ``teslamate 1``; null: the wallbox or a person tells it"""
     told_by: ToldBy | None = None
     """Who told the level"""
     soc_now_pct: float | None = None
