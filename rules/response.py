@@ -29,6 +29,7 @@ NOTICEABLE_A = 0.3  # the smallest PWM step is about 0.25 A
 
 
 SAME_TIME_S = 1.5  # a sample so little older than the grid reading is of the same moment
+MOVING_S = 0.3  # ... and of a car that is on its way (some rise by 3 A a second) only within this
 DRAWS_W = 100.0  # less is the car's electronics, not a charge
 
 Currents = tuple[float, float, float]
@@ -184,15 +185,23 @@ class Effect(StrEnum):
 
 
 def _effect(response: Response, image: WallboxImage, grid_age_s: float, *, asleep: bool) -> Effect:
-    if image.limit_age_s is None or image.sample_age_s is None or image.sample_age_s - grid_age_s <= SAME_TIME_S:
+    if image.limit_age_s is None or image.sample_age_s is None or image.limit_age_s < grid_age_s:
         return Effect.NONE
-    if image.limit_age_s < grid_age_s:
-        return Effect.NONE
+    after_s, apart_s = image.limit_age_s - image.sample_age_s, image.sample_age_s - grid_age_s
+    if apart_s <= SAME_TIME_S:
+        moving = 0.0 < after_s <= SETTLED_S and abs(apart_s) > MOVING_S and not _arrived(response, image)
+        return Effect.MAYBE if moving else Effect.NONE
     if asleep:  # it may begin to draw at any moment, but a car that has slept on is full
         return Effect.MAYBE if image.limit_age_s < 2 * WAKE_S else Effect.NONE
-    if image.limit_age_s - response.delay_s > image.sample_age_s:
-        return Effect.NONE
+    if after_s > response.delay_s:
+        return Effect.NONE if after_s > SETTLED_S or _arrived(response, image) else Effect.MAYBE
     return Effect.SURE if image.limit_age_s - grid_age_s > response.delay_s + SETTLED_S else Effect.MAYBE
+
+
+def _arrived(response: Response, image: WallboxImage) -> bool:
+    """Whether the sample shows what the limit should give; else the car may have been caught on its way there."""
+    drawn_a = image.sample.max_current_a if image.sample is not None else None
+    return drawn_a is None or abs(response.draw_a(image.limit_a or 0.0) - drawn_a) <= CAP_GAP_A
 
 
 def _power_w(sample: Sample, voltage_v: float) -> float | None:

@@ -33,6 +33,7 @@ class Home:
     seed: int = 1
     cloud: float = 1.0  # share of the recorded sun that comes through
     extra_house_w: float = 0.0  # somebody cooks
+    extra_phases_w: Phases = NOTHING  # somebody heats the sauna: a load of the house by phase
     pv_w: float = 0.0
     house_w: float = 0.0
     grid_phases_w: Phases = NOTHING
@@ -77,11 +78,13 @@ class Home:
     def _weather(self) -> None:
         self.pv_w = self.day.pv_at(self.t_s) * self.cloud
         noise_w = self._random.gauss(0.0, self.noise_w) if self.noise_w else 0.0
-        self.house_w = max(0.0, self.day.house_at(self.t_s) + self.extra_house_w + noise_w)
+        shared_w = max(0.0, self.day.house_at(self.t_s) + self.extra_house_w + noise_w)
+        self.house_w = shared_w + sum(self.extra_phases_w)
 
     def _measure(self) -> None:
         even_w = -(self.pv_w + self.battery_w) / 3
-        house_w = [self.house_w * share for share in HOUSE_SHARES]
+        shared_w = self.house_w - sum(self.extra_phases_w)
+        house_w = [shared_w * share + extra_w for share, extra_w in zip(HOUSE_SHARES, self.extra_phases_w, strict=True)]
         cars_w = [station.powers_w for station in self.stations.values()]
         self.grid_phases_w = (
             house_w[0] + even_w + sum(car[0] for car in cars_w),
