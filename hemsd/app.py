@@ -25,6 +25,7 @@ from drivers.base import DeviceError, Driver
 from drivers.ocpp16.diagnostics import diagnostics_of
 from drivers.ocpp16.server import CentralSystem
 from hemsd import alerts
+from hemsd.adopting import Adopting
 from hemsd.assembly import cars_of, control_settings, failsafe_of, on_time, outlets_of, speaker_of
 from hemsd.clock import Clock
 from hemsd.cloud.service import Cloud
@@ -150,6 +151,7 @@ class Daemon:
     upkeep: Upkeep
     metrics: Metrics
     neighbours: tuple[Driver, ...]
+    adopting: Adopting
     devices: Path | None = None  # where the installer's own device files are
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     snapshots: list[Snapshot] | None = None  # a test may keep what each tick saw
@@ -190,6 +192,9 @@ class Daemon:
         roles = {meter.name: meter.role.value for meter in named_meters(config)}
         metrics = Metrics(Present(house.state, house.tick_age_s, health.troubles, roles, store, cloud.waiting))
         watch = Watch(clock, core.control, core.central, store, health, upkeep, cloud)
+        adopting = Adopting(
+            sinks.config, lambda name: core.central.wallboxes[name], core.control, core.latest, core.learned, clock
+        )
         page = page_of(
             config,
             core,
@@ -198,6 +203,7 @@ class Daemon:
             cloud,
             watch,
             metrics,
+            adopting,
             now=sinks.config,
             file=file,
             logbook=logbook or Logbook(),
@@ -224,6 +230,7 @@ class Daemon:
             metrics=metrics,
             neighbours=neighbours(config, store, house, core.latest),
             office=office,
+            adopting=adopting,
             devices=devices,
         )
         sinks.daemon = daemon
@@ -266,6 +273,7 @@ class Daemon:
                 start(name, keep(name, tell, self.health))
             self._start_tellers(group)
             start("scoring", keep("scoring", self.office.run, self.health))
+            start("adopting", keep("adopting", self.adopting.run, self.health))
             start("upkeep", keep("upkeep", self.upkeep.run, self.health))
             for neighbour in self.neighbours:
                 start(neighbour.name, keep(neighbour.name, neighbour.run, self.health))
@@ -362,6 +370,7 @@ class Daemon:
         if isinstance(event, StatusChanged):
             self.office.visits.notice(event)
         self.control.notice(event)
+        self.adopting.notice(event)
         self.house.changes.bump()
 
     def judged(self, command: Command) -> None:

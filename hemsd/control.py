@@ -96,6 +96,7 @@ class Control:
     last_tick_s: float | None = None
     failsafe_a: float = field(init=False)  # what a wallbox falls back to by itself: less while the house is dimmed
     _wishes: list[Wish] = field(default_factory=list)
+    _elsewhere: set[str] = field(default_factory=set)  # the wallboxes that are only watched for a while
     _rows: DecisionRows = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,6 +118,16 @@ class Control:
         """New settings, from the next tick on; a charge goes on under them."""
         self.settings = settings
         self.trials.settings = settings.verification
+
+    def hand_over(self, wallbox: str) -> None:
+        """Somebody else tells this wallbox its limits, until ``take_back``."""
+        self.trials.close(wallbox, "The wallbox is tried out.")
+        self._elsewhere.add(wallbox)
+
+    def take_back(self, wallbox: str) -> None:
+        """What it was told meanwhile is not known here, so it is told anew."""
+        self._elsewhere.discard(wallbox)
+        self.orders[wallbox] = Order()
 
     def notice(self, event: WallboxEvent) -> None:
         """What happened at a wallbox; the sink of the wallbox drivers."""
@@ -158,7 +169,7 @@ class Control:
         self.trials.judge(snapshot.now_s)
         wishes, self._wishes = self.visits.wishes(snapshot, tuple(self._wishes)), []
         self.memory, decided = steer(
-            self.settings.steering, self.settings.site, self.settings.boxes, self.memory, snapshot, wishes
+            self.settings.steering, self.settings.site, self._boxes, self.memory, snapshot, wishes
         )
         self.visits.follow(snapshot, {decision.wallbox: decision.state for decision in decided})
         decisions = tuple(self._carry_out(decision, snapshot) for decision in decided)
@@ -168,6 +179,11 @@ class Control:
         self.last_tick_s = snapshot.now_s
         self.ticked(snapshot)
         return decisions
+
+    @property
+    def _boxes(self) -> tuple[WallboxSettings, ...]:
+        boxes = self.settings.boxes
+        return tuple(replace(box, steer=False) if box.name in self._elsewhere else box for box in boxes)
 
     def _freeze(self) -> Snapshot:
         snapshot = self.latest.freeze()

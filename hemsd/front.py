@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from hemsd.adopting import Adopting
 from hemsd.alerts import Alerts
 from hemsd.archive import StoreArchive
 from hemsd.assembly import stations_of
@@ -27,6 +28,7 @@ from hemsd.tokens import Tokens
 from hemsd.watch import Watch
 from hemsd.what_if import WhatIf
 from hemsd.workshop import Workshop
+from web.adoption import AdoptionApi
 from web.analysis import AnalysisApi
 from web.cloud import CloudApi
 from web.metrics import metrics_route
@@ -70,6 +72,7 @@ def page_of(
     cloud: Cloud,
     watch: Watch,
     metrics: Metrics,
+    adopting: Adopting,
     *,
     now: ConfigNow,
     file: Path | None,
@@ -89,6 +92,7 @@ def page_of(
             *public_routes(core.store, core.clock, core.visits, core.courses, tokens),
             *AnalysisApi(office, tokens.owner).routes(),
             *CloudApi(Desk(cloud)).routes(),
+            *AdoptionApi(adopting).routes(),
             metrics_route(metrics.text),
         ),
         guests=config.web.guests,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 
 from drivers.ocpp16.memory import Memory as LadderMemory
+from hemsd.capabilities import Capabilities
 from hemsd.model import Mode
 from hemsd.store.store import Store
 from rules.verify import Witness
@@ -22,9 +23,11 @@ log = logging.getLogger(__name__)
 MODE_FACT = "mode."
 LADDER_FACT = "ladder."
 WITNESS_FACT = "witness."
+CAPABILITIES_FACT = "capabilities."
 
 _LADDER = TypeAdapter(LadderMemory)
 _WITNESS = TypeAdapter(Witness)
+_CAPABILITIES = TypeAdapter(Capabilities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,17 @@ class Learned:
 
     def witness(self, kind: str, witness: Witness) -> None:
         self.store.save_fact(WITNESS_FACT + kind, _WITNESS.dump_python(witness, mode="json"))
+
+    def sheet(self, found: Capabilities) -> None:
+        """What a wallbox of this kind turned out to be able to do."""
+        self.store.save_fact(CAPABILITIES_FACT + found.kind, _CAPABILITIES.dump_python(found, mode="json"))
+
+    def sheet_of(self, kind: str) -> Capabilities | None:
+        stored = self.store.facts().get(CAPABILITIES_FACT + kind)
+        try:
+            return _CAPABILITIES.validate_python(stored) if stored else None
+        except ValidationError:
+            return None
 
     def _facts(self, prefix: str) -> Iterator[tuple[str, object]]:
         for key, value in self.store.facts().items():

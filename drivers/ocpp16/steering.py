@@ -82,7 +82,7 @@ class Steering:
         )
         self._station = station
         self._clock = clock
-        self._failsafe = failsafe
+        self.failsafe = failsafe
         self._turn = asyncio.Lock()
         self._superseded = asyncio.Event()  # the newest command's; set when a newer one comes
         self._stale = asyncio.Event()
@@ -92,7 +92,7 @@ class Steering:
 
     def apply(self, failsafe: Failsafe, wired_phases: int | None) -> None:
         """Changed settings; a limit that stands with another time to fall back in is said again."""
-        before, self._failsafe = self._failsafe, failsafe
+        before, self.failsafe = self.failsafe, failsafe
         self.speaker.failsafe_after_s, self.speaker.wired_phases = failsafe.after_s, wired_phases
         if before.after_s != failsafe.after_s:
             self.mark_stale()
@@ -283,14 +283,14 @@ class Steering:
             return self.speaker.would_fall_back()
         if not self.speaker.writes.left(self._clock.utc().date(), SOFT_WRITES):
             return False
-        return renewal_due(self.installed.at_s, self._clock.monotonic(), self._failsafe.after_s)
+        return renewal_due(self.installed.at_s, self._clock.monotonic(), self.failsafe.after_s)
 
     def _resting(self) -> bool:
         """At the failsafe already: falling back to it changes nothing, so there is nothing to renew."""
         return self.installed is not None and self.installed.setpoint.limit_a == self.installed.setpoint.failsafe_a
 
     def _next_look_s(self) -> float:
-        half_s = self._failsafe.after_s / 2
+        half_s = self.failsafe.after_s / 2
         if self.installed is None:
             return half_s
         to_half_s = self.installed.at_s + half_s - self._clock.monotonic()

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from hemsd.adopt import CAPABILITIES_FACT, DONE, NOT_DONE, adopt, main
+from hemsd.adopt import DONE, NOT_DONE, adopt, main
 from hemsd.app import only_one
 from hemsd.capabilities import Capabilities, Zero
 from hemsd.clock import SystemClock
 from hemsd.config import load
-from hemsd.learned import Learned
+from hemsd.learned import CAPABILITIES_FACT, Learned
 from hemsd.store.store import Store
 from rules.verify import Trust
 from tests.daemon.living import free_ports
