@@ -56,7 +56,7 @@ def house_of(config: Config, core: Core, found: Alerts, now: ConfigNow) -> Home:
 
 def cloud_of(config: Config, core: Core, house: Home) -> Cloud:
     """The lanes to the cloud; they hear of every change of a visit."""
-    cloud = Cloud(config.cloud, core.store, core.clock, stations_of(config))
+    cloud = Cloud(config.cloud, core.store, core.clock, stations_of(config), spreads=config.simulate is None)
     asked = core.store, core.clock, core.visits, core.courses
     cloud.payloads = DialectPayloads(StoredFlex(*asked), StoredPartner(*asked))
     cloud.state = lambda: house.state().model_dump(mode="json")

@@ -105,6 +105,7 @@ class Lane:
     real: Clock
     bytes_s: float
     turn: int = 0  # which of the home's lanes it is: after a power cut they begin one after the other
+    spreads: bool = True  # False: no other home comes back together with this one
     gives_up_after_s: float | None = None
     dice: Dice = field(default_factory=random.SystemRandom)
     pace: Pace = field(default_factory=Pace)
@@ -150,7 +151,7 @@ class Lane:
         backlog = (await self.outbox.backlogs()).get(self.name, Backlog())
         self.dead = backlog.dead
         now_s = self.real.monotonic()
-        wait_s = first_contact_s(now_s, backlog.waiting, self.dice, self.turn)
+        wait_s = first_contact_s(now_s, backlog.waiting, self.dice, self.turn) if self.spreads else 0.0
         self.pace = self.pace.waiting_until(now_s + wait_s)
         if wait_s > 0:
             log.info("%s: the power was out, it seems; first contact in %.0f s", self.name, wait_s)

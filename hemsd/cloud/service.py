@@ -55,18 +55,20 @@ class Cloud:
     dice: Dice = field(default_factory=random.SystemRandom)
     outbox: Outbox = field(init=False)
     marks: Marks = field(init=False)
+    spreads: bool = True  # False: a simulated home has no neighbours that come back with it after a power cut
     lanes: dict[str, Lane] = field(default_factory=dict)
     fleet: Fleet | None = None
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(self.store)
         for turn, lane in enumerate(self._made()):
-            lane.turn = turn
+            lane.turn, lane.spreads = turn, self.spreads
             self.lanes[lane.name] = lane
         telemetry = self.settings.telemetry
         if telemetry is not None:
             news = FleetNews(telemetry, self.outbox, _Bound(self), self._present)
-            self.fleet = Fleet(telemetry, self.outbox, self.clock, self.real, news)
+            fleets_turn = len(self.lanes) if self.spreads else None
+            self.fleet = Fleet(telemetry, self.outbox, self.clock, self.real, news, self.dice, fleets_turn)
         self.marks = Marks(self._lines(), self.clock, self.dice, self._wake, self._is_open)
         if not self.settings.tells_nobody:
             self.store.announcer = self.marks

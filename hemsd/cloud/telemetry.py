@@ -13,6 +13,7 @@ It is a device to ``keep``: a broker that is lost is an error, and ``keep`` come
 from __future__ import annotations
 
 import asyncio
+import random
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ import aiomqtt
 
 from drivers.base import DeviceError
 from hemsd.clock import Clock
+from hemsd.cloud.backoff import Dice, first_contact_s
 from hemsd.cloud.fields import to_bytes
 from hemsd.cloud.fleet_news import FleetNews
 from hemsd.cloud.lanes import NothingToSay
@@ -43,6 +45,8 @@ class Fleet:
     clock: Clock
     real: Clock
     news: FleetNews
+    dice: Dice = field(default_factory=random.SystemRandom)
+    turn: int | None = None  # after a power cut the lanes of a home begin one after the other; None: at once
     name: str = TELEMETRY
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     row: LaneRow = field(default_factory=LaneRow)
@@ -54,6 +58,7 @@ class Fleet:
     async def run(self) -> None:
         """Tells until the broker is lost. Raises DeviceError."""
         self.row = (await self.outbox.lane_rows()).get(TELEMETRY, LaneRow())
+        await self._wait_for_its_turn()
         try:
             async with self._client() as client:
                 await self._say(client, "online", b"true", retain=True)
@@ -67,6 +72,12 @@ class Fleet:
         except* (aiomqtt.MqttError, OSError, ValueError) as errors:
             await self._failed(str(errors.exceptions[0]))
             raise DeviceError(f"the fleet's broker: {errors.exceptions[0]}") from errors
+
+    async def _wait_for_its_turn(self) -> None:
+        """Once: to connect at all is a load for a broker of a whole town, whether something is owed or not."""
+        if self.turn is not None:
+            turn, self.turn = self.turn, None
+            await self.real.sleep(first_contact_s(self.real.monotonic(), 1, self.dice, turn))
 
     def _client(self) -> aiomqtt.Client:
         settings = self.settings

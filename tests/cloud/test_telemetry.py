@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import aiomqtt
@@ -14,6 +15,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from drivers.base import DeviceError
 from hemsd.clock import ManualClock, SystemClock
 from hemsd.cloud.fleet_news import Message
 from hemsd.cloud.service import Cloud
@@ -140,6 +142,27 @@ async def test_a_broker_that_is_restarted_misses_no_visit(tmp_path: Path) -> Non
 
 def ids(home: Home) -> set[str]:
     return {visit.id for visit in home.visits.values()}
+
+
+async def test_after_a_power_cut_a_broker_is_not_stormed_by_the_homes_of_a_town(tmp_path: Path) -> None:
+    waits = []
+
+    class JustBooted(ManualClock):
+        async def sleep(self, seconds: float) -> None:
+            waits.append(seconds)
+            raise DeviceError("enough seen")
+
+    store = await Store.open(tmp_path / "hemsd.db", ManualClock())
+    for now_s, spreads in ((30.0, True), (600.0, True), (30.0, False)):
+        clock = JustBooted(now_s=now_s)
+        cloud = Cloud(telemetry(free_port()), store, clock, real=clock, dice=Random(1), spreads=spreads)
+        assert cloud.fleet is not None
+        with pytest.raises(DeviceError):
+            await cloud.fleet.run()
+    first, *others = waits
+    assert 1 < first < 600
+    assert others == [0.0], "the third is told by the broker itself that nobody is there"
+    await store.close()
 
 
 @pytest.mark.slow
