@@ -16,6 +16,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from web.analysis_models import (
+    MOST_VALUES,
     AnswerPage,
     AskBody,
     BatchBody,
@@ -46,7 +47,10 @@ from web.problems import DetailPage, Finding, Malformed
 from web.routes import Handler, Query, Refused, Route, Scope, answer
 
 DEFAULT_PAGE, LARGEST_PAGE = 20, 100
+LARGEST_BODY = 16 * 2**20  # a hundred thousand values, each with all that may be said of it, are below
+MOST_BATCH_VALUES = 5 * MOST_VALUES
 SESSION, STATION, MODEL = "/v1/sessions/{session_id}", "/v1/stations/{charging_station_id}", "/v1/models/{model_id}"
+LARGE = (CreateBody, PutBody, PatchBody, BatchBody)  # hold meter values
 TenantOf = Callable[[str], str]
 """The tenant behind a bearer token that was let in already"""
 
@@ -317,13 +321,30 @@ def _route(
         query = (*FILTERS, *PAGING)
     elif path.endswith(("/explain", "/ask")):
         query = (LANGUAGE,)
-    return Route(method, path, handler, about, answers, body=body, query=query, scope=Scope.ANALYSIS)
+    return Route(
+        method,
+        path,
+        handler,
+        about,
+        answers,
+        body=body,
+        query=query,
+        scope=Scope.ANALYSIS,
+        largest_body=LARGEST_BODY if body in LARGE else None,
+    )
 
 
 async def _body(request: web.Request, shape: type[Asked]) -> Asked:
-    """From bytes, whatever the header says of their encoding: JSON is UTF-8 (RFC 8259 section 8.1)."""
+    """From bytes, whatever the header says of their encoding: JSON is UTF-8 (RFC 8259 section 8.1).
+
+    How many values there are is counted before any is looked at, so that too many of them hold nobody up.
+    """
+    data = await request.read()
+    most = MOST_BATCH_VALUES if shape is BatchBody else MOST_VALUES
+    if data.count(b'"timestamp"') > most:
+        raise Malformed(Finding(("meter_values",), f"must hold at most {most} values", "too_long"))
     try:
-        return shape.model_validate_json(await request.read() or b"{}")
+        return shape.model_validate_json(data or b"{}")
     except ValidationError as error:
         raise Malformed.of(error) from error
 

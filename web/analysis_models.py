@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from web.models import Page, Utc
 
@@ -20,6 +20,13 @@ def _moment(at: datetime) -> datetime:
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("must lie within the years 1 to 9999 in UTC") from error
+
+
+def _no_flag(value: object) -> object:
+    """True is 1 to Python; a meter that says so has said nothing."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
 
 
 Moment = Annotated[datetime, AfterValidator(_moment)]
@@ -61,7 +68,7 @@ class Body(BaseModel):
 
 class MeterValueBody(Body):
     timestamp: Moment
-    value: Annotated[float, Field(allow_inf_nan=False)]
+    value: Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_no_flag)]
     measurand: Word | None = None
     """As in OCPP 1.6; left out: Energy.Active.Import.Register"""
     unit: Word | None = None
@@ -98,6 +105,15 @@ class BatchSession(Body):
 
     Values are looked at one session after the other, so that a bad one fails alone.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}}
+                for name in ("charging_point_id", "charging_station_id")
+            ]
+        }
+    )
 
     session_id: Id
     charging_point_id: Id | None = None

@@ -20,7 +20,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from hemsd.clock import SystemClock
-from web.routes import ROUTE, Refused, Route, Scope
+from web.routes import Refused, Scope, route_of
 from web.settings import is_loopback
 
 COOKIE = "hemsd"
@@ -157,7 +157,7 @@ def doorkeeper(doors: Doors, *, guests: bool = False) -> Middleware:
 
     @web.middleware
     async def middleware(request: web.Request, handler: AioHandler) -> web.StreamResponse:
-        route = _route_of(request)
+        route = route_of(request)
         if (
             route is not None
             and route.scope is not Scope.OPEN
@@ -168,14 +168,6 @@ def doorkeeper(doors: Doors, *, guests: bool = False) -> Middleware:
         return await handler(request)
 
     return middleware
-
-
-def _route_of(request: web.Request) -> Route | None:
-    resource = request.match_info.route.resource
-    if resource is None:
-        return None
-    method = "GET" if request.method == "HEAD" else request.method
-    return request.app[ROUTE].get((method, resource.canonical))
 
 
 def _is_here(request: web.Request) -> bool:

@@ -23,7 +23,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler as AioHandler
 from aiohttp.typedefs import Middleware
 
-from web.routes import Refused
+from web.routes import Refused, route_of
 from web.settings import is_loopback
 
 MAX_CONNECTIONS = 256
@@ -146,6 +146,9 @@ async def whole_body(request: web.Request, handler: AioHandler) -> web.StreamRes
     if request.can_read_body:
         if request.content_type.startswith("multipart/"):  # read in parts, it would not be kept; nothing here needs it
             raise Refused(415, "send JSON, or a plain form")
+        route = route_of(request)
+        if route is not None and route.largest_body is not None:
+            request = request.clone(client_max_size=route.largest_body)
         try:
             async with asyncio.timeout(BODY_S):
                 await request.read()

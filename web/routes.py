@@ -64,9 +64,20 @@ class Route:
     produces: str = "application/json"
     open_to_this_machine: bool = False
     """Whoever asks over loopback needs no token, unless a proxy asks for somebody else"""
+    largest_body: int | None = None
+    """In bytes, where that is more than elsewhere"""
 
 
 ROUTE = web.AppKey("routes", dict[tuple[str, str], Route])
+
+
+def route_of(request: web.Request) -> Route | None:
+    """Which call this is; None: a file, or nothing that there is."""
+    resource = request.match_info.route.resource
+    if resource is None:
+        return None
+    method = "GET" if request.method == "HEAD" else request.method
+    return request.app[ROUTE].get((method, resource.canonical))
 
 
 def router_path(path: str, all_paths: Collection[str]) -> str:

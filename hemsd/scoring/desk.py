@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from functools import partial
+from typing import Final, Protocol, TypeVar
 from uuid import uuid4
 
 from hemsd.clock import Clock
@@ -52,9 +53,11 @@ from web.analysis_models import (
 from web.routes import Refused
 
 log = logging.getLogger(__name__)
+Done = TypeVar("Done")
 
 ON_THE_CARD_S: Final = 10.0
 RECURRING: Final = 2
+MANY_VALUES: Final = 1000
 # What a session that nobody thought of may do to the sums; anything else is a bug and ends in the log of the process.
 UNJUDGEABLE: Final = (EngineError, ArithmeticError, ValueError, LookupError)
 
@@ -111,7 +114,7 @@ class SessionDesk:
             if record is None:
                 return None
             record = replace(record, metadata=shelf.metadata_json(asked.metadata) or record.metadata)
-            values = shelf.merged((), values_of(asked.meter_values))
+            values = await aside(partial(shelf.merged, (), values_of(asked.meter_values)), len(asked.meter_values))
             judged = await self._judged(record.unjudged(), values)
             return result_page(await self._keep(judged, [shelf.forget_values(record.number)], values))
 
@@ -128,11 +131,12 @@ class SessionDesk:
     async def _add(self, record: Record, new: Sequence[MeterValue]) -> Record:
         if not new:
             return await self._keep(record, [], ())
-        values = shelf.merged(await self._values(record), new)
+        values = await aside(partial(shelf.merged, await self._values(record), new), len(new))
         return await self._keep(await self._judged(record.unjudged(), values), [], new)
 
     async def _keep(self, record: Record, first: list[Statement], values: Sequence[MeterValue]) -> Record:
-        self.store.carry_out(*first, shelf.keep(record), *shelf.keep_values(record.number, values))
+        rows = await aside(partial(shelf.keep_values, record.number, values), len(values))
+        self.store.carry_out(*first, shelf.keep(record), *rows)
         await self._on_the_card()
         return record
 
@@ -324,6 +328,11 @@ def with_verdict(record: Record, judged: Judged, before: Mapping[str, int], at: 
         energy_wh=None if facts.energy_kwh is None else 1000 * facts.energy_kwh,
         offered_wh=None if facts.offered_kwh is None else 1000 * facts.offered_kwh,
     )
+
+
+async def aside(work: Callable[[], Done], size: int) -> Done:
+    """Here when it is little; in a thread of its own when it would keep everybody else waiting."""
+    return await asyncio.to_thread(work) if size > MANY_VALUES else work()
 
 
 def values_of(bodies: Sequence[MeterValueBody]) -> list[MeterValue]:
