@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from drivers import meter_readout, sml
 from drivers.base import MeterSink
 from drivers.mqtt_file import MqttFile, MqttPoint, MqttQuantity, Payload, parts
 from drivers.mqtt_payload import Json, Malformed, Missing, Path, document, number, path
 from drivers.mqtt_settings import MqttSettings
 from drivers.phases import corrected, signed
 from drivers.plausible import plausible
-from drivers.sml import NoSml, values
 from drivers.watch import Watch
 from hemsd.clock import Clock
 from hemsd.model import MeterReading, PerPhase, Role
@@ -92,8 +92,8 @@ class DeviceSource:
         if self._payload is Payload.JSON:
             return document(payload)
         try:
-            return dict(values(payload))
-        except NoSml as error:
+            return dict(sml.values(payload) if sml.ESCAPE in payload else meter_readout.values(payload))
+        except (sml.NoSml, meter_readout.NoReadout) as error:
             raise Malformed(str(error)) from None
 
     def say(self) -> None:

@@ -26,7 +26,7 @@ class Payload(StrEnum):
     """What a message is."""
 
     JSON = "json"  # or the bare number
-    SML = "sml"  # a meter's telegram, whatever is wrapped around it
+    SML = "sml"  # a meter's telegram, whatever is wrapped around it, or its readout as text
 
 
 class MqttPoint(Strict):

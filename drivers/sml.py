@@ -5,7 +5,7 @@ Inside is a tree: each element begins with a byte whose upper half is its type a
 counts here are the list entries: lists of seven with an OBIS code first, then status, time, unit, scaler and value.
 
 Gateways wrap the telegram in all kinds of envelopes, so it is searched for. Telegrams that are cut off are frequent on
-infrared links; the checksum finds them.
+infrared links; the checksum finds them. Some meters reckon it in another way than the standard, and both are taken.
 """
 
 from __future__ import annotations
@@ -44,19 +44,27 @@ def _body(data: bytes) -> bytes:
     if start < 0 or end < 0 or len(data) < end + 8:
         raise NoSml("it holds no whole SML telegram")
     telegram = data[start : end + 8]
-    if crc(telegram[:-2]) != int.from_bytes(telegram[-2:], "little"):
+    if int.from_bytes(telegram[-2:], "little") not in (crc(telegram[:-2]), kermit(telegram[:-2])):
         raise NoSml("the SML telegram's checksum is wrong")
     return telegram[len(START) : -8].replace(ESCAPE + ESCAPE, ESCAPE)
 
 
 def crc(data: bytes) -> int:
     """CRC-16/X.25 (ISO/IEC 13239, annex A)."""
-    value = 0xFFFF
+    return _remainder(data, 0xFFFF) ^ 0xFFFF
+
+
+def kermit(data: bytes) -> int:
+    """The same polynomial, begun at 0 and not inverted: what Holley's DTZ541 sends (volkszaehler/libsml, pull 76)."""
+    return _remainder(data, 0)
+
+
+def _remainder(data: bytes, value: int) -> int:
     for byte in data:
         value ^= byte
         for _ in range(8):
             value = value >> 1 ^ 0x8408 if value & 1 else value >> 1
-    return value ^ 0xFFFF
+    return value
 
 
 def _node(data: bytes, position: int, depth: int) -> tuple[Node, int]:

@@ -1,17 +1,25 @@
-"""SML telegrams, written here as meters send them, and what is done with those that are cut off."""
+"""A meter's telegrams: those that real ones sent, and those written here to be cut off and spoilt."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers import meter_readout
 from drivers.mqtt_payload import Malformed
-from drivers.sml import END, ESCAPE, START, NoSml, crc, values
+from drivers.sml import END, ESCAPE, START, NoSml, crc, kermit, values
 from hemsd.model import MeterReading, Role
 from tests.devices.test_mqtt_devices import Meter
 
 W, WH = 27, 30  # DLMS units
+
+REAL: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "telegrams.yaml").read_text(encoding="utf-8"))
 
 
 def octets(text: bytes) -> bytes:
@@ -68,8 +76,13 @@ USUAL = (
 
 
 def test_the_checksum_is_that_of_the_standard() -> None:
-    """The check value of CRC-16/X.25 over the digits 1 to 9."""
-    assert crc(b"123456789") == 0x906E
+    """The check values of CRC-16/X.25 and CRC-16/KERMIT over the digits 1 to 9."""
+    assert (crc(b"123456789"), kermit(b"123456789")) == (0x906E, 0x2189)
+
+
+def test_the_checksum_of_holley_is_taken_too() -> None:
+    framed = telegram(*USUAL)[:-2]
+    assert values(framed + kermit(framed).to_bytes(2, "little"))["1-0:16.7.0"] == -815
 
 
 def test_numbers_are_found_under_their_codes_with_their_scale() -> None:
@@ -124,6 +137,34 @@ def hears(telegram_: bytes, **keys: str) -> MeterReading:
 
 def test_a_telegram_over_mqtt_is_a_grid_meter() -> None:
     assert hears(telegram(*USUAL)) == MeterReading(power_w=-815, energy_import_wh=1_234_567.8, energy_export_wh=500)
+
+
+@pytest.mark.parametrize("real", REAL, ids=[real["meter"] for real in REAL])
+def test_what_a_real_meter_sent_is_read(real: dict[str, Any]) -> None:
+    sent = bytes.fromhex(real["sml"].replace(" ", "")) if "sml" in real else real["text"].encode()
+    reading = hears(sent)
+    told = {name: value for name, value in asdict(reading).items() if value not in (None, (None, None, None), ())}
+    assert told == {name: pytest.approx(value, rel=1e-9) for name, value in real["reading"].items()}
+
+
+def test_a_phase_that_feeds_in_has_a_current_below_zero() -> None:
+    assert hears(b"16.7.0(-100*W)\n76.7.0(-230*W)\n71.7.0(1.0*A)").currents_a == (None, None, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("16.7.0(-0.815*kW)", -815),
+        ("1-0:16.7.0*255(000815*W", None),
+        ("1-0:16.7.0*1(815*W)", None),
+        ("1-0:16.7.0(815)", None),
+        ("1-0:16.7.0(815*kvar)", None),
+        ("1-0:16.7.0(8,15*kW)", None),
+    ],
+)
+def test_a_line_that_says_something_else_is_none(line: str, found: float | None) -> None:
+    """Cut off, of a past month, without a unit or in another one: it is no power of now."""
+    assert meter_readout.values(f"1.8.0(1.5*kWh)\r\n{line}\r\n".encode()).get("1-0:16.7.0") == found
 
 
 def test_a_meter_without_a_signed_power_gives_both_directions() -> None:
