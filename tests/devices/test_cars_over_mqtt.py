@@ -38,7 +38,10 @@ async def test_each_car_is_as_full_as_it_told_last_and_a_person_may_know_better(
     try:
         async with await Daemon.make(load(config), SystemClock()) as daemon:
             task = asyncio.ensure_future(daemon.run())
-            levels = lambda: {name: car.soc_pct for name, car in daemon.house.state().vehicles.items()}  # noqa: E731
+
+            def levels() -> dict[str, float | None]:
+                return {name: car.soc_pct for name, car in daemon.house.state().vehicles.items()}
+
             await until(lambda: levels()["tesla"] == 55)
             assert levels() == {"tesla": 55, "leaf": None, "zoe": None}, "a car that told nothing is not empty"
             await broker.publish("wican/aabbccddeeff/automate", json.dumps({"SOC": 71.5, "SPEED": 0}))
