@@ -219,13 +219,13 @@ async def _fields(request: web.Request) -> dict[str, object]:
     """What was sent; what has no value counts as left out (RFC 6749 section 3.2)."""
     try:
         if request.content_type == "application/json":
-            found = json.loads(await request.text() or "{}")
+            found = json.loads(await request.read() or b"{}")
             if not isinstance(found, dict):
                 raise ValueError("no object")
             pairs = [(str(name), value) for name, value in found.items()]
         else:
             pairs = list((await request.post()).items())
-    except ValueError as error:  # also a form that is none
+    except (ValueError, LookupError) as error:  # also a form that is none, and one in no known writing
         raise NoToken("invalid_request", "send a form, or a JSON object") from error
     if len(dict(pairs)) < len(pairs):
         raise NoToken("invalid_request", "nothing may be given twice")

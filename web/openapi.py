@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import models_json_schema
 
 from web.problems import PROBLEM_JSON, DetailPage, ProblemPage
@@ -135,7 +135,15 @@ def _body(route: Route, references: References) -> Json:
     content: Json = {"application/json": {"schema": schema}}
     if route.body.__name__ == "TokenBody":
         content = {"application/x-www-form-urlencoded": {"schema": schema}, **content}
-    return {"required": True, "content": content}
+    return {"required": not _may_be_empty(route.body), "content": content}
+
+
+def _may_be_empty(body: type[BaseModel]) -> bool:
+    try:
+        body.model_validate({})
+    except ValidationError:
+        return False
+    return True
 
 
 def _schema(model: type[BaseModel], mode: Mode, references: References) -> Json:

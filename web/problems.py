@@ -15,7 +15,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from web.models import Problem
-from web.routes import Refused, answer
+from web.routes import Refused, answer, parsed
 
 PROBLEM_JSON = "application/problem+json"
 Asked = TypeVar("Asked", bound=BaseModel)
@@ -124,6 +124,6 @@ def _problem(status: int, detail: str) -> web.Response:
 async def body_for(request: web.Request, shape: type[Asked]) -> Asked:
     """The body as ``shape``; each value that is wrong becomes a finding."""
     try:
-        return shape.model_validate_json(await request.text() or "{}", strict=True)
+        return await parsed(request, shape)
     except ValidationError as error:
         raise Malformed.of(error) from error

@@ -2,68 +2,82 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
-from hemsd.courses import written_course
-from hemsd.model import Visit
-from rules.course import Battery, Course, settle
-from rules.schedule import Due, next_visit
 from tests.dialects import stories
 from tests.dialects.home import CheapAt, Played, played, validate
-from tests.dialects.stories import MIDNIGHT
+from tests.dialects.stories import GUEST_WALLBOXES, MIDNIGHT, MINUTE
 from tests.dialects.test_flex_shape import sessions
 
 POLICIES = "/flex/vehicle-policies"
 LIST = f"{POLICIES}/sessions"
 VISITS = 25
+WALLBOXES = {"garage": GUEST_WALLBOXES["garage"]}
+
+
+NUMBERS: dict[str, int] = {}
+"""The recorded visits by their ids."""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database in which 24 visits were recorded: each an hour long, a day apart, every fifth a stranger's."""
+    folder = tmp_path_factory.mktemp("recorded")
+
+    async def record() -> None:
+        async with played(folder, start_at=MIDNIGHT, wallboxes=WALLBOXES) as home:
+            for number in range(1, VISITS):
+                home.clock.leap((came_at(number) - home.clock.utc()).total_seconds())
+                home.plug(60.0, card="card" if number % 5 else "somebody's")
+                home.play(MINUTE)
+                home.clock.leap(3540.0)
+                home.unplug()
+            await home.store.settle()
+            for number in range(1, VISITS):
+                visit = await home.store.views.visit_numbered(number)
+                assert visit is not None
+                NUMBERS[visit.id] = number
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, record()).result()  # an event loop of its own
+    return folder
 
 
 @pytest.fixture
-async def home(tmp_path: Path) -> AsyncIterator[Played]:
-    """25 visits: an hour each, a day apart; every fifth is a stranger's, and the newest still runs."""
-    async with played(tmp_path) as home:
-        for number in range(1, VISITS + 1):
-            record(home, a_visit(number))
+async def home(recorded: Path, tmp_path: Path) -> AsyncIterator[Played]:
+    """The recorded visits, and another one that still runs."""
+    shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
+    newest_at = came_at(VISITS)
+    async with played(tmp_path, start_at=newest_at - timedelta(seconds=10), wallboxes=WALLBOXES) as home:
+        home.plug(60.0)
+        running = home.visits.visit_id("garage")
+        assert running is not None
+        NUMBERS[running] = VISITS
         await home.store.settle()
         yield home
 
 
-def record(home: Played, visit: Visit) -> None:
-    """The visit with its course, as the daemon leaves them."""
-    home.store.save_visit(visit)
-    target = next_visit(Due(visit.plugged_in_at + timedelta(hours=7), 50.0), 20.0)
-    settled_at = visit.plugged_out_at or visit.plugged_in_at
-    course = settle(Course(visit.id, visit.policy, target), settled_at, visit.energy_wh, Battery(), None)
-    home.store.save_course(visit.id, written_course(course))
+def came_at(number: int) -> datetime:
+    return MIDNIGHT + timedelta(days=number)
 
 
-def a_visit(number: int, **changed: Any) -> Visit:
-    came_at = MIDNIGHT + timedelta(days=number)
-    unmanaged = number % 5 == 0
-    values: dict[str, Any] = {
-        "id": str(UUID(int=number)),
-        "number": 1000 + number,
-        "wallbox": "garage",
-        "plugged_in_at": came_at,
-        "plugged_out_at": None if number == VISITS else came_at + timedelta(hours=1),
-        "vehicle": "car",
-        "policy": None if unmanaged else "home",
-        "managed": not unmanaged,
-        "energy_wh": 1000.0 * number,
-        "grid_wh": 1000.0 * number,
-    }
-    return Visit(**{**values, **changed})
+def id_of(number: int) -> str:
+    """Of the newest visit that had the number."""
+    return next(visit_id for visit_id, known in reversed(NUMBERS.items()) if known == number)
 
 
 def ids(listed: Any) -> list[int]:
-    return [UUID(session["id"]).int for session in listed["data"]]
+    return [NUMBERS[session["id"]] for session in listed["data"]]
 
 
 async def page(home: Played, **query: str) -> Any:
@@ -84,14 +98,15 @@ MANAGED = [number for number in SETTLED if number % 5]
 
 
 async def test_enode_01_the_current_session_is_upcoming_or_active(home: Played) -> None:
+    assert (await home.flex())["state"].startswith("ACTIVE:")
+    home.unplug()
     assert (await home.flex())["state"] == "UPCOMING"
-    assert stories.a_night()["charging"]["state"].startswith("ACTIVE:")
 
 
 async def test_enode_02_a_settled_session_is_answered_alone(home: Played) -> None:
-    session = await home.get(f"{POLICIES}/{home.policy_id}/sessions/{UUID(int=3)}")
+    session = await home.get(f"{POLICIES}/{home.policy_id}/sessions/{id_of(3)}")
     validate("enode_session", session)
-    assert session["id"] == str(UUID(int=3))
+    assert session["id"] == id_of(3)
     assert stories.a_night()["alone"] == stories.a_night()["settled"]
 
 
@@ -132,11 +147,20 @@ async def test_enode_08_a_policy_has_only_its_managed_sessions(home: Played) -> 
     assert ids(await page(home, policyId=str(uuid4()))) == []
 
 
-@pytest.mark.parametrize("key", ["vehicleId", "locationId"])
-async def test_enode_09_by_vehicle_each_event_is_one_row(home: Played, key: str) -> None:
-    value = home.vehicle_id if key == "vehicleId" else home.store.identities().location_id
-    assert ids(await page(home, **{key: value})) == SETTLED
-    assert ids(await page(home, **{key: str(uuid4())})) == []
+async def test_enode_09_by_vehicle_each_event_is_one_row(home: Played) -> None:
+    assert ids(await page(home, vehicleId=home.vehicle_id)) == MANAGED  # whose car a stranger's is, nobody knows
+    assert ids(await page(home, vehicleId=str(uuid4()))) == []
+
+
+async def test_enode_09_by_vehicle_an_unmanaged_event_is_one_row_too(tmp_path: Path) -> None:
+    watched = {"garage": {**WALLBOXES["garage"], "steer": False}}
+    async with played(tmp_path, wallboxes=watched) as home:
+        home.plug(60.0)
+        home.play(MINUTE)
+        home.unplug()
+        (session,) = (await page(home, vehicleId=home.vehicle_id))["data"]
+        assert session["policyId"] is None
+        assert await home.get(f"{POLICIES}/{home.policy_id}/sessions/{session['id']}") == session
 
 
 async def test_enode_10_by_place_each_event_is_one_row(home: Played) -> None:
@@ -160,12 +184,14 @@ async def test_enode_13_a_page_size_outside_its_range_is_refused(home: Played, s
 
 async def test_enode_13_a_page_has_fifty_unless_asked(tmp_path: Path) -> None:
     async with played(tmp_path) as home:
-        for number in range(1, 61):
-            record(home, a_visit(number, plugged_out_at=MIDNIGHT + timedelta(days=number, hours=2)))
-        await home.store.settle()
+        for _ in range(55):
+            home.clock.leap(60.0)
+            home.plug(60.0)
+            home.clock.leap(60.0)
+            home.unplug()
         assert len((await page(home))["data"]) == 50
         assert len((await page(home, pageSize="1"))["data"]) == 1
-        assert len((await page(home, pageSize="100"))["data"]) == 60
+        assert len((await page(home, pageSize="100"))["data"]) == 55
 
 
 async def test_enode_14_both_cursors_are_always_there(home: Played) -> None:
@@ -196,17 +222,32 @@ async def test_enode_16_a_made_up_cursor_is_refused(home: Played) -> None:
 
 async def test_enode_16_a_cursor_stays_right_while_rows_are_added(home: Played) -> None:
     first = await page(home, pageSize="5")
-    record(home, a_visit(90, plugged_out_at=MIDNIGHT + timedelta(days=91)))
-    record(home, a_visit(VISITS, plugged_out_at=MIDNIGHT + timedelta(days=VISITS, hours=2)))
+    home.unplug()  # now there are 25, and soon 26
+    home.play(MINUTE)
+    home.plug(60.0)
+    home.play(MINUTE)
+    home.unplug()
     second = await page(home, pageSize="5", after=first["pagination"]["after"])
     assert ids(first) + ids(second) == SETTLED[:10]
+    assert len((await page(home, pageSize="100"))["data"]) == VISITS + 1
 
 
-async def test_enode_17_the_newest_come_first_then_by_id(home: Played) -> None:
-    for number in (93, 91, 92):
-        same = MIDNIGHT + timedelta(days=200)
-        record(home, a_visit(number, plugged_in_at=same, plugged_out_at=same + timedelta(hours=1)))
-    assert ids(await page(home, pageSize="5")) == [91, 92, 93, 24, 23]
+async def test_enode_17_the_newest_come_first_then_by_id(tmp_path: Path) -> None:
+    async with played(tmp_path, start_at=MIDNIGHT, wallboxes=GUEST_WALLBOXES) as home:
+        for _ in range(3):
+            for wallbox in ("yard", "street", "garage"):  # all at the same moment
+                home.plug(60.0, wallbox=wallbox)
+            home.play(MINUTE)
+            for wallbox in ("garage", "street", "yard"):
+                home.unplug(wallbox)
+            home.play(MINUTE)
+        rows = (await page(home))["data"]
+        assert len({row["pluggedInAt"] for row in rows}) == 3
+        newest_first = sorted(rows, key=lambda row: row["pluggedInAt"], reverse=True)
+        assert [row["pluggedInAt"] for row in rows] == [row["pluggedInAt"] for row in newest_first]
+        for start in range(0, 9, 3):
+            same = [row["id"] for row in rows[start : start + 3]]
+            assert same == sorted(same)
 
 
 async def test_enode_18_nothing_found_is_an_empty_list(home: Played) -> None:
@@ -217,22 +258,34 @@ async def test_enode_18_nothing_found_is_an_empty_list(home: Played) -> None:
 
 
 async def test_enode_19_what_is_not_there_is_404(home: Played) -> None:
-    running = str(UUID(int=VISITS))
-    record(home, a_visit(95, policy="other", vehicle="other", plugged_out_at=MIDNIGHT + timedelta(days=96)))
     for path in (
         f"{POLICIES}/{uuid4()}/session",
-        f"{POLICIES}/{uuid4()}/sessions/{UUID(int=1)}",
+        f"{POLICIES}/{uuid4()}/sessions/{id_of(1)}",
         f"{POLICIES}/{home.policy_id}/sessions/{uuid4()}",
-        f"{POLICIES}/{home.policy_id}/sessions/{running}",
-        f"{POLICIES}/{home.policy_id}/sessions/{UUID(int=95)}",
+        f"{POLICIES}/{home.policy_id}/sessions/{home.visits.visit_id('garage')}",  # it still runs
         f"{POLICIES}/{uuid4()}",
         "/flex/nothing",
     ):
         await refused(home, path, 404)
 
 
+async def test_enode_19_a_session_of_another_policy_is_404(tmp_path: Path) -> None:
+    wallboxes = {**WALLBOXES, "carport": {"driver": "ocpp", "charge_point": "WB-002", "phases": "3"}}
+    vehicles = {"car": {"wallbox": "garage", "capacity_kwh": 60}, "van": {"wallbox": "carport", "capacity_kwh": 80}}
+    policies = {"home": {"vehicle": "car"}, "work": {"vehicle": "van"}}
+    async with played(tmp_path, wallboxes=wallboxes, vehicles=vehicles, policies=policies) as home:
+        home.plug(60.0, wallbox="carport")
+        home.play(MINUTE)
+        home.unplug("carport")
+        (session,) = await home.settled()
+        known = home.store.identities(policies=["work"])
+        assert session["policyId"] == known.policies["work"]
+        assert await home.get(f"{POLICIES}/{session['policyId']}/sessions/{session['id']}") == session
+        await refused(home, f"{POLICIES}/{home.policy_id}/sessions/{session['id']}", 404)
+
+
 async def test_enode_20_an_unmanaged_session_is_found_under_a_policy_of_its_car(home: Played) -> None:
-    session = await home.get(f"{POLICIES}/{home.policy_id}/sessions/{UUID(int=5)}")
+    session = await home.get(f"{POLICIES}/{home.policy_id}/sessions/{id_of(5)}")
     assert session["policyId"] is None
 
 
@@ -292,15 +345,15 @@ def test_enode_24_times_are_utc_and_end_in_z() -> None:
         assert all(block["startAt"].endswith("Z") for block in session["blocks"])
 
 
-async def test_enode_24_a_time_that_was_read_can_be_asked_for(home: Played) -> None:
-    home.clock.leap(0.123)
-    home.plug(42.0)
-    home.play(timedelta(minutes=2))
-    home.unplug()
-    newest = (await home.settled(pageSize="100"))[-1]
-    assert newest["pluggedInAt"] == "2025-06-10T20:00:10.123Z"
-    found = await home.settled(**{"from": newest["pluggedInAt"], "to": newest["pluggedOutAt"]})
-    assert newest["id"] in {session["id"] for session in found}
+async def test_enode_24_a_time_that_was_read_can_be_asked_for(tmp_path: Path) -> None:
+    async with played(tmp_path) as home:
+        home.clock.leap(0.123)
+        home.plug(42.0)
+        home.play(timedelta(minutes=2))
+        home.unplug()
+        (session,) = await home.settled()
+        assert session["pluggedInAt"] == "2025-06-10T20:00:10.123Z"
+        assert await home.settled(**{"from": session["pluggedInAt"], "to": session["pluggedOutAt"]}) == [session]
 
 
 # --- policies and targets
@@ -335,8 +388,9 @@ async def test_enode_109_a_changed_policy_counts_at_once_and_outlives_a_restart(
 
 
 async def test_enode_110_a_target_is_set_by_policy_and_by_session(home: Played) -> None:
+    home.unplug()
     path = f"{POLICIES}/{home.policy_id}/session/target"
-    asked = {"type": "REGULAR", "minimumChargeTarget": 80, "readyBy": "2025-06-11T09:00:00Z"}
+    asked = {"type": "REGULAR", "minimumChargeTarget": 80, "readyBy": "2025-07-07T09:00:00Z"}
     session = await home.send("PUT", path, asked)
     assert session["target"]["latest"]["source"] == "USER_OVERRIDE"
     home.plug(42.0)
@@ -379,3 +433,21 @@ async def test_enode_109_a_policy_that_is_deleted_in_mid_visit_leaves_a_sound_se
         assert session["target"]["latest"]["minimumChargeTarget"] == 50
         blocks = sum(block["kwhSum"] for block in session["blocks"])
         assert abs(blocks - session["statistics"]["aggregated"]["kwhSum"]) < 0.001
+
+
+async def test_a_body_that_is_no_text_is_refused_and_breaks_nothing(home: Played) -> None:
+    headers = {**home.headers, "Content-Type": "application/json"}
+    local = f"/api/wallboxes/{next(iter(home.boxes))}/mode"
+    for method, path, status in (("POST", POLICIES, 400), ("PUT", local, 422)):
+        for body in (b"\xff\xfe\x00", b"[", b'"\\ud800"'):
+            async with home.client.request(method, path, data=body, headers=headers) as answer:
+                assert answer.status == status, await answer.text()
+    form = {"Content-Type": "multipart/form-data"}  # without its boundary
+    async with home.client.post("/oauth2/token", data=b"grant_type=password", headers=form) as answer:
+        assert (answer.status, (await answer.json())["error"]) == (400, "invalid_request")
+
+
+async def test_a_word_in_a_path_is_no_id_whatever_the_method(home: Played) -> None:
+    for method in ("PATCH", "DELETE"):
+        async with home.client.request(method, LIST, headers=home.headers, json={"batteryReserve": 5}) as answer:
+            assert (answer.status, answer.headers["Allow"]) == (405, "GET,HEAD")
