@@ -65,6 +65,7 @@ class Running:
     ] = ()  # that are over, the newest few: a wall clock that is set back returns to them
     began_s: float | None = None  # when the car came, on the clock that only rises; None: not known
     adopted: bool = False  # it began before this run of the daemon
+    stopped_s: float | None = None  # when a transaction's end told the register: a sample from before is older
 
 
 def plug_in(
@@ -125,7 +126,7 @@ def advance(
         visit = replace(visit, final_state=state)
     elapsed_s = max(0.0, now_s - running.last_s) if running.last_s is not None else 0.0
     weights = _add(running.unsettled, sources, elapsed_s / 3600.0)
-    register_wh = image.sample.energy_wh if image.sample else None
+    register_wh = _told(running, image)
     if register_wh is None:
         gained = weights if running.register_wh is None else NOTHING
         if running.register_wh is None:
@@ -151,7 +152,15 @@ def transaction_ended(running: Running, meter_stop_wh: float | None, now_s: floa
     if quarter is not None:
         quarter = _grown(quarter, gained)
     visit = _with_energy(running.visit, gained, meter_stop_wh)
-    return replace(moved, visit=visit, unsettled=unsettled, quarter=quarter)
+    return replace(moved, visit=visit, unsettled=unsettled, quarter=quarter, stopped_s=now_s)
+
+
+def _told(running: Running, image: WallboxImage) -> float | None:
+    """The register of the newest sample; an older one would look as if the register had fallen and begun anew."""
+    sample = image.sample
+    if sample is None or (running.stopped_s is not None and sample.received_s <= running.stopped_s):
+        return None
+    return sample.energy_wh
 
 
 def plug_out(running: Running, at: datetime) -> tuple[Visit, QuarterHour | None]:

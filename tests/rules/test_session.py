@@ -94,6 +94,17 @@ def test_the_end_of_a_transaction_has_the_registers_last_word() -> None:
     assert transaction_ended(ended, 60.0, 76.0) == ended  # a register of its own for each transaction
 
 
+def test_a_sample_from_before_the_end_of_the_transaction_counts_nothing_twice() -> None:
+    running = play(begun(1000.0), [(0, 1000.0, SUN), (60, 1040.0, SUN)])
+    ended = transaction_ended(running, 1060.0, 75.0)
+    later = play(ended, [(80, 1040.0, SUN), (90, 1040.0, SUN)])  # received at 0 s, as all of them are
+    assert later.visit.energy_wh == 60.0
+    assert later.visit.meter_last_wh == 1060.0
+    newer = WallboxImage("garage", connected=True, sample=Sample(100.0, START, energy_wh=1070.0))
+    again, _ = advance(later, newer, SUN, SteeringState.MODULATING, START + timedelta(seconds=100), 100.0)
+    assert again.visit.energy_wh == 70.0
+
+
 def test_a_visit_ends_after_it_began_even_when_the_clock_stood_still() -> None:
     visit, _ = plug_out(begun(0.0), START)
     assert visit.plugged_out_at is not None
