@@ -77,4 +77,5 @@ def _distance(left: Way, way: Way, why: Setback, offer: Offer) -> tuple[int, ...
             kind = list(Kind).index(way.kind) if purpose or other_unit else other_kind
             return (purpose, unit, kind, stacks(offer).index(way.stack))
         case Setback.INEFFECTIVE:
-            return (other_unit, int(way.stack != left.stack), purpose, other_kind)
+            kind = list(Kind).index(way.kind) if purpose else other_kind  # only an absolute one falls back by itself
+            return (other_unit, int(way.stack != left.stack), purpose, kind)

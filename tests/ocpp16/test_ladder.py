@@ -46,8 +46,8 @@ def test_wb_37_38_39_ineffective_ways_try_another_kind_then_purpose_then_stack()
     assert climbed(Setback.INEFFECTIVE)[:7] == [
         "TxDefaultProfile Absolute stack 3 A",
         "TxDefaultProfile Relative stack 3 A",
-        "TxProfile Relative stack 3 A",
         "TxProfile Absolute stack 3 A",
+        "TxProfile Relative stack 3 A",
         "ChargePointMaxProfile Absolute stack 3 A",
         "ChargePointMaxProfile Relative stack 3 A",
         "ChargePointMaxProfile Relative stack 0 A",

@@ -130,8 +130,9 @@ def truth(box: SimulatedWallbox, command: Command) -> Outcome:
 class Bench:
     """One wallbox with its quirks, before the daemon's own parts."""
 
-    def __init__(self, quirks: Sequence[str], clock: Clock) -> None:
+    def __init__(self, quirks: Sequence[str], clock: Clock, steps: Sequence[Step] = SCRIPT) -> None:
         self.clock = clock
+        self.steps = steps
         self.rows: list[Row] = []
         self.box = SimulatedWallbox(WallboxSpec(NAME, NAME, max_a=32.0, personality=tuple(quirks)), clock)
         self.box.plug(_car(self.box.personality))
@@ -144,8 +145,8 @@ class Bench:
             clock,
             lambda event: self.control.notice(event),
         )
-        self._driver = self._central.wallboxes[NAME]
-        self._courier = Dispatcher(self._driver, clock)
+        self.driver = self._central.wallboxes[NAME]
+        self._courier = Dispatcher(self.driver, clock)
         self._latest = Latest(clock, {"grid": Role.GRID}, (NAME,))
         journal = MemoryJournal()
         self.control = Control(
@@ -156,8 +157,8 @@ class Bench:
             journal=journal,
             visits=Visits(journal, {NAME: VisitCar()}),
             judged=self._judged,
-            disobeyed=lambda command: self._driver.verdict(command.outcome),
-            controllable=lambda _: self._driver.controllable,
+            disobeyed=lambda command: self.driver.verdict(command.outcome),
+            controllable=lambda _: self.driver.controllable,
         )
         self._told: dict[int, Step] = {}  # by the number of the command
         self._next = 0  # step of the script
@@ -171,9 +172,9 @@ class Bench:
         self, _s: object, _site: object, _boxes: object, memory: Memory, now: Snapshot, _w: object
     ) -> tuple[Memory, tuple[Decision, ...]]:
         (image,) = now.wallboxes
-        if self._next == len(SCRIPT) or not self._ready(image, now.now_s):
+        if self._next == len(self.steps) or not self._ready(image, now.now_s):
             return memory, (_hold(now),)
-        step = SCRIPT[self._next]
+        step = self.steps[self._next]
         self._moved_s = now.now_s
         if step.after is not None and self._struck != self._next:
             self._struck, self._charges = self._next, False
@@ -210,15 +211,15 @@ class Bench:
         command, quiet_s = self.control.orders[NAME].command, self.clock.monotonic() - self._moved_s
         if command is not None and not command.final:
             return False
-        over = self._next == len(SCRIPT) or not self._driver.controllable
-        return over or (quiet_s > LEFT_S and self._driver.transaction_id is None) or quiet_s > STUCK_S
+        over = self._next == len(self.steps) or not self.driver.controllable
+        return over or (quiet_s > LEFT_S and self.driver.transaction_id is None) or quiet_s > STUCK_S
 
     def _judged(self, command: Command) -> None:
         if not command.final:
             return
         self._moved_s = self.clock.monotonic()
         if command.outcome is not Outcome.ACCEPTED_INEFFECTIVE:
-            self._driver.verdict(command.outcome)
+            self.driver.verdict(command.outcome)
         rule = command.evidence.rule if command.evidence else ""
         so = truth(self.box, command)
         step = self._told[command.id].name
@@ -234,18 +235,24 @@ class Bench:
             self._latest.put("grid", MeterReading(power_w=self.box.station.power_w))
             await self.clock.sleep(1.0)
 
-    async def run(self) -> None:
+    async def run(self, silent_s: float = 0.0) -> None:
+        """The script; then all that is hemsd's dies at once, and the wallbox is left to itself for so long."""
         began_s = self.clock.monotonic()
         with self._scripted():
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._central.run())]
+                hemsd = [group.create_task(self._central.run())]
                 await self._central.listening()
                 url = f"ws://127.0.0.1:{self._central.port}"
-                works = (self.box.run(url), self._courier.run(), self._live(), self.control.run())
-                tasks += [group.create_task(work) for work in works]
+                world = [group.create_task(work) for work in (self.box.run(url), self._live())]
+                hemsd += [group.create_task(work) for work in (self._courier.run(), self.control.run())]
                 while not self._done and self.clock.monotonic() - began_s < MOST_S:
                     await self.clock.sleep(1.0)
-                for task in tasks:
+                for task in hemsd:
+                    task.cancel()
+                for socket in self._central.sockets:
+                    socket.transport.abort()
+                await self.clock.sleep(silent_s)
+                for task in world:
                     task.cancel()
 
     @contextmanager
