@@ -31,7 +31,7 @@ from hemsd.clock import Clock
 from hemsd.cloud.answer import Answer, Fate, Request
 from hemsd.cloud.backoff import CATCHING_UP_FOR_S, Dice, Pace, first_contact_s
 from hemsd.cloud.outbox import Outbox
-from hemsd.cloud.rests import Rests, is_hopeless, is_worth_writing, may_be_its_own_fault
+from hemsd.cloud.rests import TRIES, Rests, is_hopeless, is_worth_writing, may_be_its_own_fault
 from hemsd.store import outbox as rows
 from hemsd.store.outbox import Backlog, Entry, LaneRow, Statement
 
@@ -115,6 +115,8 @@ class Lane:
     rests: Rests = field(init=False)
     _catching_up_until_s: float = 0.0
     _lamented: bool = False  # the log says that nothing is taken
+    _refusals: int = 0  # in a row, by a receiver that was reached
+    _refused_since_at: datetime | None = None
 
     def __post_init__(self) -> None:
         self.rests = Rests(self.dice)
@@ -150,6 +152,7 @@ class Lane:
         self.row = (await self.outbox.lane_rows()).get(self.name, LaneRow())
         backlog = (await self.outbox.backlogs()).get(self.name, Backlog())
         self.dead = backlog.dead
+        self._refused_since_at = self.row.failing_since_at
         now_s = self.real.monotonic()
         wait_s = first_contact_s(now_s, backlog.waiting, self.dice, self.turn) if self.spreads else 0.0
         self.pace = self.pace.waiting_until(now_s + wait_s)
@@ -280,6 +283,7 @@ class Lane:
         return (rows.lane(self.name, self.row),)
 
     def _paced(self, answer: Answer) -> Pace:
+        self._refusals, self._refused_since_at = 0, None
         now_s = self.real.monotonic()
         catching_up = now_s < self._catching_up_until_s
         return Pace().went_well(
@@ -297,13 +301,23 @@ class Lane:
         at = self.real.utc()
         since_at = self.row.failing_since_at or at
         row = LaneRow(since_at, self.row.answered_at, text)
-        if self.gives_up_after_s is not None and at - since_at >= timedelta(seconds=self.gives_up_after_s):
+        if self._has_refused_for_too_long(answer, at):
             log.error("%s (%s) is given up after %s: %s", self.name, self.address, self._patience, text)
             row = LaneRow(since_at, self.row.answered_at, text, closed_at=at)
-            also = (*also, rows.empty(self.name))
         if row != self.row or also:
             self.row = row
             await self.outbox.write(*also, rows.lane(self.name, row))
+
+    def _has_refused_for_too_long(self, answer: Answer, at: datetime) -> bool:
+        """A home that is offline itself gives nobody up."""
+        if answer.status is None and not answer.sent_bytes:
+            self._refusals, self._refused_since_at = 0, None
+            return False
+        self._refusals += 1
+        since_at = self._refused_since_at = self._refused_since_at or at
+        if self.gives_up_after_s is None or self._refusals < TRIES:
+            return False
+        return at - since_at >= timedelta(seconds=self.gives_up_after_s)
 
     async def _look_whether_opened(self) -> None:
         """A person may have asked to try again, with `hemsd cloud retry`."""
@@ -311,3 +325,4 @@ class Lane:
         if not self.closed:
             log.info("%s is tried again", self.name)
             self.pace = Pace(self.real.monotonic())
+            self._refusals, self._refused_since_at = 0, None

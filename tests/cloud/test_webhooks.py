@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hemsd.cloud.webhooks import signature
-from tests.cloud.home import at_home, settings
+from tests.cloud.home import at_home, settings, visit_id
 from tests.cloud.receiver import Receiver, receiving, says, taken
 
 
@@ -121,18 +121,30 @@ async def test_after_24_hours_of_failures_the_address_is_given_up_and_shown(path
         assert home.lane("webhook").closed
         assert [text for text in home.cloud.troubles().values() if "given up after 24 h: 500 broken" in text]
         await home.plug_out()
-        assert await home.owed("webhook") == 0, "a lane that was given up hears nothing"
+        await home.plug_in(2)
+        assert await home.owed("webhook") == 1, "what waited is kept; a lane that was given up hears nothing more"
 
     async with receiving(Receiver(port=hook.port)) as again, at_home(path, home.cloud.settings, home.clock) as home:
         await home.pay("webhook", 120)
         assert again.heard == []
-        from hemsd.store import outbox
+        await home.cloud.retry(None)
+        await home.pay("webhook", 61)
+        await home.plug_in(3)
+        await home.pay("webhook", 61)
+        assert [heard.body["session"]["id"] for heard in again.heard] == [visit_id(1), visit_id(3)]
+        assert again.heard[0].body["session"]["state"] == "SETTLED"
 
-        await home.cloud.outbox.write(*outbox.revive(home.clock.utc(), None))
-        await home.pay("webhook", 61)
-        await home.plug_in(2)
-        await home.pay("webhook", 61)
-        assert [heard.body["session"]["id"] for heard in again.heard] == [home.visits[2].id]
+
+async def test_a_home_that_is_offline_for_days_gives_no_address_up(path: Path, tmp_path: Path) -> None:
+    async with receiving() as first:
+        url, port = first.url, first.port
+    async with at_home(path, settings(url, tmp_path, "webhook")) as home:
+        await home.plug_in()
+        await home.pay("webhook", 3 * 86_400)
+        assert "no connection" in (home.lane("webhook").trouble or "")
+        async with receiving(Receiver(port=port)) as hook:
+            await home.pay("webhook", 900)
+            assert len(hook.heard) == 1
 
 
 async def test_a_dead_hour_then_well_again_does_not_count_towards_the_24(path: Path, tmp_path: Path) -> None:
