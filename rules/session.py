@@ -18,6 +18,7 @@ from hemsd.model import QuarterHour, SteeringState, Visit, WallboxImage
 
 REMEMBERED_QUARTERS = 192  # two days
 MAX_PLAUSIBLE_W = 45_000.0  # the largest AC wallbox is 43 kW (IEC 61851-1 mode 3, 63 A on three phases)
+ROUNDING_WH = 10.0  # meterStop is a whole number by the standard, a sample need not be: that is no fall
 QUARTER = timedelta(minutes=15)
 
 
@@ -178,7 +179,7 @@ def _register_step(
     if running.register_wh is None:
         return weights, NOTHING, replace(running, register_wh=register_wh, register_s=now_s)
     step_wh = register_wh - running.register_wh
-    if step_wh == 0:
+    if -ROUNDING_WH < step_wh <= 0:
         return NOTHING, weights, running
     moved = replace(running, register_wh=register_wh, register_s=now_s)
     since_s = running.register_s if running.register_s is not None else running.began_s  # None: before this run

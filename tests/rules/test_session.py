@@ -49,6 +49,11 @@ def test_a_register_that_falls_starts_anew_and_takes_nothing_back() -> None:
     assert round(running.visit.energy_wh, 6) == 180.0
 
 
+def test_a_register_that_is_rounded_in_another_way_has_not_fallen() -> None:
+    running = play(begun(5000.0), [(0, 5000.0, SUN), (60, 5061.0, SUN), (70, 5060.4, SUN), (120, 5120.0, SUN)])
+    assert running.visit.energy_wh == 120.0
+
+
 def test_a_register_that_leaps_by_more_than_a_wallbox_can_deliver_is_not_believed() -> None:
     running = play(begun(5000.0), [(0, 5000.0, SUN), (10, 41_900.0, SUN), (20, 41_910.0, SUN)])
     assert round(running.visit.energy_wh, 6) == 20.0
