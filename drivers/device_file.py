@@ -18,6 +18,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from drivers.base import DeviceError, Strict
+from drivers.device_complaints import complaints, unreadable
 from drivers.modbus_blocks import MAX_GAP, MAX_WORDS, Space
 from drivers.modbus_line import Parity
 from drivers.modbus_words import Kind, WordOrder
@@ -254,10 +255,11 @@ def available(folder: Path | None = None) -> dict[str, DeviceFile]:
 def read(file: Path) -> DeviceFile:
     """One device file. Raises ValueError with a text for people."""
     try:
-        return DeviceFile.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        text = file.read_text(encoding="utf-8")
+        return DeviceFile.model_validate(yaml.safe_load(text))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{file}: {where}: {first['msg']}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{file}:{complaints(text, error)}") from error
+    except yaml.YAMLError as error:
+        raise ValueError(f"{file} can't be read: {unreadable(error)}") from error
+    except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{file} can't be read: {error}") from error
