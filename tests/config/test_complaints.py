@@ -392,7 +392,7 @@ def test_a_device_file_of_ones_own_that_is_wrong_is_said_before_the_start(check:
     said = check("meters:\n  grid: {driver: modbus, host: h, device: mine}")
     assert len(said) == 1
     assert said[0].startswith("config.yaml:2: meters.grid.device: ")
-    assert "mine.yaml: grid.power_w" in said[0]
+    assert "mine.yaml:2: grid.power_w.kind: must be " in said[0]
 
 
 def test_a_refused_value_causes_no_second_complaint_where_it_takes_part(check: Check) -> None:
