@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 
 from ocpp.v16.call import ClearChargingProfile, RemoteStartTransaction, RemoteStopTransaction, TriggerMessage
@@ -24,7 +24,7 @@ from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.preparation import Preparation
 from drivers.ocpp16.profiles import Setpoint
 from drivers.ocpp16.reception import SUSPENDED, Reception
-from drivers.ocpp16.rpc import Link, LinkCounters, LinkLost, Reply
+from drivers.ocpp16.rpc import Link, LinkCounters, LinkLost, OnCall, Reply
 from drivers.ocpp16.settings import OcppWallboxSettings
 from drivers.ocpp16.steering import Failsafe, Steering
 from drivers.ocpp16.transactions import Transactions
@@ -62,6 +62,7 @@ class ChargePoint:
     ) -> None:
         self.name = name
         self.settings = settings
+        self.alone = True  # no other connector of the box is steered
         self.patience = patience or Patience()
         self.counters = LinkCounters()  # of the newest link
         self._heartbeat = heartbeat or keepalive.Heartbeat()
@@ -88,7 +89,7 @@ class ChargePoint:
     async def start_transaction(self) -> Dispatch:
         tag = self.reception.own_tag()
         started = await self._command(RemoteStartTransaction(id_tag=tag, connector_id=self.connector))
-        if started.status is not DispatchStatus.REJECTED:
+        if started.status is not DispatchStatus.REJECTED or not self.alone:
             return started
         again = await self._command(RemoteStartTransaction(id_tag=tag))  # some boxes take it only without
         return replace(again, attempts=started.attempts + again.attempts)
@@ -112,7 +113,7 @@ class ChargePoint:
 
         The box has no limit until the wanted one is on it again, which follows at once.
         """
-        cleared = await self._command(ClearChargingProfile())
+        cleared = await self._command(ClearChargingProfile(connector_id=None if self.alone else self.connector))
         self.steering.forget()
         if cleared.status is DispatchStatus.REJECTED and cleared.text == "Unknown":  # there was none
             return replace(cleared, status=DispatchStatus.APPLIED)
@@ -147,8 +148,21 @@ class ChargePoint:
 
     # -- the life of a link --------------------------------------------------------------------------------------------
 
-    async def attend(self, link: Link) -> None:
-        """Serves one socket to its end. A newer socket takes over at once: the older one is half-open or past."""
+    async def attend(self, link: Link, on_call: OnCall | None = None) -> None:
+        """Serves one socket to its end. A newer socket takes over at once: the older one is half-open or past.
+
+        ``on_call`` takes the box's calls, where it has other connectors that are steered.
+        """
+        watching, preparing = keepalive.watch(link, self._heartbeat), self._prepare_whenever_due()
+        await self._live_on(link, (watching, preparing), link.serve(on_call or self.reception.on_call))
+
+    async def share(self, link: Link, leader: ChargePoint) -> None:
+        """Another connector of the same box: its leader reads the socket, and gets the box ready first."""
+        await self._live_on(link, (self._prepare_after(leader),), link.ended.wait())
+
+    async def _live_on(
+        self, link: Link, works: tuple[Coroutine[object, object, None], ...], life: Coroutine[object, object, object]
+    ) -> None:
         older, self._link = self._link, link
         for task in self._tasks:
             task.cancel()
@@ -162,13 +176,10 @@ class ChargePoint:
                 older.lose("replaced by a newer connection")
                 group.create_task(older.socket.close(1001, "replaced"))
             tasks = self._tasks = [
-                group.create_task(keepalive.watch(link, self._heartbeat), name=f"{self.name} keepalive"),
-                group.create_task(self._prepare_whenever_due(), name=f"{self.name} preparation"),
-                group.create_task(self.steering.keep(), name=f"{self.name} limit"),
-                group.create_task(Vigil(self, self._clock).run(), name=f"{self.name} vigil"),
+                group.create_task(work) for work in (*works, self.steering.keep(), Vigil(self, self._clock).run())
             ]
             try:
-                await link.serve(self.reception.on_call)
+                await life
             finally:
                 for task in tasks:
                     task.cancel()
@@ -179,6 +190,10 @@ class ChargePoint:
             self._link = None
             log.info("%s is disconnected: %s", self.name, link.end)
             self._sink(LinkDown(self.name, link.end))
+
+    async def _prepare_after(self, leader: ChargePoint) -> None:
+        await leader.preparation.done.wait()
+        await self._prepare_whenever_due()
 
     async def _prepare_whenever_due(self) -> None:
         while True:

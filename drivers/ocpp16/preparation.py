@@ -65,6 +65,7 @@ class Preparation:
     ) -> None:
         self.configuration = Configuration()
         self.sample_interval_s = float(setup.SAMPLE_INTERVAL_S)
+        self.done = asyncio.Event()  # on this link, at least once
         self.minimal = False  # it reboots over and over: nothing is configured any more
         self.identity = Memory()
         self._name = name
@@ -82,6 +83,7 @@ class Preparation:
     def linked(self) -> None:
         """On a new link everything is asked again."""
         self._booted.clear()
+        self.done.clear()
         self._asked = False
         self._due.set()
 
@@ -106,6 +108,7 @@ class Preparation:
             await self._await_boot()
         await self._ask_for_the_present()
         await self._configure()
+        self.done.set()
 
     async def _await_boot(self) -> None:
         self._awaiting_boot = True

@@ -31,9 +31,15 @@ LEAD_S = 60
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 ROUNDING = 1e-6
 
-# One id for each purpose, for ever: a box replaces a profile of the same id, purpose and stack level in place, and a
-# full store can be cleared of ours alone.
+# One id for each purpose and connector, for ever: a box replaces a profile of the same id, purpose and stack level in
+# place, and a full store can be cleared of ours alone.
 PROFILE_IDS = {Purpose.TX_DEFAULT: 6101, Purpose.TX: 6102, Purpose.CHARGE_POINT_MAX: 6103}
+NEXT_CONNECTOR = 10
+
+
+def profile_id(purpose: Purpose, connector: int) -> int:
+    """Of the whole box, an id names one profile only, whichever connector it is for."""
+    return PROFILE_IDS[purpose] + NEXT_CONNECTOR * (connector - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ def set_charging_profile(way: Way, setpoint: Setpoint, circumstances: Circumstan
     return SetChargingProfile(
         connector_id=connector,
         cs_charging_profiles=ChargingProfile(
-            charging_profile_id=PROFILE_IDS[way.purpose],
+            charging_profile_id=profile_id(way.purpose, circumstances.connector),
             transaction_id=circumstances.transaction_id if way.purpose is Purpose.TX else None,
             stack_level=way.stack,
             charging_profile_purpose=ChargingProfilePurposeType(way.purpose.value),

@@ -88,6 +88,7 @@ class Link:
     early: list[str | bytes] = field(default_factory=list)  # read before it was known whose link this is
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _waiting: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
     _lost: LinkLost | None = None
 
     @property
@@ -146,6 +147,7 @@ class Link:
         """Ends every call that waits; there will be no answer."""
         if self._lost is None:
             self._lost = LinkLost(why)
+            self.ended.set()
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_result(self._lost)

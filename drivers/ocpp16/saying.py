@@ -24,10 +24,10 @@ from drivers.ocpp16.dispatching import Judged, judged
 from drivers.ocpp16.ladder import Setback, climb, foot
 from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.profiles import (
-    PROFILE_IDS,
     Circumstances,
     Setpoint,
     carries_failsafe,
+    profile_id,
     quantised_a,
     set_charging_profile,
 )
@@ -63,6 +63,11 @@ class Station(Protocol):
 
     @property
     def connector(self) -> int: ...
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other connector of the box is steered."""
+        ...
 
     @property
     def transaction_id(self) -> int | None: ...
@@ -145,7 +150,16 @@ class Speaker:
     @property
     def can_steer(self) -> bool:
         """False: the box has said of every purpose that it does not have it."""
-        return self.memory.incapable != frozenset(Purpose)
+        return self._able.incapable != frozenset(Purpose)
+
+    @property
+    def _able(self) -> Memory:
+        """A limit of the whole box would bind its other connectors as well."""
+        if self._station.alone:
+            return self.memory
+        beyond = self.memory.incapable | {Purpose.CHARGE_POINT_MAX}
+        own = None if self.memory.way is not None and self.memory.way.purpose in beyond else self.memory.way
+        return replace(self.memory, incapable=beyond, way=own)
 
     @property
     def waits_for_transaction(self) -> bool:
@@ -222,8 +236,11 @@ class Speaker:
         return Attempt(at, str(way), answer.status, answer.text)
 
     async def _clear_ours(self) -> None:
-        for number in PROFILE_IDS.values():
-            await self._station.call(ClearChargingProfile(id=number))
+        for purpose in Purpose:
+            await self._clear(purpose)
+
+    async def _clear(self, purpose: Purpose) -> None:
+        await self._station.call(ClearChargingProfile(id=profile_id(purpose, self._station.connector)))
 
     def _lowered(self, setpoint: Setpoint) -> Setpoint:
         """By one ampere where that leaves a charge; a fraction might be a word that the box does not know."""
@@ -263,7 +280,7 @@ class Speaker:
     async def _note_installed(self, installed: Installed) -> None:
         before, self.installed = self.installed, replace(installed, at_s=self._clock.monotonic())
         if before is not None and before.way.purpose is not installed.way.purpose:  # both together would limit twice
-            await self._station.call(ClearChargingProfile(id=PROFILE_IDS[before.way.purpose]))
+            await self._clear(before.way.purpose)
 
     def _note_silence(self, way: Way, answer: Judged) -> None:
         """A box that is deaf to a way never answers it; one that is only slow has answered it before."""
@@ -283,7 +300,7 @@ class Speaker:
         if not bounded or self._made_room or self.installed is None or self.installed.way != way:
             return False
         self._made_room = True
-        await self._station.call(ClearChargingProfile(id=PROFILE_IDS[way.purpose]))
+        await self._clear(way.purpose)
         return True
 
     async def _restore(self) -> None:
@@ -333,7 +350,7 @@ class Speaker:
         left, offer = self.ladder.way, self._station.configuration.offer
         in_transaction = self._station.transaction_id is not None
         was_exhausted = self.ladder.exhausted
-        self.ladder = climb(self.ladder, why, offer, self.memory, in_transaction=in_transaction)
+        self.ladder = climb(self.ladder, why, offer, self._able, in_transaction=in_transaction)
         self._silences = self._repeats = 0
         if not self.ladder.exhausted:
             log.info("%s: %s was %s, next is %s", self._name, left, why, self.ladder.way)
@@ -373,7 +390,7 @@ class Speaker:
 
     def start_over(self) -> None:
         """A new session: what failed may work now."""
-        self.ladder = foot(self._station.configuration.offer, self.memory)
+        self.ladder = foot(self._station.configuration.offer, self._able)
         self._silences = self._repeats = 0
         self._made_room = False
         self._last_chance = LastChance.AHEAD

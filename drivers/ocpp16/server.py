@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from drivers.base import DeviceError, EventSink, TransactionBook
+from drivers.ocpp16 import connectors
 from drivers.ocpp16.charge_point import ChargePoint, Patience
 from drivers.ocpp16.guests import AttemptLimit, GuestBook
 from drivers.ocpp16.identity import identity_in, introduced_in, may_enter
@@ -88,10 +89,16 @@ class CentralSystem:
             )
             for name, wallbox in wallboxes.items()
         }
-        self._by_identity = {box.settings.charge_point: box for box in self.wallboxes.values()}
-        if len(self._by_identity) < len(self.wallboxes):
-            raise ValueError("two wallboxes have the same charge_point")
-        self._passwords = {box.settings.charge_point: box.settings.secret() for box in self.wallboxes.values()}
+        self._book = book
+        self._by_identity: dict[str, list[ChargePoint]] = {}  # with several connectors, several wallboxes
+        for box in self.wallboxes.values():
+            self._by_identity.setdefault(box.settings.charge_point, []).append(box)
+        for boxes in self._by_identity.values():
+            if len({box.connector for box in boxes}) < len(boxes):
+                raise ValueError("two wallboxes have the same charge_point and the same connector")
+            for box in boxes:
+                box.alone = len(boxes) == 1
+        self._passwords = self._secrets()
 
     @property
     def port(self) -> int:
@@ -152,8 +159,13 @@ class CentralSystem:
             if settings != wallboxes[name]:
                 waiting.append(name)
             box.apply(settings, failsafe)
-            self._passwords[settings.charge_point] = settings.secret()
+        self._passwords = self._secrets()
         return tuple(waiting)
+
+    def _secrets(self) -> Mapping[str, str | None]:
+        """By identity; one socket shows one password, so it is enough that one of its connectors names it."""
+        secrets = {identity: [box.settings.secret() for box in boxes] for identity, boxes in self._by_identity.items()}
+        return {identity: next((one for one in told if one is not None), None) for identity, told in secrets.items()}
 
     # -- the door -----------------------------------------------------------------------------------------------------
 
@@ -198,7 +210,7 @@ class CentralSystem:
             if not identity:
                 identity = await self._introduced(link, request)
             if identity:
-                await self._by_identity[identity].attend(link)
+                await connectors.attend(self._by_identity[identity], link, self._book)
         finally:
             self._open.discard(socket)
 
