@@ -38,12 +38,21 @@ class Bench:
     """Satisfies ``web.bench.Bench``."""
 
     file: Path | None
+    _known: tuple[float, KnownDevicesPage] | None = None  # with when the installer's own folder was changed
 
     @property
     def _own_devices(self) -> Path | None:
         return self.file.parent / "devices" if self.file is not None else None
 
     def devices(self) -> KnownDevicesPage:
+        """Forty files take seconds on a small machine, so what was read stands until the own folder changes."""
+        folder = self._own_devices
+        changed_s = folder.stat().st_mtime if folder is not None and folder.is_dir() else 0.0
+        if self._known is None or self._known[0] != changed_s:
+            self._known = changed_s, self._read_devices()
+        return self._known[1]
+
+    def _read_devices(self) -> KnownDevicesPage:
         known = [_device_page(name, file) for name, file in available(self._own_devices).items()]
         generic = KnownDevicePage(
             device="sunspec", name="SunSpec", modbus=list(Role), mqtt=[], port=502, unit=1, needs=[], notes=[]

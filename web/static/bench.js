@@ -61,7 +61,7 @@ export function BlockForm() {
         ${Object.keys(live.state?.wallboxes ?? {}).map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>`}
       ${!["import", "export"].includes(kind) && field(["name", "text", meter ? kind : kind === "wallbox" ? "garage" : "car"])}
       ${(fields ?? []).map(field)}
-      <div class="buttons"><button class="main" type="submit">${t("bench.make")}</button></div>
+      <div class="buttons"><button class="main" type="submit" disabled=${meter && !device}>${t("bench.make")}</button></div>
     </form>
     ${meter && device?.notes.length > 0 && html`<ul class="changes">${device.notes.map((text) => html`<li key=${text} lang="en">${text}</li>`)}</ul>`}
     <div role="status">${found?.problem && html`<p class="problem">${found.problem}</p>`}

@@ -1,20 +1,32 @@
 // Starts the page: texts, the live line, and which view is shown. The address after # names the view.
 
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
-import { Ahead } from "./ahead.js";
 import { alertWords } from "./alarm.js";
 import { Chart, Totals } from "./chart.js";
-import { Devices } from "./devices.js";
 import { Flow } from "./flow.js";
-import { History } from "./history.js";
 import { Icon } from "./icons.js";
-import { Installer } from "./installer.js";
 import { connect, live, meet, now, subscribe } from "./live.js";
 import { Timeline } from "./timeline.js";
 import { newsOf, useToday } from "./past.js";
 import { ThisVisit, VisitView, Visits } from "./visit.js";
 import { WallboxCard } from "./wallbox.js";
 import { LANGUAGES, clockSeconds, language, loadWords, t, when } from "./words.js";
+
+// The views behind the first one come when they are asked for, or when the first one has long been there.
+const LATER = {
+  Ahead: () => import("./ahead.js"),
+  History: () => import("./history.js"),
+  Devices: () => import("./devices.js"),
+  Installer: () => import("./installer.js"),
+};
+const WARM_MS = 4000;
+
+function Later({ view, ...given }) {
+  const [found, setFound] = useState({});
+  useEffect(() => void LATER[view]().then((module) => setFound({ View: module[view] }), () => setFound({ lost: true })), [view]);
+  if (found.lost) return html`<main class="page" id="main" tabindex="-1"><p class="problem" role="alert">${t("asked.away")}</p></main>`;
+  return found.View ? html`<${found.View} ...${given} />` : html`<${Shell} />`;
+}
 
 function useLive() {
   const [, again] = useState(0);
@@ -63,10 +75,10 @@ function App() {
     ${state && html`<${Alerts} alerts=${state.alerts} />`}
     ${view === "visits" && id && html`<${VisitView} id=${id} key=${id} news=${newsOfVisit(state, id)} />`}
     ${view === "visits" && !id && html`<${Visits} />`}
-    ${view === "plan" && state && html`<${Ahead} state=${state} />`}
-    ${view === "history" && state && html`<${History} />`}
-    ${view === "devices" && state && html`<${Devices} state=${state} />`}
-    ${view === "installer" && html`<${Installer} />`}
+    ${view === "plan" && state && html`<${Later} view="Ahead" state=${state} key="Ahead" />`}
+    ${view === "history" && state && html`<${Later} view="History" key="History" />`}
+    ${view === "devices" && state && html`<${Later} view="Devices" state=${state} key="Devices" />`}
+    ${view === "installer" && html`<${Later} view="Installer" key="Installer" />`}
     ${at === "now" && (state ? html`<${Now} state=${state} />` : html`<${Shell} />`)}
     <${Foot} />`;
 }
@@ -144,4 +156,5 @@ await Promise.all([loadWords(), meet()]);
 const place = document.getElementById("app");
 place.replaceChildren();
 render(html`<${Root} />`, place);
+setTimeout(() => Object.values(LATER).forEach((load) => load().catch(() => {})), WARM_MS);
 navigator.serviceWorker?.register("sw.js").catch(() => {}); // only https and loopback have one
