@@ -172,7 +172,8 @@ class Control:
             self.settings.steering, self.settings.site, self._boxes, self.memory, snapshot, wishes
         )
         self.visits.follow(snapshot, {decision.wallbox: decision.state for decision in decided})
-        decisions = tuple(self._carry_out(decision, snapshot) for decision in decided)
+        images = {image.name: image for image in snapshot.wallboxes}
+        decisions = tuple(self._carry_out(decision, images[decision.wallbox], snapshot) for decision in decided)
         for decision in decisions:
             self.decisions[decision.wallbox] = decision
             self._rows.add(decision, self.visits.visit_id(decision.wallbox), snapshot.now_s)
@@ -210,8 +211,7 @@ class Control:
             zero_pauses=self.zero_pauses(image.name),
         )
 
-    def _carry_out(self, decision: Decision, snapshot: Snapshot) -> Decision:
-        image = next(image for image in snapshot.wallboxes if image.name == decision.wallbox)
+    def _carry_out(self, decision: Decision, image: WallboxImage, snapshot: Snapshot) -> Decision:
         if decision.kind not in SENDING or decision.limit_a is None:
             self._let_rest(decision, image, snapshot.now_s)
             return decision

@@ -1,5 +1,8 @@
 """Several cars: minimum blocks first, then sharing; a higher priority before a lower one."""
 
+from dataclasses import replace
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,19 +12,25 @@ A = Demand("a", 1, 1400.0, 3700.0)
 B = Demand("b", 1, 1400.0, 3700.0)
 LOW = Demand("low", 2, 1400.0, 3700.0)
 
+
+def numbered(those: list[Any]) -> list[Any]:
+    """With names that tell them apart."""
+    return [replace(each, name=str(number)) for number, each in enumerate(those)]
+
+
 demands = st.lists(
     st.builds(
         Demand,
-        name=st.uuids().map(str),
+        name=st.just(""),
         priority=st.integers(1, 3),
         min_w=st.sampled_from([0.0, 1400.0, 4100.0]),
         max_w=st.sampled_from([4100.0, 11_000.0]),
         charging=st.booleans(),
-        order=st.floats(0, 10),
+        order=st.integers(0, 10),
     ),
     min_size=1,
     max_size=5,
-)
+).map(numbered)
 
 
 def test_one_car_gets_all_of_it_even_when_that_is_less_than_nothing() -> None:
@@ -113,7 +122,7 @@ def test_a_waiting_car_takes_no_room_from_one_that_charges() -> None:
 claims = st.lists(
     st.builds(
         Claim,
-        name=st.uuids().map(str),
+        name=st.just(""),
         priority=st.integers(1, 3),
         phases=st.sampled_from([(1,), (2,), (3,), (1, 2), (1, 2, 3)]),
         min_a=st.sampled_from([6.0, 8.0]),
@@ -121,7 +130,7 @@ claims = st.lists(
         active=st.booleans(),
     ),
     max_size=5,
-)
+).map(numbered)
 
 
 @given(st.tuples(*[st.floats(-10, 60)] * 3), st.floats(-1000, 30_000), claims)
@@ -134,3 +143,21 @@ def test_no_phase_and_no_sum_is_ever_exceeded(
         assert used_a <= max(0.0, free_a[phase - 1]) + 1e-3
     assert sum(dealt[each.name] * 230.0 * len(each.phases) for each in those) <= max(0.0, free_w) + 1e-3
     assert all(dealt[each.name] == 0.0 or each.min_a <= dealt[each.name] <= each.max_a + 1e-3 for each in those)
+
+
+@given(st.tuples(*[st.floats(0, 60)] * 3), claims)
+def test_a_lower_priority_has_room_below_the_fuse_only_when_no_higher_one_is_short_of_it(
+    free_a: tuple[float, float, float], those: list[Claim]
+) -> None:
+    dealt = share_fuse(free_a, 1e9, 230.0, those)
+    for high in those:
+        for low in those:
+            rivals = high.active is low.active and high.priority < low.priority and set(high.phases) & set(low.phases)
+            if not rivals or dealt[low.name] <= low.min_a + 1e-6 or dealt[high.name] == 0.0:
+                continue  # blocks come first, and who does not fit leaves his room to others
+            taken_a = {**dealt, low.name: low.min_a}  # what it has beyond its block must be no use to the higher one
+            left_a = min(
+                free_a[phase - 1] - sum(taken_a[each.name] for each in those if phase in each.phases)
+                for phase in high.phases
+            )
+            assert dealt[high.name] >= high.max_a - 1e-3 or left_a < 1e-3
