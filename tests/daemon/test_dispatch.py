@@ -106,6 +106,21 @@ async def test_after_a_command_the_wallbox_is_asked_for_its_proof() -> None:
     running.cancel()
 
 
+async def test_a_wallbox_that_is_slow_to_answer_is_not_asked_as_well() -> None:
+    box, clock = SlowWallbox(), ManualClock()
+    courier = Dispatcher(box, clock)
+    running = asyncio.create_task(courier.run())
+    courier.give(command(1), 6)
+    await settle()
+    clock.leap(25)
+    box.go.set()
+    await settle()
+    clock.leap(6)
+    await settle()
+    assert box.asked_for_samples == 0
+    running.cancel()
+
+
 async def test_a_command_takes_the_place_of_a_rest_that_waits() -> None:
     box = SlowWallbox()
     box.go.set()

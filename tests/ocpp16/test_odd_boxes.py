@@ -8,7 +8,7 @@ import json
 import pytest
 
 from drivers.ocpp16.charge_point import Patience
-from hemsd.model import DispatchStatus, LinkDown, LinkUp, Sampled, StatusChanged, TransactionStarted
+from hemsd.model import Booted, DispatchStatus, LinkDown, LinkUp, Sampled, StatusChanged, TransactionStarted
 from tests.ocpp16.fakes import box, charging_box, home, settle, until
 
 
@@ -119,6 +119,20 @@ async def test_wb_11_a_boot_is_asked_for_after_5_s_and_done_without_after_15():
         assert station.got("GetConfiguration") == []
         at.clock.leap(0.1)
         await until(lambda: station.got("GetConfiguration"))
+
+
+async def test_wb_11_a_boot_that_was_asked_for_after_an_outage_is_no_restart():
+    async with home() as at:
+        for outage in range(5):
+            async with box(at.url()) as station:
+                await at.leap_until(lambda s=station: s.got("TriggerMessage"))
+                await station.boot()
+                assert not at.of(Booted)[-1].restarted
+                await until(lambda s=station: s.got("GetConfiguration"))
+                await station.boot()  # and now it has restarted, in the only way that is known of
+                assert at.of(Booted)[-1].restarted is True
+                assert at.garage.preparation.minimal is (outage >= 2)
+            at.clock.leap(60)
 
 
 @pytest.mark.parametrize(
