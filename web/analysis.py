@@ -46,7 +46,7 @@ from web.asking import query_bool, query_int, query_moment
 from web.problems import DetailPage, Finding, Malformed
 from web.routes import Handler, Query, Refused, Route, Scope, answer
 
-DEFAULT_PAGE, LARGEST_PAGE = 20, 100
+DEFAULT_PAGE, LARGEST_PAGE, LAST_PAGE = 20, 100, 10**9
 LARGEST_BODY = 16 * 2**20  # a hundred thousand values, each with all that may be said of it, are below
 MOST_BATCH_VALUES = 5 * MOST_VALUES
 SESSION, STATION, MODEL = "/v1/sessions/{session_id}", "/v1/stations/{charging_station_id}", "/v1/models/{model_id}"
@@ -58,7 +58,7 @@ Asked = TypeVar("Asked", bound=BaseModel)
 Found = TypeVar("Found", bound=BaseModel)
 
 PAGING = (
-    Query("page", "counted from 1", {"type": "integer", "minimum": 1, "default": 1}),
+    Query("page", "counted from 1", {"type": "integer", "minimum": 1, "maximum": LAST_PAGE, "default": 1}),
     Query("page_size", "how many at most", {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": 20}),
 )
 NUMBER: Mapping[str, str | int] = {"type": "number", "minimum": 0, "maximum": 1}
@@ -361,7 +361,7 @@ def _station(request: web.Request) -> str:
 
 def _paging(request: web.Request) -> Paging:
     return Paging(
-        query_int(request, "page", 1, least=1),
+        query_int(request, "page", 1, least=1, most=LAST_PAGE),
         query_int(request, "page_size", DEFAULT_PAGE, least=1, most=LARGEST_PAGE),
     )
 

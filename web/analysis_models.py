@@ -29,7 +29,14 @@ def _no_flag(value: object) -> object:
     return value
 
 
-Moment = Annotated[datetime, AfterValidator(_moment)]
+def _written(value: object) -> object:
+    """In ISO 8601; a bare number could be seconds or milliseconds of anything."""
+    if not isinstance(value, datetime | str) or (isinstance(value, str) and "-" not in value.strip()[1:]):
+        raise ValueError("must be a time as ISO 8601 writes it")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_moment)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Id = Annotated[str, Field(min_length=1, max_length=255)]
 Word = Annotated[str, Field(max_length=80)]

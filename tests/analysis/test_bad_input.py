@@ -86,6 +86,18 @@ async def test_a_time_without_a_zone_is_utc(anna: Program) -> None:
     assert (await anna.detail("s-1"))["meter_values"][0]["timestamp"] == "2026-02-27T10:00:00.000Z"
 
 
+@pytest.mark.parametrize("moment", [0, 1772186400, "1772186400", "-5", "noon", None, True, "2026-02-30T00:00:00Z"])
+async def test_what_is_no_written_time_is_refused_with_its_place(anna: Program, moment: object) -> None:
+    refused = await anna.post(session(values=[{"timestamp": moment, "value": 1}]), status=422)
+    assert refused["detail"][0]["loc"] == ["body", "meter_values", 0, "timestamp"]
+
+
+@pytest.mark.parametrize("value", [True, None, "much", [1], {}])
+async def test_what_is_no_number_at_all_is_refused_with_its_place(anna: Program, value: object) -> None:
+    refused = await anna.post(session(values=[{"timestamp": at(0), "value": value}]), status=422)
+    assert refused["detail"][0]["loc"] == ["body", "meter_values", 0, "value"]
+
+
 async def test_values_in_the_future_are_judged_and_no_finding_lies_beyond_them(anna: Program) -> None:
     start = "2031-01-01T0{}:00:00Z"
     falling = [{"timestamp": start.format(i), "value": value, "unit": "kWh"} for i, value in enumerate([1, 5, 2, 6])]
