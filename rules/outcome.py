@@ -61,7 +61,7 @@ def hems_outcome(visit: Visit, decisions: Sequence[Decision], commands: Sequence
 
 
 class SessionOutcome(StrEnum):
-    """The partner dialect's words for a car's session."""
+    """The partner dialect's words for a car's session; docs/dialects.md says why three of them are never said here."""
 
     NOT_AT_HOME = "not_at_home"
     NOT_AUTHENTICATED = "not_authenticated"
@@ -83,18 +83,12 @@ class SessionOutcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-def session_outcome(
-    visit: Visit, course: Course | None, commands: Sequence[Command], *, capacity_known: bool
-) -> SessionOutcome:
+def session_outcome(visit: Visit, course: Course | None, commands: Sequence[Command]) -> SessionOutcome:
     """While the visit runs it is in progress, unless hemsd has no part in it or somebody wanted it at once."""
     if course is None or visit.aborted:
         return SessionOutcome.UNKNOWN if visit.plugged_out_at is not None else SessionOutcome.IN_PROGRESS
     if not visit.managed:
         return SessionOutcome.SMART_OPTIMIZATION_DISABLED
-    if visit.vehicle is None:
-        return SessionOutcome.EV_NOT_FOUND
-    if not capacity_known:
-        return SessionOutcome.NO_BATTERY_CAPACITY
     if visit.plugged_out_at is None:
         return _while_running(course)
     return _ended(visit, course, commands)

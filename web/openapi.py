@@ -62,9 +62,9 @@ def document(routes: Iterable[Route], version: str) -> Json:
 
 
 def answers_of(route: Route) -> Answers:
-    """Its own answers, and those of the doors that every call comes through: who asks, and how much is sent."""
+    """Its own answers, and those of the doors that every call comes through: who asks, and how what is sent comes."""
     behind_a_door = (401, 403) if route.scope is not Scope.OPEN else ()
-    with_a_body = (413,) if route.body is not None else ()
+    with_a_body = (408, 413, 415) if route.body is not None else ()
     page = ProblemPage if route.scope is Scope.FLEX else DetailPage
     doors: Answers = dict.fromkeys((*behind_a_door, *with_a_body), page)
     return dict(sorted({**doors, **route.answers}.items()))

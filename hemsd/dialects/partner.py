@@ -101,7 +101,6 @@ class StoredPartner:
             course,
             commands,
             charger.battery,
-            capacity_known=charger.capacity_kwh is not None,
             expected_savings_eur=self.courses.expected_savings_eur(visit, now),
             now=now,
         )

@@ -83,7 +83,6 @@ def ev_session(
     commands: Sequence[Command],
     battery: Battery,
     *,
-    capacity_known: bool,
     expected_savings_eur: float | None,
     now: datetime,
 ) -> EvSession:
@@ -114,7 +113,7 @@ def ev_session(
         expected_savings_eur=_eur(expected_savings_eur if not ended else known.expected_savings_eur),
         actual_savings_eur=_eur(bill.savings_eur) if bill is not None else None,
         is_at_home=True,
-        session_outcome=session_outcome(visit, course, commands, capacity_known=capacity_known).value,
+        session_outcome=session_outcome(visit, course, commands).value,
         is_hidden=hidden,
         hidden_reason="short_duration" if hidden else None,
         target_reachable=reachable,

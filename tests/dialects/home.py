@@ -147,21 +147,29 @@ class Played:
     def box(self) -> Box:
         return self.boxes["garage"]
 
-    def plug(self, soc_pct: float = 35.0, *, wallbox: str = "garage", tell: bool = True, card: str = "card") -> Car:
+    def plug(
+        self, soc_pct: float = 35.0, *, wallbox: str = "garage", tell: bool = True, card: str | None = "card"
+    ) -> Car:
+        """A car comes; without a card no transaction is begun."""
         car = Car(capacity_kwh=60.0, soc_pct=soc_pct)
         box = self.boxes[wallbox]
-        self._transaction_id += 1
-        box.transaction_id = self._transaction_id
         self.control.notice(StatusChanged(wallbox, 1, ConnectorStatus.PREPARING))
         box.status = ConnectorStatus.PREPARING
         box.station.plug(car)
-        box.station.enabled = True
-        register_wh = box.station.energy_wh
-        self.control.notice(TransactionStarted(wallbox, self._transaction_id, 1, card, self.clock.utc(), register_wh))
+        if card is not None:
+            self._begin_transaction(wallbox, card)
         if tell:
             self.latest.tell_soc(wallbox, soc_pct)
         self.tick()
         return car
+
+    def _begin_transaction(self, wallbox: str, card: str) -> None:
+        box = self.boxes[wallbox]
+        self._transaction_id += 1
+        box.transaction_id = self._transaction_id
+        box.station.enabled = True
+        started = TransactionStarted(wallbox, self._transaction_id, 1, card, self.clock.utc(), box.station.energy_wh)
+        self.control.notice(started)
 
     def unplug(self, wallbox: str = "garage") -> None:
         box = self.boxes[wallbox]

@@ -444,10 +444,10 @@ async def test_a_body_that_is_no_text_is_refused_and_breaks_nothing(home: Played
                 assert answer.status == status, await answer.text()
     form = {"Content-Type": "multipart/form-data"}  # without its boundary
     async with home.client.post("/oauth2/token", data=b"grant_type=password", headers=form) as answer:
-        assert (answer.status, (await answer.json())["error"]) == (400, "invalid_request")
+        assert answer.status == 415
 
 
 async def test_a_word_in_a_path_is_no_id_whatever_the_method(home: Played) -> None:
     for method in ("PATCH", "DELETE"):
         async with home.client.request(method, LIST, headers=home.headers, json={"batteryReserve": 5}) as answer:
-            assert (answer.status, answer.headers["Allow"]) == (405, "GET,HEAD")
+            assert (answer.status, answer.headers["Allow"]) == (405, "GET")

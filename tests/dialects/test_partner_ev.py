@@ -12,7 +12,7 @@ import pytest
 
 from hemsd.model import Command, Outcome, SteeringState, Visit
 from rules.course import Bill, Course, Prospect
-from rules.outcome import SessionOutcome, session_outcome
+from rules.outcome import session_outcome
 from rules.schedule import Due, TargetType, next_visit, start_at_once
 from tests.dialects import stories
 from tests.dialects.home import CheapAt, played, validate
@@ -127,41 +127,33 @@ BOOSTED = replace(COURSE, targets=start_at_once(COURSE.targets, 80.0))
 
 
 @pytest.mark.parametrize(
-    ("expected", "visit", "course", "command", "capacity_known"),
+    ("expected", "visit", "course", "command"),
     [
-        ("in_progress", RUNNING, COURSE, SENT, True),
-        ("immediate_start", RUNNING, replace(BOOSTED, began_boosted=True), SENT, True),
-        ("boosted", RUNNING, replace(BOOSTED, boosted=True), SENT, True),
-        ("unknown", VISIT, None, SENT, True),
-        ("unknown", replace(VISIT, aborted=True), COURSE, SENT, True),
-        ("smart_optimization_disabled", replace(VISIT, managed=False), COURSE, SENT, True),
-        ("ev_not_found", replace(VISIT, vehicle=None), COURSE, SENT, True),
-        ("no_battery_capacity", VISIT, COURSE, SENT, False),
-        ("not_authenticated", replace(NOTHING, transaction_id=None), COURSE, None, True),
-        ("oem_not_capable", VISIT, COURSE, replace(SENT, outcome=Outcome.NOT_CAPABLE), True),
-        ("commands_failed", NOTHING, COURSE, replace(SENT, outcome=Outcome.ACCEPTED_INEFFECTIVE), True),
-        ("already_at_target", NOTHING, replace(COURSE, from_pct=60.0), None, True),
-        ("boosted", VISIT, replace(COURSE, boosted=True), SENT, True),
-        ("immediate_start", VISIT, replace(COURSE, began_boosted=True), SENT, True),
-        ("user_unplugged_early", VISIT, MISSED, SENT, True),
-        ("oem_reported_full", replace(VISIT, final_state=SteeringState.FINISHED), COURSE, SENT, True),
-        ("hems_only_mode", replace(VISIT, policy=None), Course("v"), SENT, True),
-        ("insufficient_price_coverage", VISIT, replace(COURSE, bill=Bill(False)), SENT, True),
-        ("optimized", VISIT, COURSE, SENT, True),
-        ("other", NOTHING, COURSE, SENT, True),
+        ("in_progress", RUNNING, COURSE, SENT),
+        ("immediate_start", RUNNING, replace(BOOSTED, began_boosted=True), SENT),
+        ("boosted", RUNNING, replace(BOOSTED, boosted=True), SENT),
+        ("unknown", VISIT, None, SENT),
+        ("unknown", replace(VISIT, aborted=True), COURSE, SENT),
+        ("smart_optimization_disabled", replace(VISIT, managed=False), COURSE, SENT),
+        ("not_authenticated", replace(NOTHING, transaction_id=None), COURSE, None),
+        ("oem_not_capable", VISIT, COURSE, replace(SENT, outcome=Outcome.NOT_CAPABLE)),
+        ("commands_failed", NOTHING, COURSE, replace(SENT, outcome=Outcome.ACCEPTED_INEFFECTIVE)),
+        ("already_at_target", NOTHING, replace(COURSE, from_pct=60.0), None),
+        ("boosted", VISIT, replace(COURSE, boosted=True), SENT),
+        ("immediate_start", VISIT, replace(COURSE, began_boosted=True), SENT),
+        ("user_unplugged_early", VISIT, MISSED, SENT),
+        ("oem_reported_full", replace(VISIT, final_state=SteeringState.FINISHED), COURSE, SENT),
+        ("hems_only_mode", replace(VISIT, policy=None), Course("v"), SENT),
+        ("insufficient_price_coverage", VISIT, replace(COURSE, bill=Bill(False)), SENT),
+        ("optimized", VISIT, COURSE, SENT),
+        ("other", NOTHING, COURSE, SENT),
     ],
 )
-def test_podero_70_each_outcome_has_its_rule(
-    expected: str, visit: Visit, course: Course | None, command: Command | None, capacity_known: bool
+def test_of_several_outcomes_the_first_in_order_wins(
+    expected: str, visit: Visit, course: Course | None, command: Command | None
 ) -> None:
     commands = [command] if command else []
-    assert session_outcome(visit, course, commands, capacity_known=capacity_known) == expected
-
-
-def test_podero_70_the_only_word_without_a_rule_is_one_that_a_home_can_never_say() -> None:
-    cases = next(mark for mark in test_podero_70_each_outcome_has_its_rule.pytestmark if mark.name == "parametrize")
-    ruled = {case[0] for case in cases.args[1]}
-    assert {outcome.value for outcome in SessionOutcome} - ruled == {"not_at_home"}
+    assert session_outcome(visit, course, commands) == expected
 
 
 def test_podero_71_a_reason_is_there_exactly_when_hidden() -> None:
