@@ -18,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +35,9 @@ SETTLE_S = 30.0
 MEASURE_S = 30.0
 
 
-def measure(count: int) -> dict[str, float]:
+@contextmanager
+def street(count: int) -> Iterator[tuple[Path, list[str], int]]:
+    """(config.yaml, the wallboxes' names, the page's port) of a home with so many wallboxes, which is running."""
     modbus, ocpp, web = free_ports(3)
     names = [f"box{number}" for number in range(count)]
     boxes = "".join(f"  {name}: {{driver: ocpp, charge_point: {name}, phases: 1}}\n" for name in names)
@@ -52,10 +56,15 @@ def measure(count: int) -> dict[str, float]:
             command += ["--wallbox", f"{name}:{name}:1"]
         home = subprocess.Popen(command, cwd=ROOT)
         try:
-            return asyncio.run(_measured(path, names))
+            yield path, names, web
         finally:
             home.terminate()
             home.wait(timeout=10)
+
+
+def measure(count: int) -> dict[str, float]:
+    with street(count) as (path, names, _):
+        return asyncio.run(_measured(path, names))
 
 
 async def _measured(config: Path, names: list[str]) -> dict[str, float]:
