@@ -110,7 +110,9 @@ def fuse(
     )
 
 
-NEEDS_A_PERSON: Final = frozenset({Category.ZERO_SESSION, Category.CHARGING_EXPECTED})
+NEEDS_A_PERSON: Final = frozenset(
+    {Category.ZERO_SESSION, Category.CHARGING_EXPECTED, Category.MISSING_PHASE, Category.OVER_TEMPERATURE}
+)
 
 
 def _unclassified(surprise: Surprise, place: Buckets, odd: float, calibration: Calibration) -> Finding:

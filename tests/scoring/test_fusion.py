@@ -69,6 +69,21 @@ def test_a_fault_that_the_wallbox_reported_needs_a_person_even_in_a_healthy_sess
     assert not fuse([], surprise(0.1), PLACE, SHIPPED).is_incident
 
 
+@pytest.mark.parametrize(
+    ("category", "needs_one"),
+    [
+        (Category.ZERO_SESSION, True),
+        (Category.CHARGING_EXPECTED, True),
+        (Category.MISSING_PHASE, True),
+        (Category.OVER_TEMPERATURE, True),
+        (Category.KWH_DECREASE, False),
+        (Category.ENERGY_PIT, False),
+    ],
+)
+def test_csar_43_an_incident_is_what_a_person_has_to_see_to(category: Category, needs_one: bool) -> None:
+    assert fuse([Finding(category, 0, 900, 0.9, 0.9)], surprise(0.1), PLACE, SHIPPED).is_incident is needs_one
+
+
 @pytest.mark.parametrize(("count", "limit"), [(OWN_SESSIONS - 1, 10.0), (OWN_SESSIONS, 7.0)])
 def test_twenty_own_sessions_make_the_yardstick_the_homes_own(count: int, limit: float) -> None:
     assert calibrated([7.0] * count, SHIPPED).limit == pytest.approx(limit)
