@@ -119,6 +119,15 @@ class AttemptPage(Page):
     text: str = ""
 
 
+class SamplePage(Page):
+    """What the wallbox said at a moment that counted for the verdict."""
+
+    time: Utc
+    offered_a: float | None = None
+    currents_a: tuple[float | None, float | None, float | None] = (None, None, None)
+    power_w: float | None = None
+
+
 class CommandPage(Page):
     id: int
     wallbox: str = ""
@@ -140,6 +149,8 @@ class CommandPage(Page):
     rule: str = ""
     evidence: str = ""
     """What the verdict rests on, for people"""
+    samples: list[SamplePage] = []
+    """... and for those who want to see for themselves"""
     attempts: list[AttemptPage] = []
 
 

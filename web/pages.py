@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from hemsd.model import Attempt, CloudVerdict, Command, Decision, Identities, Reading, SiteMinute
+from hemsd.model import Attempt, CloudVerdict, Command, Decision, Identities, Reading, Sample, SiteMinute
 from web.flows import split
 from web.house import VisitStory
 from web.models import (
@@ -21,6 +21,7 @@ from web.models import (
     HistoryPoint,
     IdentitiesPage,
     ReadingPage,
+    SamplePage,
     StretchPage,
     VisitPage,
 )
@@ -62,7 +63,14 @@ def command_page(command: Command) -> CommandPage:
         effect_s=command.effect_s,
         rule=command.evidence.rule if command.evidence else "",
         evidence=command.evidence.text if command.evidence else "",
+        samples=[_sample_page(sample) for sample in command.evidence.samples] if command.evidence else [],
         attempts=[_attempt_page(attempt) for attempt in command.attempts],
+    )
+
+
+def _sample_page(sample: Sample) -> SamplePage:
+    return SamplePage(
+        time=sample.received_at, offered_a=sample.offered_a, currents_a=sample.currents_a, power_w=sample.power_w
     )
 
 

@@ -65,6 +65,9 @@ async def test_a_tryout_ends_with_a_sheet_and_the_wallbox_is_steered_again(tmp_p
         order = daemon.control.orders["garage"]
         await comes_true(lambda: order.command is not None and order.command.outcome is Outcome.APPLIED)
         assert order.limit_a == 16.0
+        shown = daemon.house.state().wallboxes["garage"].command
+        assert shown is not None
+        assert [sample.offered_a for sample in shown.samples] == [16.0, 16.0]  # what its verdict rests on
 
 
 async def test_a_tryout_gives_way_to_the_grid_operator_and_to_whoever_gives_it_up(tmp_path: Path) -> None:
@@ -82,6 +85,19 @@ async def test_a_tryout_gives_way_to_the_grid_operator_and_to_whoever_gives_it_u
         assert (told["running"], told["said"][-1][:13]) == (False, "The grid oper")
         assert (await page.ask("POST", "adoption", AGREED))[0] == 409
         assert status == 200
+
+
+async def test_the_grid_meter_is_checked_and_nothing_else_meanwhile(tmp_path: Path) -> None:
+    async with page_of(tmp_path) as (daemon, page):
+        assert (await page.ask("POST", "meter-check", AGREED))[0] == 202
+        status, told = await page.ask("POST", "adoption", AGREED)
+        assert (status, told["detail"]) == (409, "garage is being used to check the grid meter")
+        while (await page.ask("GET", "meter-check"))[1]["running"]:
+            await daemon.clock.sleep(5)
+        said = (await page.ask("GET", "meter-check"))[1]["said"]
+        assert said[-1].startswith("All is well"), said
+        assert any(line.startswith("10 A on 3 phases: wallbox") for line in said)
+        await comes_true(lambda: daemon.control.decisions["garage"].rule == "fast")
 
 
 async def test_foreign_profiles_are_cleared_on_request_and_the_limit_follows_at_once(tmp_path: Path) -> None:

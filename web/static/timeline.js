@@ -75,6 +75,16 @@ function inputWords(name, value) {
   return `${label} ${kind ? powerWords(kind, value) : written(name, value)}`;
 }
 
+/** A sample that the verdict rests on. */
+function sampleWords({ offered_a, currents_a, power_w }) {
+  const flowing = currents_a.filter((amps) => amps != null);
+  return [
+    offered_a != null && `${t("proof.offered")} ${current(offered_a)}`,
+    flowing.length > 0 && `${t("proof.drawn")} ${flowing.map((amps) => current(amps)).join(" / ")}`,
+    power_w != null && power(power_w),
+  ].filter(Boolean).join(", ");
+}
+
 /** Asked, answered, offered, drawn: the three witnesses of a verdict. */
 function Proof({ command }) {
   const rows = [
@@ -87,6 +97,8 @@ function Proof({ command }) {
   return html`
     <dl class="proof">${rows.map(([label, value]) => html`<div key=${label}><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
     ${command.evidence && html`<p>${evidenceWords(command)}</p>`}
+    ${command.samples?.length > 0 && html`<ul class="attempts">${command.samples.map((one) => html`
+      <li key=${one.time}><time>${clockSeconds(one.time)}</time> ${sampleWords(one)}</li>`)}</ul>`}
     ${command.attempts.length > 0 && html`<ul class="attempts">${command.attempts.map((one) => html`
       <li key=${one.time + one.way}><time>${clockSeconds(one.time)}</time> ${one.way}: ${t(`dispatch.${one.status}`)} ${one.text}</li>`)}</ul>`}`;
 }
