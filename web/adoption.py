@@ -1,7 +1,7 @@
-"""Trying out a wallbox from the page: the same as ``hemsd adopt``, while the daemon runs.
+"""Trying out a wallbox from the page, and checking the grid meter with it: ``hemsd adopt`` and ``hemsd commission``.
 
-It takes about eight minutes, charges with the wallbox's maximum and pauses once, so it begins only with consent. One
-at a time; the others are steered meanwhile.
+Both while the daemon runs. A tryout takes about eight minutes, charges with the wallbox's maximum and pauses once, so
+it begins only with consent. One at a time; the others are steered meanwhile.
 """
 
 from __future__ import annotations
@@ -32,6 +32,15 @@ class AdoptionPage(Page):
     """What is known of such a wallbox; empty: it was never tried out"""
 
 
+class MeterCheckPage(Page):
+    """Whether the grid meter sees what the wallbox does."""
+
+    wallbox: str
+    running: bool
+    said: list[str]
+    """How far the newest check has come, and what it found, in sentences"""
+
+
 class ConsentBody(Asked):
     consent: Literal[True]
     """Whoever asks has agreed to what it does"""
@@ -60,6 +69,12 @@ class Adopting(Protocol):
         """Raises NotNow."""
         ...
 
+    def check_page(self, wallbox: str) -> MeterCheckPage: ...
+
+    def begin_check(self, wallbox: str) -> None:
+        """Raises NotNow."""
+        ...
+
     def give_up(self, wallbox: str) -> None: ...
 
     async def clear_profiles(self, wallbox: str) -> ClearedPage:
@@ -77,6 +92,8 @@ class AdoptionApi:
         box = "/api/wallboxes/{name}"
         page: dict[int, type[BaseModel] | None] = {200: AdoptionPage, 404: Problem}
         begun: dict[int, type[BaseModel] | None] = {202: AdoptionPage, 404: Problem, 409: Problem, 422: Problem}
+        check: dict[int, type[BaseModel] | None] = {200: MeterCheckPage, 404: Problem}
+        checking: dict[int, type[BaseModel] | None] = {202: MeterCheckPage, 404: Problem, 409: Problem, 422: Problem}
         cleared: dict[int, type[BaseModel] | None] = {200: ClearedPage, 404: Problem, 409: Problem, 422: Problem}
         return (
             Route(
@@ -86,6 +103,9 @@ class AdoptionApi:
                 "POST", f"{box}/adoption", self.post, "Try out what it really does: 8 minutes", begun, body=ConsentBody
             ),
             Route("DELETE", f"{box}/adoption", self.delete, "Give the tryout up", page),
+            Route("GET", f"{box}/meter-check", self.get_check, "Whether the grid meter sees what it does", check),
+            Route("POST", f"{box}/meter-check", self.post_check, "Check that: 5 minutes", checking, body=ConsentBody),
+            Route("DELETE", f"{box}/meter-check", self.delete_check, "Give the check up", check),
             Route(
                 "POST",
                 f"{box}/clear-profiles",
@@ -112,6 +132,23 @@ class AdoptionApi:
         name = self._wallbox(request)
         self.adopting.give_up(name)
         return answer(self.adopting.page(name))
+
+    async def get_check(self, request: web.Request) -> web.Response:
+        return answer(self.adopting.check_page(self._wallbox(request)))
+
+    async def post_check(self, request: web.Request) -> web.Response:
+        name = self._wallbox(request)
+        await body_of(request, ConsentBody)
+        try:
+            self.adopting.begin_check(name)
+        except NotNow as why:
+            raise Refused(409, str(why)) from why
+        return answer(self.adopting.check_page(name), 202)
+
+    async def delete_check(self, request: web.Request) -> web.Response:
+        name = self._wallbox(request)
+        self.adopting.give_up(name)
+        return answer(self.adopting.check_page(name))
 
     async def post_clear(self, request: web.Request) -> web.Response:
         name = self._wallbox(request)
