@@ -1,4 +1,4 @@
-"""Keeps the course of every visit, and of those to come: the shell around ``rules.course``.
+"""Keeps the course of every visit, and of those to come: the shell around ``rules.course`` and its steps.
 
 Here is what the fold can't have: identities, prices, the person's wishes, and the plan, which is made anew whenever
 something that it rests on has changed. What the plan asks for becomes a wish at the next tick, with the power that it
@@ -18,8 +18,10 @@ from pydantic import TypeAdapter, ValidationError
 from hemsd.model import Because, Command, Mode, QuarterHour, Snapshot, Visit, WallboxImage, Wish
 from hemsd.policies import Policies, Policy, Remember
 from hemsd.prices import PriceBook
-from rules import course as fold
-from rules.course import Battery, Bill, Course, Progress, Seen
+from rules import blocks, prospect
+from rules import course_steps as steps
+from rules.blocks import Progress
+from rules.course import Battery, Bill, Course, Seen, boost_pct, has, level_pct
 from rules.patience import need_not_hurry, patient, said
 from rules.plan import LONGEST_HORIZON, make_plan
 from rules.plan_values import FULL_PCT, BlockType, Plan, PowerRange, Task
@@ -116,9 +118,9 @@ class Courses:
         """The policy's next visit, made when it is first asked for."""
         known, due = self.upcoming.get(policy.name), self.due(policy, at)
         if known is None:
-            course = fold.upcoming(self.new_id(), policy.name, due, policy.battery_reserve_pct)
+            course = steps.upcoming(self.new_id(), policy.name, due, policy.battery_reserve_pct)
         else:
-            course = fold.awaited(known, due, policy.battery_reserve_pct)
+            course = steps.awaited(known, due, policy.battery_reserve_pct)
         if course != known:
             self._await(policy.name, course)
         return course
@@ -164,13 +166,13 @@ class Courses:
         course = self._newest(wish.wallbox, policy, at)
         due, reserve_pct = self.due(policy, at), policy.battery_reserve_pct
         if wish.boost:
-            course = fold.asked_to_start(course, wish.boost_target_pct)
+            course = steps.asked_to_start(course, wish.boost_target_pct)
         elif wish.boost is False:
-            course = fold.start_taken_back(course)
+            course = steps.start_taken_back(course)
         if wish.clear_target:
-            course = fold.override_taken_back(course, due, reserve_pct)
+            course = steps.override_taken_back(course, due, reserve_pct)
         if wish.target_pct is not None:
-            course = fold.asked_for(course, self._override(wish, course, due), reserve_pct)
+            course = steps.asked_for(course, self._override(wish, course, due), reserve_pct)
         self._put(wish.wallbox, policy, course)
         return None if wish.mode is None else replace(wish, boost=None, boost_target_pct=None)
 
@@ -207,9 +209,9 @@ class Courses:
         following = self.running.get(wallbox)
         if following is None or following.course.policy is None:
             course = self.upcoming.get(policy.name)
-            boosted = course is not None and fold.boost_pct(course) is not None
-            return fold.because(BlockType.IMMEDIATE_START, None, at) if boosted else None
-        return None if following.asked is None else fold.because(following.asked, following.plan, at)
+            boosted = course is not None and boost_pct(course) is not None
+            return blocks.because(BlockType.IMMEDIATE_START, None, at) if boosted else None
+        return None if following.asked is None else blocks.because(following.asked, following.plan, at)
 
     # --- a visit
 
@@ -222,7 +224,7 @@ class Courses:
             self.remember(UPCOMING_FACT + policy.name, None)
         assumed_pct = policy.battery_reserve_pct if policy is not None else UNKNOWN_PCT
         self.running[visit.wallbox] = Following(
-            fold.plug_in(course, at, image.soc_pct, _told_at(image, at), assumed_pct)
+            steps.plug_in(course, at, image.soc_pct, _told_at(image, at), assumed_pct)
         )
 
     def follow(self, visit: Visit, image: WallboxImage, at: datetime) -> None:
@@ -237,18 +239,18 @@ class Courses:
         policy = self.policy_at(visit.wallbox) if following.course.policy is not None else None
         if policy is None:
             following.asked = None
-            following.course = fold.follow(following.course, seen, charger.battery, None, 0.0)
-            following.now_pct = fold.level_pct(following.course, seen.energy_wh, charger.battery)
+            following.course = steps.follow(following.course, seen, charger.battery, None, 0.0)
+            following.now_pct = level_pct(following.course, seen.energy_wh, charger.battery)
             if following.course.policy is not None:
-                following.course = fold.blocked(following.course, seen, None, None)
+                following.course = blocks.blocked(following.course, seen, None, None)
         else:
             self._follow_policy(following, policy, charger, seen)
         self._save(visit, following, at)
 
     def _follow_policy(self, following: Following, policy: Policy, charger: Charger, seen: Seen) -> None:
         reserve_pct = policy.battery_reserve_pct
-        course = fold.follow(following.course, seen, charger.battery, self.due(policy, seen.at), reserve_pct)
-        now_pct = following.now_pct = fold.level_pct(course, seen.energy_wh, charger.battery)
+        course = steps.follow(following.course, seen, charger.battery, self.due(policy, seen.at), reserve_pct)
+        now_pct = following.now_pct = level_pct(course, seen.energy_wh, charger.battery)
         self._plan(following, course, policy, charger, seen)
         progress = Progress(
             now_pct=now_pct,
@@ -256,16 +258,16 @@ class Courses:
             charged_wh=seen.energy_wh - following.planned_at_wh,
             missing_s=self._missing_s(course, charger, now_pct),
         )
-        asked = fold.wanted(course, following.plan, seen.at, progress)
+        asked = blocks.wanted(course, following.plan, seen.at, progress)
         if self._mode(charger) is Mode.OFF and asked is not BlockType.IMMEDIATE_START:
             asked = None
         following.asked = asked
-        following.course = fold.blocked(course, seen, asked, following.plan)
+        following.course = blocks.blocked(course, seen, asked, following.plan)
         self._foresee(following, charger, seen.at)
 
     def _foresee(self, following: Following, charger: Charger, at: datetime) -> None:
         missing_s = self._missing_s(following.course, charger, following.now_pct)
-        following.course = fold.foreseen(following.course, following.plan, at, following.now_pct, missing_s)
+        following.course = prospect.foreseen(following.course, following.plan, at, following.now_pct, missing_s)
 
     def _mode(self, charger: Charger) -> Mode:
         return self._modes.get(charger.wallbox, charger.mode)
@@ -293,7 +295,7 @@ class Courses:
             return
         regular = course.targets.regular
         known = tuple(self.prices.known(quarter_start(seen.at), seen.at + LONGEST_HORIZON))
-        is_there = regular is not None and fold.has(following.now_pct, regular)
+        is_there = regular is not None and has(following.now_pct, regular)
         deadline_at = regular.ready_by_at if regular else None
         waits = False
         if deadline_at is not None and self._mode(charger) in SUN_FIRST:
@@ -309,7 +311,7 @@ class Courses:
                 target_pct=regular.minimum_charge_target_pct if regular and not is_there else 0.0,
                 deadline_at=deadline_at,
                 reserve_pct=policy.battery_reserve_pct,
-                boost_pct=fold.boost_pct(course),
+                boost_pct=boost_pct(course),
                 efficiency=charger.battery.efficiency,
                 running=seen.flows,
                 zone=self.zone,
@@ -329,7 +331,7 @@ class Courses:
         following = self.running.get(command.wallbox)
         if following is not None and command.visit_id in (None, following.course.id):
             asked = following.asked is not None
-            following.course = fold.judged(following.course, command, flows=following.flows, asked=asked)
+            following.course = prospect.judged(following.course, command, flows=following.flows, asked=asked)
 
     def disown(self, wallbox: str, at: datetime) -> None:
         """A stranger charges here: the policy goes on waiting for its own car."""
@@ -339,7 +341,7 @@ class Courses:
             return
         course = following.course
         self._await(
-            policy.name, fold.upcoming(self.new_id(), policy.name, self.due(policy, at), policy.battery_reserve_pct)
+            policy.name, steps.upcoming(self.new_id(), policy.name, self.due(policy, at), policy.battery_reserve_pct)
         )
         following.course = Course(
             course.id, plugged_in_at=course.plugged_in_at, level=course.level, from_pct=course.from_pct, seen_at=at
@@ -350,7 +352,7 @@ class Courses:
         """The wall clock was set under a running visit: what happened in it happened so much later, or earlier."""
         following = self.running.get(wallbox)
         if following is not None:
-            following.course = fold.retimed(following.course, by)
+            following.course = steps.retimed(following.course, by)
 
     def settle(self, visit: Visit) -> None:
         """The car has gone."""
@@ -360,7 +362,7 @@ class Courses:
         self._boosting.discard(visit.wallbox)  # the rules end a boost with the visit
         charger = self.chargers.get(visit.wallbox, Charger(visit.wallbox))
         bill = self.bill(visit, following, charger, visit.plugged_out_at)
-        course = fold.settle(following.course, visit.plugged_out_at, visit.energy_wh, charger.battery, bill)
+        course = steps.settle(following.course, visit.plugged_out_at, visit.energy_wh, charger.battery, bill)
         self.keeper.save_course(visit.id, written_course(course))
         policy = self.policy_at(visit.wallbox)
         if policy is not None:

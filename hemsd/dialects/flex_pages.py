@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from hemsd.model import QuarterHour, Visit
-from rules import course as fold
-from rules.course import Battery, Begun, Course, Prospect, Stage
+from rules.blocks import ahead, running_end
+from rules.course import Battery, Begun, Course, Prospect, Stage, level_pct, stage
 from rules.plan_values import Plan
 from rules.schedule import Target, TargetType
 from rules.session import QUARTER, quarter_start
@@ -56,18 +56,18 @@ def active_session(
     policy_id: str,
     now: datetime,
 ) -> FlexSession:
-    now_pct = fold.level_pct(course, visit.energy_wh, battery)
+    now_pct = level_pct(course, visit.energy_wh, battery)
     behind = [_begun_page(begun, course, plan, visit.energy_wh, now) for begun in course.begun]
-    ahead = [
+    to_come = [
         FlexBlock(type=block.type.value, kwh_sum=_kwh(block.energy_wh), start_at=block.start_at, end_at=block.end_at)
-        for block in fold.ahead(course, plan, now)
+        for block in ahead(course, plan, now)
     ]
     return FlexSession(
         policy_id=policy_id,
-        state=FlexState(fold.stage(course, now_pct, reserve_pct).value),
+        state=FlexState(stage(course, now_pct, reserve_pct).value),
         plugged_in_at=visit.plugged_in_at,
         plugged_out_at=None,
-        blocks=[*behind, *ahead],
+        blocks=[*behind, *to_come],
         statistics=FlexStatistics(
             aggregated=_aggregated(sum(block.kwh_sum for block in behind), course, now_pct),
             timeseries=series(quarters, visit.plugged_in_at, None, now),
@@ -97,7 +97,7 @@ def settled_session(
         plugged_out_at=visit.plugged_out_at,
         blocks=blocks,
         statistics=FlexStatistics(
-            aggregated=_aggregated(kwh, course, fold.level_pct(course, visit.energy_wh, battery)),
+            aggregated=_aggregated(kwh, course, level_pct(course, visit.energy_wh, battery)),
             timeseries=series(quarters, visit.plugged_in_at, visit.plugged_out_at, visit.plugged_out_at),
         ),
         target=target_page(course) if managed else FlexTarget(latest=None),
@@ -122,7 +122,7 @@ def series(
 
 def _begun_page(begun: Begun, course: Course, plan: Plan | None, energy_wh: float, now: datetime) -> FlexBlock:
     to_wh = begun.to_wh if begun.to_wh is not None else energy_wh
-    end_at = begun.ended_at or fold.running_end(course, plan, now) or now
+    end_at = begun.ended_at or running_end(course, plan, now) or now
     return FlexBlock(
         type=begun.type.value,
         kwh_sum=_kwh(max(0.0, to_wh - begun.from_wh)),

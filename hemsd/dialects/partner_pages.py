@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from hemsd.model import Command, Decision, Visit
-from rules import course as fold
-from rules.course import Battery, Bill, Course
+from rules.course import Battery, Bill, Course, level_pct
 from rules.outcome import counts, hems_outcome, session_outcome
 from rules.schedule import TargetType
 from web.partner_models import EvSession, HemsCommand, HemsDecision, HemsSession, HemsSessionDetail
@@ -93,7 +92,7 @@ def ev_session(
     bill = known.bill if ended else None
     stay = (visit.plugged_out_at or now) - visit.plugged_in_at
     hidden = stay < HIDDEN_BELOW
-    level_pct = fold.level_pct(known, visit.energy_wh, battery)
+    final_pct = level_pct(known, visit.energy_wh, battery)
     peak_kw = round(known.peak_w / 1000.0, 3)
     average_kw = round(visit.energy_wh / known.charging_s * 3.6, 3) if known.charging_s > 0 else None
     reachable = known.target_reachable
@@ -105,7 +104,7 @@ def ev_session(
         **_window(known),
         target_soc_pct=latest.minimum_charge_target_pct if latest is not None else None,
         initial_soc_pct=_pct(known.from_pct),
-        final_soc_pct=_pct(level_pct) if ended and known.level is not None else None,
+        final_soc_pct=_pct(final_pct) if ended and known.level is not None else None,
         energy_charged_kwh=round(visit.energy_wh / 1000.0, 3),
         avg_charge_power_kw=None if average_kw is None else min(average_kw, peak_kw),
         peak_charge_power_kw=peak_kw if course is not None else None,

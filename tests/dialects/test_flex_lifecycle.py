@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rules.course import awaited, upcoming
+from rules.course_steps import awaited, upcoming
 from rules.schedule import Goal, next_due
 from tests.dialects import stories
 from tests.dialects.home import CheapAt, played

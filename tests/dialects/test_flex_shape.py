@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from hemsd.model import Command, DispatchStatus, Outcome
-from rules.course import Course, Trouble, judged
+from rules.course import Course, Trouble
+from rules.prospect import judged
 from tests.dialects import stories
 from tests.dialects.stories import MIDNIGHT
 from web.flex_models import FlexState

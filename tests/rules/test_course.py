@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemsd.courses import read_course, written_course
-from rules import course as fold
-from rules.course import Battery, Course, Seen, Stage
+from rules import blocks
+from rules import course_steps as steps
+from rules.course import Battery, Course, Seen, Stage, boost_pct, level_pct, stage
 from rules.plan_values import BlockType
 from rules.schedule import Due
 
@@ -22,7 +23,7 @@ TICK = timedelta(seconds=10)
 
 
 def begun(told_pct: float | None = 40.0) -> Course:
-    return fold.plug_in(fold.upcoming("visit", "home", DUE, 20.0), START, told_pct, START, 20.0)
+    return steps.plug_in(steps.upcoming("visit", "home", DUE, 20.0), START, told_pct, START, 20.0)
 
 
 def seen(ticks: int, energy_wh: float, *, flows: bool, told_pct: float | None = None) -> Seen:
@@ -43,8 +44,8 @@ def played(ticks: Ticks) -> Course:
     for number, (gained_wh, flows, asked) in enumerate(ticks, 1):
         energy_wh += gained_wh if flows else 0.0
         now = seen(number, energy_wh, flows=flows)
-        course = fold.follow(course, now, BATTERY, DUE, 20.0)
-        course = fold.blocked(course, now, asked, None)
+        course = steps.follow(course, now, BATTERY, DUE, 20.0)
+        course = blocks.blocked(course, now, asked, None)
     return course
 
 
@@ -59,7 +60,7 @@ def test_blocks_are_in_order_do_not_overlap_and_sum_to_the_energy(
         assert before.ended_at is not None
         assert before.started_at < before.ended_at <= after.started_at
         assert before.to_wh == after.from_wh
-    settled = fold.settle(course, START + (len(ticks) + 1) * TICK, energy_wh, BATTERY, None)
+    settled = steps.settle(course, START + (len(ticks) + 1) * TICK, energy_wh, BATTERY, None)
     assert all(block.ended_at is not None for block in settled.begun)
     if settled.begun:
         assert settled.begun[0].from_wh == 0.0
@@ -86,7 +87,7 @@ def test_going_on_after_a_restart_is_going_on(ticks: Ticks, at: int) -> None:
             course = again
         energy_wh += gained_wh if flows else 0.0
         now = seen(number, energy_wh, flows=flows)
-        course = fold.blocked(fold.follow(course, now, BATTERY, DUE, 20.0), now, asked, None)
+        course = blocks.blocked(steps.follow(course, now, BATTERY, DUE, 20.0), now, asked, None)
     assert course == played(ticks)
 
 
@@ -96,63 +97,63 @@ def test_a_course_of_another_form_is_none() -> None:
 
 
 def test_a_told_level_counts_from_when_it_was_told() -> None:
-    course = fold.follow(begun(), seen(1, 6000.0, flows=True), BATTERY, DUE, 20.0)
-    assert round(fold.level_pct(course, 6000.0, BATTERY)) == 49
-    course = fold.follow(course, seen(2, 6000.0, flows=True, told_pct=46.0), BATTERY, DUE, 20.0)
-    assert fold.level_pct(course, 6000.0, BATTERY) == 46.0
+    course = steps.follow(begun(), seen(1, 6000.0, flows=True), BATTERY, DUE, 20.0)
+    assert round(level_pct(course, 6000.0, BATTERY)) == 49
+    course = steps.follow(course, seen(2, 6000.0, flows=True, told_pct=46.0), BATTERY, DUE, 20.0)
+    assert level_pct(course, 6000.0, BATTERY) == 46.0
     assert course.from_pct == 40.0
 
 
 def test_the_first_told_level_puts_an_assumed_beginning_right() -> None:
     course = begun(None)
     assert course.from_pct == 20.0
-    course = fold.follow(course, seen(1, 6000.0, flows=True, told_pct=49.0), BATTERY, DUE, 20.0)
+    course = steps.follow(course, seen(1, 6000.0, flows=True, told_pct=49.0), BATTERY, DUE, 20.0)
     assert course.from_pct == 40.0
-    course = fold.follow(course, seen(2, 6000.0, flows=True, told_pct=55.0), BATTERY, DUE, 20.0)
+    course = steps.follow(course, seen(2, 6000.0, flows=True, told_pct=55.0), BATTERY, DUE, 20.0)
     assert course.from_pct == 40.0
 
 
 def test_a_target_is_reached_once_and_remembered() -> None:
-    course = fold.follow(begun(49.9), seen(1, 200.0, flows=True), BATTERY, DUE, 20.0)
+    course = steps.follow(begun(49.9), seen(1, 200.0, flows=True), BATTERY, DUE, 20.0)
     assert course.reached_at == START + TICK
-    later = fold.follow(course, seen(2, 400.0, flows=True), BATTERY, DUE, 20.0)
+    later = steps.follow(course, seen(2, 400.0, flows=True), BATTERY, DUE, 20.0)
     assert later.reached_at == START + TICK
     assert later.targets == course.targets
 
 
 def test_a_reached_immediate_start_hands_back_to_the_schedule() -> None:
-    course = fold.asked_to_start(begun(40.0), 45.0)
-    assert fold.stage(course, 40.0, 20.0) is Stage.IMMEDIATE_START
-    course = fold.follow(course, seen(1, 4000.0, flows=True), BATTERY, DUE, 20.0)
-    assert fold.boost_pct(course) is None
+    course = steps.asked_to_start(begun(40.0), 45.0)
+    assert stage(course, 40.0, 20.0) is Stage.IMMEDIATE_START
+    course = steps.follow(course, seen(1, 4000.0, flows=True), BATTERY, DUE, 20.0)
+    assert boost_pct(course) is None
     assert course.targets.latest is not None
     assert course.targets.latest.id == 3
 
 
 def test_asking_for_the_same_start_again_is_no_new_target() -> None:
-    once = fold.asked_to_start(begun(), 60.0)
-    assert fold.asked_to_start(once, 60.0) == once
-    assert fold.start_taken_back(begun()) == begun()
+    once = steps.asked_to_start(begun(), 60.0)
+    assert steps.asked_to_start(once, 60.0) == once
+    assert steps.start_taken_back(begun()) == begun()
 
 
 def test_a_block_that_slows_down_takes_its_last_energy_with_it() -> None:
-    course = fold.blocked(begun(), seen(1, 30.0, flows=True), BlockType.BATTERY_RESERVE, None)
-    course = fold.blocked(course, seen(2, 60.0, flows=True), None, None)
-    course = fold.blocked(course, seen(3, 65.0, flows=False), None, None)
-    course = fold.blocked(course, seen(4, 65.0, flows=False), None, None)
+    course = blocks.blocked(begun(), seen(1, 30.0, flows=True), BlockType.BATTERY_RESERVE, None)
+    course = blocks.blocked(course, seen(2, 60.0, flows=True), None, None)
+    course = blocks.blocked(course, seen(3, 65.0, flows=False), None, None)
+    course = blocks.blocked(course, seen(4, 65.0, flows=False), None, None)
     (block,) = course.begun
     assert (block.type, block.ended_at, block.to_wh) == (BlockType.BATTERY_RESERVE, START + 4 * TICK, 65.0)
 
 
 def test_a_settled_course_stands_still() -> None:
-    settled = fold.settle(begun(), START + TICK, 10.0, BATTERY, None)
-    assert fold.stage(settled, 90.0, 20.0) is Stage.SETTLED
+    settled = steps.settle(begun(), START + TICK, 10.0, BATTERY, None)
+    assert stage(settled, 90.0, 20.0) is Stage.SETTLED
     assert replace(settled, settled_at=None) != settled
 
 
 def test_a_wall_clock_that_is_set_moves_what_has_happened_and_no_deadline() -> None:
     course = played([(30.0, True, BlockType.REGULAR)] * 3)
-    moved = fold.retimed(course, timedelta(days=7305))
+    moved = steps.retimed(course, timedelta(days=7305))
     assert moved.begun[0].started_at - course.begun[0].started_at == timedelta(days=7305)
     assert moved.targets == course.targets
-    assert fold.retimed(moved, timedelta(days=-7305)) == course
+    assert steps.retimed(moved, timedelta(days=-7305)) == course
