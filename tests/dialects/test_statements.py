@@ -1,55 +1,34 @@
-"""Every statement of the contract that concerns these dialects has a test that bears its number, or a reason.
-
-``python -m tests.dialects.test_statements`` prints the table.
-"""
+"""Every statement of the contract that concerns these dialects has a test that bears its number, or a reason."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-HERE = Path(__file__).parent
-FIRST_LAST = {"enode": (1, 110), "podero": (1, 82)}
-ELSEWHERE = {
-    **{f"enode_{number}": "delivery is tested in tests/cloud" for number in (100, 101, 104, 105)},
-    "enode_103": "about receivers of webhooks; hemsd only sends them",
-    "enode_106": "about receivers of webhooks; hemsd only sends them",
-}
+from tests.dialects.statements import ELSEWHERE, NOT_APPLICABLE, borne, statements, table, verdicts
 
-
-def named() -> dict[str, list[str]]:
-    """Statement to the tests that bear its number."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(HERE.glob("test_*.py")):
-        for name in re.findall(r"def (test_(?:enode|podero)_[a-z0-9_]+)\(", path.read_text()):
-            dialect = name.split("_")[1]
-            numbers = re.match(rf"test_{dialect}_((?:\d+_)+)", name)
-            assert numbers is not None, name
-            for number in numbers[1].strip("_").split("_"):
-                found.setdefault(f"{dialect}_{int(number):02}", []).append(f"{path.stem}::{name}")
-    return found
-
-
-def statements() -> list[str]:
-    spans = [(dialect, range(first, last + 1)) for dialect, (first, last) in FIRST_LAST.items()]
-    return [f"{dialect}_{number:02}" for dialect, numbers in spans for number in numbers]
+ROOT = Path(__file__).parent.parent.parent
 
 
 def test_every_statement_has_a_test_or_a_reason() -> None:
-    missing = [each for each in statements() if each not in named() and each not in ELSEWHERE]
-    assert missing == []
+    assert [each for each in statements() if each not in borne() and each not in NOT_APPLICABLE] == []
 
 
 def test_no_reason_stands_where_there_is_a_test() -> None:
-    assert not set(ELSEWHERE) & set(named())
+    assert not set(NOT_APPLICABLE) & set(borne())
 
 
-def main() -> None:
-    found = named()
-    for each in statements():
-        print(f"{each.upper().replace('_', '-'):10} {ELSEWHERE.get(each) or ', '.join(found.get(each, ['MISSING']))}")
-    print(f"{len(found)} of {len(statements())} are tested here; {len(ELSEWHERE)} are not, for the reasons above.")
+def test_what_is_said_to_be_tested_elsewhere_is_there() -> None:
+    for tests in ELSEWHERE.values():
+        for test in tests:
+            path, name = test.split("::")
+            assert f"def {name}(" in (ROOT / path).read_text()
 
 
-if __name__ == "__main__":
-    main()
+def test_the_table_tells_what_failed_and_what_was_not_run() -> None:
+    passed = {test: "passed" for tests in borne().values() for test in tests}
+    assert set(verdicts(passed).values()) == {"passed", "not applicable"}
+    broken = next(iter(borne()["enode_09"]))
+    assert verdicts({**passed, broken: "failed"})["enode_09"] == "failed"
+    del passed[broken]
+    assert verdicts(passed)["enode_09"] == "not run"
+    assert list(table(passed))[-1].endswith("0 failed, 1 not run")
