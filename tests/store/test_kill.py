@@ -49,12 +49,18 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         db.close()
 
 
-@pytest.mark.slow
-async def test_ten_kills_lose_nothing_that_was_acknowledged(path: Path) -> None:
+@pytest.mark.parametrize(
+    "kills",
+    [
+        pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(180)]),
+        pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
+    ],
+)
+async def test_kills_at_any_moment_lose_nothing_that_was_acknowledged(path: Path, kills: int) -> None:
     chance = random.Random(17)
     commands: list[int] = []
     transactions: list[int] = []
-    for _ in range(10):
+    for _ in range(kills):
         said = await run_and_kill("changes", path, chance.uniform(0.0, 0.4))
         commands += said["command"]
         transactions += said["transaction"]
