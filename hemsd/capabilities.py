@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rules.verify import Trust
+from rules.witness import Trust
 
 
 class Zero(StrEnum):

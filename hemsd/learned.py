@@ -16,7 +16,7 @@ from drivers.ocpp16.memory import Memory as LadderMemory
 from hemsd.capabilities import Capabilities
 from hemsd.model import Mode
 from hemsd.store.store import Store
-from rules.verify import Witness
+from rules.witness import Witness
 
 log = logging.getLogger(__name__)
 

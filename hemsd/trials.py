@@ -12,7 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from hemsd.model import Command, Dispatch, DispatchStatus, Evidence, Outcome, Sample, VerificationSettings
-from rules.verify import LIMITED_BY_BOX, Trial, Verdict, Witness, judge, learn
+from rules.amps_proof import LIMITED_BY_BOX
+from rules.trial import Trial, Verdict
+from rules.verify import judge
+from rules.witness import Witness, learn
 
 KEPT_SAMPLES = 64  # a window of two minutes at 2 s; older ones prove nothing
 

@@ -31,7 +31,8 @@ from hemsd.model import (
     WallboxImage,
 )
 from hemsd.trials import Trials
-from rules.verify import Witness, import_tolerance_a
+from rules.drawn import import_tolerance_a
+from rules.witness import Witness
 
 CONNECT_S = 300.0  # some wallboxes come back after minutes only
 CHARGE_S = 180.0

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hemsd.model import Command, DispatchStatus, Outcome, Sample, VerificationSettings
-from rules.verify import Trial, Trust, Verdict, Witness, earns_trust, judge, learn, offered_matches
+from rules.trial import Trial, Verdict
+from rules.verify import judge
+from rules.witness import Trust, Witness, earns_trust, learn, offered_matches
 
 START = datetime(2026, 6, 21, 10, 0, tzinfo=UTC)
 STRICT = VerificationSettings(evidence=("offered",))

@@ -14,7 +14,7 @@ from hemsd.clock import SystemClock
 from hemsd.config import load
 from hemsd.learned import CAPABILITIES_FACT, Learned
 from hemsd.store.store import Store
-from rules.verify import Trust
+from rules.witness import Trust
 from tests.daemon.living import free_ports
 from tests.virtual import LoopClock
 

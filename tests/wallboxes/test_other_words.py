@@ -25,7 +25,7 @@ from hemsd.model import (
 )
 from hemsd.replay import Stage, play, stage
 from hemsd.trials import Trials
-from rules.verify import Trust, Witness
+from rules.witness import Trust, Witness
 
 START = datetime(2026, 6, 21, 10, 0, tzinfo=UTC)
 BEFORE = Sample(95.0, START, currents_a=(15.8, 0.0, 0.0))
