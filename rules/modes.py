@@ -234,11 +234,18 @@ def _on_surplus(
     stays = now.mode is Mode.MIN_SOLAR or box.never_pause
     if memory.state is charge.MODULATING and not stays:
         if memory.bought_wh >= memory.stop_allows_wh:
+            if other is not None and other.worth_w > 0.0 and _may_replace_a_pause(memory, settings, now):
+                text = f"{kilowatts(now.surplus_w)} of surplus: {_phases(other.phases)} instead of a pause."
+                return _change_phases(memory, box, now, other, text)
             text = f"{kilowatts(now.surplus_w)} of surplus for {kilowatts(present.power_w)}, {_bought(memory)}: paused."
             return paused(memory, now, "pause", text)
         if now.turn_over:
             return paused(memory, now, "rotation", "The sun is not enough for all cars: another one has its turn.")
     return _follow(memory, settings, now, present)
+
+
+def _may_replace_a_pause(memory: BoxMemory, settings: SteeringSettings, now: Situation) -> bool:
+    return phases.may_change(memory.phase, settings, now.now_s, instead_of_pause=True)
 
 
 def _follow(memory: BoxMemory, settings: SteeringSettings, now: Situation, best: Option) -> tuple[BoxMemory, Choice]:

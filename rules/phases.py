@@ -25,6 +25,7 @@ EASE_S = 5.0  # IEC 61851-1: a car has 5 s to come down to 6 A, so that the cont
 DRAIN_S = 30.0  # the longest wait for the currents to end
 VERIFY_S = 120.0  # from the change to the judgement of the currents
 FAILURES_TO_LOCK = 2
+LEAST_DWELL_S = 600.0  # the floor of phase_dwell_s
 
 
 class SwitchStep(StrEnum):
@@ -70,15 +71,21 @@ def choices(box: WallboxSettings) -> tuple[int, ...]:
     return (1, 3) if box.phases == "auto" else (int(box.phases),)
 
 
-def may_change(memory: PhaseMemory, settings: SteeringSettings, now_s: float) -> bool:
-    """Whether dwell time and budgets leave room for one more change."""
+def may_change(
+    memory: PhaseMemory, settings: SteeringSettings, now_s: float, *, instead_of_pause: bool = False
+) -> bool:
+    """Whether dwell time and budgets leave room for one more change.
+
+    One that takes the place of a pause spares the contactor a start, so it waits no longer than it must.
+    """
     if memory.locked or memory.step is not SwitchStep.REST:
         return False
     if memory.in_visit >= settings.phase_switches_per_visit:
         return False
     if len(memory.changed_s) >= settings.phase_switches_per_day:
         return False
-    return not memory.changed_s or now_s - memory.changed_s[-1] >= settings.phase_dwell_s
+    dwell_s = LEAST_DWELL_S if instead_of_pause else settings.phase_dwell_s
+    return not memory.changed_s or now_s - memory.changed_s[-1] >= dwell_s
 
 
 def weigh(memory: PhaseMemory, advantage_w: float, now_s: float, dt_s: float) -> PhaseMemory:

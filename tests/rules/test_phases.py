@@ -140,3 +140,18 @@ def test_wb_67_a_car_that_hangs_after_a_change_is_woken_and_then_gets_its_phases
 def test_every_step_of_a_change_can_be_given_up() -> None:
     assert set(NEXT_STEPS) == set(SwitchStep)
     assert all(SwitchStep.REST in following for following in NEXT_STEPS.values())
+
+
+@pytest.mark.parametrize(("since_change_s", "rule"), [(590.0, "pause"), (700.0, "phases")])
+def test_one_phase_takes_the_place_of_a_pause_once_the_shortest_dwell_is_over(since_change_s: float, rule: str) -> None:
+    """Within the dwell time of 900 s the sun falls so low that three phases would have to pause."""
+    home = Home(boxes=(WallboxSettings("garage"),))
+    home.play(1200.0, sun_w=2000.0)
+    home.play(1800.0, sun_w=6000.0)
+    memory = home.memory.boxes["garage"]
+    assert memory.phase.phases == 3
+    changed_s = home.now_s - since_change_s + 60.0  # the pause is due about a minute from now
+    phase = replace(memory.phase, changed_s=(changed_s,))
+    home.memory = replace(home.memory, boxes={"garage": replace(memory, phase=phase)})
+    home.play(300.0, sun_w=2000.0)
+    assert next(each.rule for each in home.sent[::-1] if each.rule in ("pause", "phases")) == rule
