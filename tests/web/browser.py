@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from tests.web.fake_adopting import FakeAdopting
 from tests.web.fake_desk import FakeDesk
 from tests.web.fake_house import FakeDoors, FakeHouse, FakeWorkshop
+from web.adoption import AdoptionApi
 from web.cloud import CloudApi
 from web.events import EventStreams
 from web.server import WebServer, application
@@ -42,7 +44,7 @@ async def serving(
         house,
         house,
         doors or FakeDoors(),
-        dialects=CloudApi(FakeDesk()).routes(),
+        dialects=(*CloudApi(FakeDesk()).routes(), *AdoptionApi(FakeAdopting()).routes()),
         playing=house,
         workshop=FakeWorkshop(),
         guests=guests,

@@ -56,13 +56,17 @@ from web.models import (
     LogPage,
     MeterPage,
     PlanPage,
+    PlanStoryPage,
     PlayedPage,
     PowerMixPage,
     QuarterPage,
     SimulationPage,
     SitePage,
     StatePage,
+    StoragePage,
     StrangerPage,
+    TurnPage,
+    VehiclePage,
     WallboxPage,
     WhatIfPage,
 )
@@ -421,14 +425,21 @@ class FakeHouse:
             },
             wallboxes=boxes,
             alerts=[_silent_meter(self.at)] if stale else [],
+            vehicles={"car": self._car()},
             house_w=round(plant.house_w, 1),
+            storage=StoragePage(
+                bytes_today=11_400_000,
+                max_bytes_per_day=500_000_000,
+                database_bytes=84_300_000,
+                newest_copy="hemsd.db.copy-20260621",
+            ),
             simulate=SimulationPage(speed=1, day="a made-up day in June"),
         )
 
     def plan(self) -> PlanPage:
         """Prices dip in the night and at noon; the rest of the charge is planned for the night."""
         quarters = [
-            QuarterPage(start=at, import_eur_per_kwh=price_eur(at), export_eur_per_kwh=0.08, surplus_w=None)
+            QuarterPage(start=at, import_eur_per_kwh=price_eur(at), export_eur_per_kwh=0.08, surplus_w=_spare_w(at))
             for number in range(-8 * 4, 34 * 4)
             if (at := MIDNIGHT + timedelta(hours=8, minutes=15 * number))
         ]
@@ -442,6 +453,16 @@ class FakeHouse:
         )
         garage = BoxPlanPage(
             reason="The cheapest hours before 07:00; whatever the sun gives until then is taken off.",
+            story=PlanStoryPage(
+                soc_pct=round(self.plant.car_soc, 1),
+                goal_pct=self.plant.target_pct,
+                regular_h=(ends - begins) / timedelta(hours=1),
+                mean_price=0.24,
+                solar_kwh=0.0,
+                same_price=False,
+                priced_h=20.0,
+                all_h=20.0,
+            ),
             blocks=[block] if ends > begins else [],
             kwh=round(missing_kwh, 2),
             cost=round(missing_kwh * 0.24, 2),
@@ -450,6 +471,20 @@ class FakeHouse:
             level_at_deadline_pct=self.plant.target_pct,
         )
         return PlanPage(time=self.at, quarters=quarters, wallboxes={"garage": garage})
+
+    def _car(self) -> VehiclePage:
+        plugged = self.plant.visit is not None
+        soc_pct = round(self.plant.car_soc, 1) if plugged else None
+        return VehiclePage(
+            wallbox="garage",
+            capacity_kwh=60,
+            phases=3,
+            max_a=16,
+            plugged=plugged,
+            soc_pct=soc_pct,
+            soc_age_s=840.0 if plugged else None,
+            source="car/soc",
+        )
 
     def _garage(self) -> WallboxPage:
         plant, visit = self.plant, self.plant.visit
@@ -505,6 +540,12 @@ class FakeHouse:
             target_pct=plant.target_pct,
             ready_by=plant.ready_by_at,
             boost=plant.boost,
+            turns=[
+                TurnPage(what="more", by_w=260.0, limit_a=plant.amps + 1),
+                TurnPage(what="pause", by_w=-max(plant.pv_w - plant.house_w - 1035, 0.0)),
+            ]
+            if plant.amps > 0
+            else [TurnPage(what="start", by_w=310.0)],
             obeyed=sum(1 for one in commands if one.outcome is Outcome.APPLIED),
             judged=len(commands),
         )
@@ -583,6 +624,13 @@ class FakeHouse:
         return Identities("org", "user", "location", {"garage": "box"}, {"car": "vehicle"}, {"home": "policy"})
 
 
+def _spare_w(at: datetime) -> float:
+    """What a forecast would say: no clouds in it."""
+    minute = (at - MIDNIGHT).total_seconds() / 60 % 1440
+    height = math.sin(math.pi * (minute - 5.2 * 60) / (16.2 * 60)) if 312 < minute < 1284 else 0.0
+    return max(0.0, 6400 * height**1.4 - 500) if height > 0 else 0.0
+
+
 def _days_before(from_at: datetime, to_at: datetime, step_s: int) -> list[SiteMinute]:
     """The same day again and again for 40 days, each with a sky of its own; at noon the car takes what is left."""
     found = []
@@ -616,7 +664,7 @@ def _mean(at: datetime, rows: list[SiteMinute]) -> SiteMinute:
 
 def _silent_meter(at: datetime) -> AlertPage:
     return AlertPage(
-        key="meter.grid",
+        key="grid",
         since=at - timedelta(seconds=75),
         text="The grid meter has been silent for 75 s.",
         remedy="Check its power and its network cable (192.168.1.20).",

@@ -204,6 +204,38 @@ async def test_the_installer_sees_faults_strangers_settings_and_the_log(browser:
         )
 
 
+async def test_a_wallbox_is_tried_out_with_consent_and_its_steps_are_seen(browser: Browser) -> None:
+    async with serving(FakeHouse()) as url, opened(browser, f"{url}#/devices") as page:
+        await page.get_by_text("Try the wallbox out").click()
+        await page.get_by_role("button", name="Try it out").click()
+        await expect(page.get_by_role("dialog")).to_contain_text("about eight minutes")
+        await page.get_by_role("button", name="Cancel").click()
+        await expect(page.get_by_text("16 A: applied")).to_have_count(0)
+        await page.get_by_role("button", name="Try it out").click()
+        await page.get_by_role("button", name="Go ahead").click()
+        await expect(page.get_by_role("log", name="Try the wallbox out")).to_contain_text("16 A: applied")
+        await expect(page.get_by_text("falls back when hemsd is silent")).to_be_visible()
+        await page.get_by_text("Check the grid meter").click()
+        await page.get_by_role("button", name="Check it").click()
+        await page.get_by_role("button", name="Go ahead").click()
+        await expect(page.get_by_text("All is well")).to_be_visible()
+
+
+async def test_the_plan_says_what_when_why_and_what_would_change_it(browser: Browser) -> None:
+    async with serving(FakeHouse()) as url, opened(browser, f"{url}#/plan", locale="de") as page:
+        await expect(page.locator(".plan-say")).to_have_text(words("80 % bis Mo 07:00"))
+        await expect(page.locator(".box-plan .why")).to_contain_text(re.compile("Die günstigsten .* vor Mo 07:00"))
+        await expect(page.locator(".blocks li")).to_contain_text(words("Mo 02:00 –"))
+        await expect(page.get_by_text("Was es ändern würde")).to_be_visible()
+        await expect(page.get_by_role("img", name=re.compile("kWh"))).to_be_visible()
+
+
+async def test_a_german_page_tells_alerts_and_evidence_in_german(browser: Browser) -> None:
+    async with serving(FakeHouse("stale")) as url, opened(browser, url, locale="de") as page:
+        await expect(page.locator(".alerts")).to_contain_text(words("Der Netzzähler schweigt seit 75 s."))
+        await expect(page.locator(".alerts")).not_to_contain_text("silent")
+
+
 async def test_visits_lead_to_the_story_of_one(browser: Browser) -> None:
     house = FakeHouse()
     async with serving(house) as url, opened(browser, url) as page:

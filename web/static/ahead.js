@@ -110,12 +110,12 @@ function Hours({ plan, boxes }) {
 }
 
 function Powers({ blocks, quarters, x, width, at, to }) {
-  const sun = quarters.filter((one) => one.surplus_w != null);
+  const sun = quarters.filter((one) => one.surplus_w != null && x(one.at + QUARTER) > PAD.left);
   const most = Math.max(2000, ...blocks.map((one) => one.watts), ...sun.map((one) => one.surplus_w)) * 1.15;
   const floor = POWERS.top + POWERS.height;
   const y = (watts) => floor - (Math.min(watts, most) / most) * POWERS.height;
   const line = [1000, 2000, 5000, 10_000, 20_000].find((step) => most / step <= 3.5) ?? 50_000;
-  const area = sun.length > 1 && `M${x(sun[0].at)} ${floor}${sun.map((one) => `L${x(one.at)} ${y(Math.max(one.surplus_w, 0))}H${Math.min(x(one.at + QUARTER), width - PAD.right)}`).join("")}V${floor}Z`;
+  const area = sun.length > 1 && `M${Math.max(x(sun[0].at), PAD.left)} ${floor}${sun.map((one) => `L${Math.max(x(one.at), PAD.left)} ${y(Math.max(one.surplus_w, 0))}H${Math.min(x(one.at + QUARTER), width - PAD.right)}`).join("")}V${floor}Z`;
   return html`<g>
     ${[1, 2, 3].map((n) => n * line).filter((w) => w < most).map((w) => html`<g key=${w} class="axis"><line x1=${PAD.left} x2=${width} y1=${y(w)} y2=${y(w)} />
       <text class="tick" x=${PAD.left - 6} y=${y(w) + 4} text-anchor="end">${tickPower(w)}</text></g>`)}

@@ -144,7 +144,7 @@ export function Chart({ history, decisions, commands, from, to, at, plan, quiet,
       ${lines.map((w) => html`<g key=${w} class=${w === 0 ? "axis zero" : "axis"}>
         <line x1=${PAD.left} x2=${width} y1=${y(w)} y2=${y(w)} /></g>`)}
       <g clip-path="url(#inside)">${day}</g>
-      <${Planned} blocks=${ahead} x=${x} y=${y} at=${Math.max(at, from)} most=${high} />
+      <${Planned} blocks=${ahead} x=${x} y=${y} at=${Math.max(at, from)} most=${high} width=${width} />
       ${odd.map(({ begin, end, category }) => {
         const [left, right] = [x(Math.max(Date.parse(begin), from)), x(Math.min(Date.parse(end), to))];
         return html`<g key=${category + begin}><rect class="odd" x=${left} y=${PAD.top} width=${Math.max(right - left, 3)} height=${HEIGHT - PAD.top - PAD.bottom} />

@@ -4,6 +4,7 @@ import { html } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Icon } from "./icons.js";
 import { live } from "./live.js";
 import { Told } from "./told.js";
+import { Procedures } from "./tryout.js";
 import { isReckoned, TellLevel } from "./visit.js";
 import { current, duration, has, percent, plain, power, powerWords, t, when } from "./words.js";
 
@@ -109,7 +110,8 @@ function Box({ name, box }) {
       <${Facts} facts=${facts} />
       <h3>${t("learned.title")}</h3><${Facts} facts=${learned} />
       ${!box.controllable && html`<p class="problem">${t("devices.uncontrollable")}</p>`}
-      ${!box.steer && html`<p class="quiet">${t("say.watched_why")}</p>`}</div>
+      ${!box.steer && html`<p class="quiet">${t("say.watched_why")}</p>`}
+      ${!live.guest && html`<${Procedures} name=${name} box=${box} />`}</div>
     <${Health} ok=${box.connected} text=${t(box.connected ? "devices.connected" : "devices.away", { since })} />
   </li>`;
 }

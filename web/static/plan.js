@@ -16,12 +16,12 @@ export function blocksOf(plan, at) {
 }
 
 /** Planned power, as an outline over the hours to come. */
-export function Planned({ blocks, x, y, at, most }) {
+export function Planned({ blocks, x, y, at, most, width }) {
   return blocks.map((block) => {
     const [left, right, top] = [x(Math.max(block.from, at)), x(block.to), y(Math.min(block.watts, most))];
     return html`<g key=${block.name + block.start} class="planned">
       <rect x=${left} y=${top} width=${Math.max(right - left, 2)} height=${Math.max(y(0) - top, 2)} rx="2" />
-      <text x=${(left + right) / 2} y=${Math.max(top - 5, 9)}>${t("plan.block")}</text></g>`;
+      <text x=${Math.min((left + right) / 2, width - 24)} y=${Math.max(top - 5, 9)}>${t("plan.block")}</text></g>`;
   });
 }
 

@@ -29,6 +29,7 @@ export function sentence(box) {
   if (box.decision?.kind === "skip" || rule.startsWith("stale")) return halves(reason);
   if (box.charging) return [t(`say.charging_${source(box.mix)}`, { power: power(box.power_w) }), reason];
   if (!box.steer) return [t("say.watched"), t("say.watched_why")];
+  if (rule.startsWith("wake") || rule === "asleep") return [t("say.asleep"), reason];
   if (box.state === "FINISHED") return [t("say.finished"), reason];
   if (rule.startsWith("phases")) return [t("say.phases"), reason];
   if (rule === "off") return [t("say.off"), t("say.off_why")];
