@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hemsd.scoring.categories import Category, Finding
 from hemsd.scoring.series import Numbers
-from hemsd.scoring.session import FLOWS_W, Session
-from hemsd.scoring.trace import median
+from hemsd.scoring.session import FLOWS_W, Bools, Session
 
 LEAST_MOVES: Final = 8
+ON_W: Final = 900.0  # less than any car takes that charges (6 A), more than one that keeps itself warm
 SOON_S: Final = 1000.0  # a car that warms itself now and then is no loose contact
 COMMANDED_S: Final = 400.0  # so near to a command a move is the car's answer to it
 FINEST_MISSED_S: Final = 300.0  # steps longer than that average on and off away
@@ -39,12 +40,12 @@ def _dense(moves_s: Numbers) -> Numbers:
 
 def _moves_of_steps(session: Session) -> Numbers:
     """Moments at which the register's power went on or off."""
-    trace, flows = session.trace, session.flows
-    if trace.step_s > FINEST_MISSED_S:
+    trace = session.trace
+    if trace.step_s > FINEST_MISSED_S or not session.flows.any():
         return np.empty(0)
-    seen = session.offered & ~np.isnan(trace.flow_w)
-    moves = np.flatnonzero((flows[1:] != flows[:-1]) & seen[1:] & seen[:-1])
-    return _uncommanded(session, (moves + 1) * trace.step_s)
+    grain_w = 3600 * trace.quantum_wh / trace.step_s
+    moves = _moves(trace.flow_w, session.offered & ~np.isnan(trace.flow_w), max(ON_W, 2 * grain_w))
+    return _uncommanded(session, moves * trace.step_s)
 
 
 def _moves_of_readings(session: Session) -> Numbers:
@@ -52,9 +53,16 @@ def _moves_of_readings(session: Session) -> Numbers:
     at_s, power_w = session.series.power.at_s, session.series.power.values
     if len(at_s) < LEAST_MOVES:
         return np.empty(0)
-    gaps, on = at_s[1:] - at_s[:-1], power_w > FLOWS_W
-    moves = np.flatnonzero((on[1:] != on[:-1]) & (gaps <= 2.5 * median(gaps))) + 1
-    return _uncommanded(session, at_s[moves])
+    return _uncommanded(session, at_s[_moves(power_w, np.ones(len(power_w), np.bool_), ON_W)])
+
+
+def _moves(power_w: Numbers, seen: Bools, on_w: float) -> NDArray[np.int64]:
+    """Places where it went from off to fully on or back; what lies between the two is neither."""
+    on = power_w > on_w
+    clear = np.flatnonzero(seen & (on | (power_w < FLOWS_W)))
+    changed = on[clear[1:]] != on[clear[:-1]]
+    moves: NDArray[np.int64] = clear[1:][changed]
+    return moves
 
 
 def _uncommanded(session: Session, moves_s: Numbers) -> Numbers:

@@ -14,6 +14,7 @@ from hemsd.scoring.session import Session, lately, runs
 from hemsd.scoring.trace import median
 
 PIT_MIN: Final = 16.5  # a car that pauses to talk to its battery is back within a quarter-hour
+PIT_UNTOLD_MIN: Final = 22.0  # where nobody says what the car wants, its own pauses look the same
 BACK_SHARE: Final = 0.6  # of the usual power, and for so long, or it is a full car that warms itself a little:
 BACK_MIN: Final = 10.0
 BACK_UNTOLD_MIN: Final = 22.0  # where nobody says whether the car is full
@@ -45,10 +46,10 @@ def energy_pit(session: Session) -> Finding | None:
         minutes = session.minutes(float(idle.sum()))
         before = session.power_w[:begin][flows[:begin]]
         usual_w = median(before)
-        if usual_w < 1000 or minutes < (PIT_MIN if trace.sampled_s < 600 else 15):
-            continue
         asks = trace.asks[begin:end]
         asked = (asks > 0).mean() > 0.5
+        if usual_w < 1000 or minutes < _least_min(asked=asked, rarely=trace.sampled_s >= 600):
+            continue
         back_min = BACK_MIN if asked else BACK_UNTOLD_MIN
         if (asks < 0).mean() > 0.5 or _newly_offered(session, begin, end) or not _back(session, end, usual_w, back_min):
             continue
@@ -57,6 +58,12 @@ def energy_pit(session: Session) -> Finding | None:
             Category.ENERGY_PIT, begin * trace.step_s, end * trace.step_s, 0.88, sure, size=session.minutes(end - begin)
         )
     return None
+
+
+def _least_min(*, asked: bool, rarely: bool) -> float:
+    if not asked:
+        return PIT_UNTOLD_MIN
+    return 15.0 if rarely else PIT_MIN
 
 
 def _back(session: Session, end: int, usual_w: float, least_min: float) -> bool:

@@ -39,6 +39,7 @@ class Shortfall:
     recovered: bool  # the usual power came back
     flat: bool  # at one level
     abrupt: bool  # at once
+    asked: bool  # the car said that it wants energy
     dips: int  # stretches in the whole session after which the usual power came back
     dipped_min: float  # what was missing in all of them
 
@@ -78,6 +79,7 @@ def shortfall_of(session: Session) -> Shortfall | None:
         recovered=bool(normal[end:].any()),
         flat=level is not None,
         abrupt=level is not None and _abrupt(session, expected_w, first, level),
+        asked=bool((session.trace.asks[first:last][part] > 0).mean() > 0.5) if part.any() else False,
         dips=len(dips),
         dipped_min=sum(float(missing_min[begin:end].sum()) for begin, end in dips),
     )

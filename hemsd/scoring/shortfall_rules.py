@@ -11,7 +11,7 @@ from typing import Final
 
 from hemsd.scoring.categories import Category, Finding
 from hemsd.scoring.flapping_rule import FINEST_MISSED_S, flapping
-from hemsd.scoring.flow_rules import PIT_MIN
+from hemsd.scoring.flow_rules import PIT_MIN, PIT_UNTOLD_MIN
 from hemsd.scoring.session import Session
 from hemsd.scoring.shortfall import Shortfall, shortfall_of
 
@@ -20,10 +20,10 @@ PIT_SHARE: Final = 0.3  # less than that in a quarter-hour: it was off
 DIPPED_MIN: Final = 12.0
 FLAT_MIN: Final = 20.0
 RAGGED_MIN: Final = 45.0
-ABRUPT_MIN: Final = 25.0
+ABRUPT_MIN: Final = 28.0
 LEVEL_MIN: Final = 30.0
 TAPER_SHARE: Final = 0.2  # of the energy: no car takes that long to fill up
-TRICKLE: Final = 0.3  # of the usual power: so little a nearly full car takes for hours
+TRICKLE: Final = 0.36  # of the usual power: so little a nearly full car takes for hours
 HOT_C: Final = 60.0  # from there on wallboxes and cars protect themselves
 
 
@@ -65,7 +65,8 @@ def _sure(found: Shortfall, *, coarse: bool) -> float:
     if found.recovered:
         if found.flat and found.minutes >= FLAT_MIN:
             return 0.75 if coarse else 0.85
-        return 0.72 if found.minutes >= RAGGED_MIN or found.missing_min >= PIT_MIN else 0.0
+        long_enough = found.missing_min >= (PIT_MIN if found.asked else PIT_UNTOLD_MIN)
+        return 0.72 if found.minutes >= RAGGED_MIN or long_enough else 0.0
     if found.share < TRICKLE:
         return 0.0
     if found.energy_share >= TAPER_SHARE and found.minutes >= (LEVEL_MIN if found.flat else RAGGED_MIN):

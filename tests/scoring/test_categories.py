@@ -97,10 +97,12 @@ def test_a_full_car_in_the_morning_is_no_zero_session() -> None:
     assert Category.ZERO_SESSION not in found(session(steady(60) + [0.0] * 500), Known(offered=OFFERED))
 
 
-@pytest.mark.parametrize(("minutes", "seen"), [(16, False), (18, True)])
-def test_an_energy_pit_is_a_pause_that_nobody_commanded(minutes: int, seen: bool) -> None:
-    pit = found(session(steady(40) + [0.0] * minutes + steady(40)))
-    assert (Category.ENERGY_PIT in pit) is seen
+@pytest.mark.parametrize(("minutes", "asks", "seen"), [(16, 1, False), (18, 1, True), (21, 0, False), (24, 0, True)])
+def test_an_energy_pit_is_a_pause_that_nobody_commanded(minutes: int, asks: int, seen: bool) -> None:
+    """Where nobody says what the car wants it takes longer: cars pause by themselves, too."""
+    statuses = ((NOON, ConnectorStatus.CHARGING),) if asks else ()
+    known = Known(OFFERED, statuses, car_w=11_000, connection_w=11_000)
+    assert (Category.ENERGY_PIT in found(session(steady(40) + [0.0] * minutes + steady(40)), known)) is seen
 
 
 def test_a_commanded_pause_is_no_pit() -> None:
@@ -179,8 +181,8 @@ def test_a_wallbox_that_says_it_was_too_hot_is_believed() -> None:
 
 
 def test_a_pause_that_rare_readings_smear_over_two_steps_is_a_pit() -> None:
-    """18 minutes without energy, read each quarter-hour: no step of the register is empty."""
-    watts = steady(68) + [0.0] * 18 + steady(64)
+    """24 minutes without energy, read each quarter-hour: no step of the register is empty."""
+    watts = steady(68) + [0.0] * 24 + steady(58)
     values = session(watts)[::15]
     assert Category.ENERGY_PIT in found(values)
 
