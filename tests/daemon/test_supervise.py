@@ -105,6 +105,20 @@ def test_systemd_hears_ready_alive_and_stopping(tmp_path: Path) -> None:
     assert heard[3] == "STOPPING=1"
 
 
+async def test_a_device_for_which_the_memory_did_not_suffice_is_tried_again() -> None:
+    tries, enough, health = 0, asyncio.Event(), Health()
+
+    async def run() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 3:
+            enough.set()
+        raise MemoryError
+
+    await kept(run, health, enough)
+    assert health.troubles["meter"] == "MemoryError: "
+
+
 def test_a_manager_that_does_not_listen_holds_up_no_tick_and_is_named_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
