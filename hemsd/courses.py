@@ -78,6 +78,7 @@ class Following:
     now_pct: float = 0.0
     asked: BlockType | None = None
     flows: bool = False
+    steered: bool = True  # False: a stranger's, or only watched
     _made_for: tuple[object, ...] | None = None
     _saved: tuple[object, ...] | None = None
 
@@ -159,6 +160,8 @@ class Courses:
         if wish.mode is not None:
             self._modes[wish.wallbox] = wish.mode
         policy = self.policy_at(wish.wallbox)
+        if policy is None and wish.target_pct is not None:
+            policy = self._first_policy(wish.wallbox, at)
         if policy is None:
             if wish.boost and (following := self.running.get(wish.wallbox)) is not None:
                 following.course = replace(following.course, boosted=True)
@@ -175,6 +178,18 @@ class Courses:
             course = steps.asked_for(course, self._override(wish, course, due), reserve_pct)
         self._put(wish.wallbox, policy, course)
         return None if wish.mode is None else replace(wish, boost=None, boost_target_pct=None)
+
+    def _first_policy(self, wallbox: str, at: datetime) -> Policy | None:
+        """Of a car that nobody wrote one for: it asks for nothing, but a target has where to stand."""
+        charger = self.chargers.get(wallbox)
+        if charger is None or charger.vehicle is None or not charger.managed:
+            return None
+        policy = Policy(f"for-{charger.vehicle}", charger.vehicle, battery_reserve_pct=0.0)
+        self.policies.put(policy)
+        following = self.running.get(wallbox)
+        if following is not None and following.steered:
+            following.course = steps.taken_in(following.course, policy.name, self.due(policy, at))
+        return policy
 
     @staticmethod
     def _override(wish: Wish, course: Course, due: Due) -> Due:
@@ -223,9 +238,8 @@ class Courses:
             del self.upcoming[policy.name]
             self.remember(UPCOMING_FACT + policy.name, None)
         assumed_pct = policy.battery_reserve_pct if policy is not None else UNKNOWN_PCT
-        self.running[visit.wallbox] = Following(
-            steps.plug_in(course, at, image.soc_pct, _told_at(image, at), assumed_pct)
-        )
+        begun = steps.plug_in(course, at, image.soc_pct, _told_at(image, at), assumed_pct)
+        self.running[visit.wallbox] = Following(begun, steered=visit.managed)
 
     def follow(self, visit: Visit, image: WallboxImage, at: datetime) -> None:
         """One tick further."""
@@ -337,6 +351,8 @@ class Courses:
         """A stranger charges here: the policy goes on waiting for its own car."""
         following = self.running.get(wallbox)
         policy = self.policy_at(wallbox)
+        if following is not None:
+            following.steered = False
         if following is None or following.course.policy is None or policy is None:
             return
         course = following.course
@@ -418,7 +434,8 @@ class Courses:
     def adopt(self, visit: Visit, course: object, quarters: tuple[QuarterHour, ...]) -> None:
         """A visit that was running when the daemon stopped."""
         known = read_course(course) or Course(visit.id, plugged_in_at=visit.plugged_in_at, energy_wh=visit.energy_wh)
-        self.running[visit.wallbox] = Following(known, quarters={each.start_at: each for each in quarters})
+        metered = {each.start_at: each for each in quarters}
+        self.running[visit.wallbox] = Following(known, quarters=metered, steered=visit.managed)
 
 
 def _told_at(image: WallboxImage, at: datetime) -> datetime | None:

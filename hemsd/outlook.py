@@ -118,7 +118,8 @@ class Outlook:
         course = self._course(wallbox)
         if course is None:
             return None
-        return course.targets.regular or course.targets.latest
+        target = course.targets.regular or course.targets.latest
+        return target if target is not None and target.minimum_charge_target_pct > 0.0 else None
 
     def _course(self, wallbox: str) -> Course | None:
         following = self.following(wallbox)
@@ -174,9 +175,10 @@ class Outlook:
 
     def _box(self, wallbox: str) -> BoxPlanPage | None:
         following = self.following(wallbox)
-        if following is None or following.plan is None:
+        target = self.target(wallbox)
+        if following is None or following.plan is None or target is None:
             return None
-        plan, target = following.plan, self.target(wallbox)
+        plan = following.plan
         return BoxPlanPage(
             reason=plan.reason,
             story=_story(plan.story),

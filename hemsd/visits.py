@@ -135,13 +135,21 @@ class Visits:
                 return
             running = self._open(image, snapshot.at)
         running, finished = advance(running, image, self.sources[image.name], state, snapshot.at, snapshot.now_s)
-        self.running[image.name] = running
+        self.running[image.name] = running = self._under_its_policy(running)
         self.journal.save_visit(running.visit)
         for quarter in (finished, running.quarter):
             if quarter is not None:
                 self._record(image.name, quarter)
         if self.courses is not None:
             self.courses.follow(running.visit, image, snapshot.at)
+
+    def _under_its_policy(self, running: Running) -> Running:
+        """A target that is asked for in mid-visit may have made the car's first policy."""
+        following = self.courses.running.get(running.visit.wallbox) if self.courses is not None else None
+        policy = following.course.policy if following is not None else None
+        if policy in (None, running.visit.policy):
+            return running
+        return replace(running, visit=replace(running.visit, policy=policy))
 
     def _open(self, image: WallboxImage, at: datetime) -> Running:
         car, courses = self.cars[image.name], self.courses

@@ -119,6 +119,11 @@ def follow(course: Course, seen: Seen, battery: Battery, due: Due | None, reserv
     return _targeted(course, seen, level_pct(course, seen.energy_wh, battery), due, reserve_pct)
 
 
+def taken_in(course: Course, policy: str, due: Due) -> Course:
+    """A visit that began without a policy has one from now on; what it has charged stays its own."""
+    return replace(course, policy=policy, targets=next_visit(due, 0.0))
+
+
 def retimed(course: Course, by: timedelta) -> Course:
     """The wall clock was set: everything that has happened moves along. Deadlines are as they were asked for."""
 

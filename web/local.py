@@ -58,7 +58,14 @@ class LocalApi:
             Route("PUT", f"{box}/mode", self.put_mode, "How the wallbox charges", wish, body=ModeBody),
             Route("PUT", f"{box}/boost", self.put_boost, "Start at once", wish, body=BoostBody),
             Route("DELETE", f"{box}/boost", self.delete_boost, "Take that back", wish),
-            Route("PUT", f"{box}/target", self.put_target, "Ready by, for this visit", wish, body=TargetBody),
+            Route(
+                "PUT",
+                f"{box}/target",
+                self.put_target,
+                "Ready by, for this visit",
+                {**wish, 409: Problem},
+                body=TargetBody,
+            ),
             Route("DELETE", f"{box}/target", self.delete_target, "Back to the schedule", wish),
             Route(
                 "PUT",
@@ -111,6 +118,8 @@ class LocalApi:
 
     async def put_target(self, request: web.Request) -> web.Response:
         name, asked = self._wallbox(request), await body_of(request, TargetBody)
+        if self.house.state().wallboxes[name].vehicle is None:
+            raise Refused(409, "No car is configured for this wallbox, and a target needs to know how large it is.")
         return self._wish(Wish(name, target_pct=asked.minimum_charge_target_pct, ready_by_at=asked.ready_by))
 
     async def delete_target(self, request: web.Request) -> web.Response:
