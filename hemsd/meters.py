@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import assert_never
 
 from drivers import modbus, mqtt
 from drivers.base import DeviceError, Driver, MeterSink
 from drivers.position import Position
+from drivers.pulse import Pulse
+from drivers.pulse_settings import PulseSettings
 from hemsd.clock import Clock
 from hemsd.config import Config, NamedMeter, named_meters
 
@@ -26,17 +29,23 @@ def meter_drivers(
     """
     over_modbus = {}
     over_mqtt = {}
+    over_http = {}
     for meter in named_meters(config):
         match meter.settings:
             case modbus.ModbusSettings() as settings:
                 over_modbus[meter.name] = (meter.role, settings)
             case mqtt.MqttSettings() as settings:
                 over_mqtt[meter.name] = (meter.role, settings)
+            case PulseSettings() as settings:
+                over_http[meter.name] = (meter.role, settings)
+            case _:
+                assert_never(meter.settings)
     socs = {name: car.soc for name, car in config.vehicles.items() if car.soc is not None}
     broker = config.mqtt or mqtt.MqttBrokerSettings()
     try:
         return [
             *modbus.build(over_modbus, clock, sink, devices),
+            *(Pulse(name, role, its, clock, sink, devices) for name, (role, its) in over_http.items()),
             *mqtt.build(broker, over_mqtt, socs, clock, sink, soc_sink, devices, dimmed_sink),
         ]
     except ValueError as error:  # `hemsd check` reads the device files too, so one has changed since

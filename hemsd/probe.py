@@ -12,6 +12,7 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import assert_never
 
 from drivers.base import DeviceError, Driver
 from drivers.device_file import available
@@ -19,7 +20,8 @@ from drivers.modbus import ModbusMeter
 from drivers.modbus import ModbusSettings as OverModbus
 from drivers.modbus_line import Line, SerialLine, TcpLine
 from drivers.modbus_probe import UNITS, Found, scan
-from drivers.mqtt import MqttReader
+from drivers.mqtt import MqttReader, MqttSettings, MqttSocSettings
+from drivers.pulse_settings import PulseSettings
 from hemsd.clock import SystemClock
 from hemsd.config import Config, NamedMeter, load, named_meters
 from hemsd.meters import behind_inverter, meter_drivers
@@ -115,14 +117,24 @@ async def _listen(drivers: Iterable[Driver], heard: Heard, sources: Mapping[str,
 
 def _source(meter: NamedMeter) -> str:
     """The driver that reads the meter."""
-    return meter.name if isinstance(meter.settings, OverModbus) else MqttReader.name
+    return MqttReader.name if isinstance(meter.settings, MqttSettings) else meter.name
 
 
 def _where(meter: NamedMeter) -> str:
-    settings = meter.settings
-    if isinstance(settings, OverModbus):
-        return f"{settings.device} at {settings.host or settings.port}"
-    return f"topic {settings.topic}"
+    match meter.settings:
+        case OverModbus() as settings:
+            return f"{settings.device} at {settings.host or settings.port}"
+        case PulseSettings() as settings:
+            return f"node {settings.node} at {settings.host}"
+        case MqttSettings() as settings:
+            return _published(settings)
+        case _:
+            assert_never(meter.settings)
+
+
+def _published(settings: MqttSettings | MqttSocSettings) -> str:
+    words = (("device", settings.device), ("topic", settings.topic))
+    return ", ".join(f"{word} {said}" for word, said in words if said is not None)
 
 
 def _print_vehicles(config: Config, heard: Heard) -> None:
@@ -131,7 +143,7 @@ def _print_vehicles(config: Config, heard: Heard) -> None:
             continue
         found = heard.socs.get(name)
         said = f"{found[0]:g} %" if found else "said nothing; a car that sleeps does not"
-        print(f"{name}: topic {car.soc.topic}\n  state of charge: {said}")
+        print(f"{name}: {_published(car.soc)}\n  state of charge: {said}")
 
 
 def _print_wallboxes(config: Config) -> None:

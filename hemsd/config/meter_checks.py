@@ -11,6 +11,7 @@ from drivers.modbus import ModbusSettings, described, device_of
 from drivers.modbus_line import Line
 from drivers.mqtt import MqttSettings, meter_source, soc_source
 from drivers.position import Position
+from drivers.pulse_settings import PulseSettings
 from hemsd.clock import SystemClock
 from hemsd.config.file import KeyPath
 from hemsd.config.models import Config, MeterEntry, MeterSettings, named_meters, role_of
@@ -43,9 +44,13 @@ def mqtt_faults(config: Config, folder: Path) -> Iterator[Fault]:
         for index, settings in enumerate(entry if isinstance(entry, tuple) else (entry,)):
             path: KeyPath = ("meters", name, index) if isinstance(entry, tuple) else ("meters", name)
             role = role_of(name, settings)
+            if isinstance(settings, PulseSettings) and role is not None:
+                if role is not Role.GRID:
+                    yield Fault(((*path, "driver"),), f"reads a grid meter, and this is {role}", "write it under grid")
+                elif why := _unfit(name, role, settings.heard, folder):
+                    yield Fault((path,), why, "mend it")
             if isinstance(settings, MqttSettings) and settings.device is not None and role is not None:
-                make = partial(meter_source, name, role, settings, SystemClock(), lambda *_: None, folder / "devices")
-                yield from _published(path, settings.device, _why(make), folder)
+                yield from _published(path, settings.device, _unfit(name, role, settings, folder), folder)
     for name, car in config.vehicles.items():
         if car.soc is not None and car.soc.device is not None:
             why = _why(partial(soc_source, name, car.soc, lambda *_: None, folder / "devices"))
@@ -71,6 +76,10 @@ def position_faults(config: Config) -> Iterator[Fault]:
             yield Fault((path,), f"belongs to a grid meter, and this is {meter.role}", "take it out")
         elif Role.PV not in served:
             yield Fault((path,), "needs to know what the sun gives", "add the inverter under pv")
+
+
+def _unfit(name: str, role: Role, settings: MqttSettings, folder: Path) -> str:
+    return _why(partial(meter_source, name, role, settings, SystemClock(), lambda *_: None, folder / "devices"))
 
 
 def _why(make: Callable[[], object]) -> str:

@@ -18,6 +18,7 @@ from drivers.forecast.settings import ForecastSettings
 from drivers.modbus import ModbusSettings
 from drivers.mqtt import MqttBrokerSettings, MqttSettings, MqttSocSettings
 from drivers.ocpp16.settings import OcppServerSettings, OcppWallboxSettings
+from drivers.pulse_settings import PulseSettings
 from drivers.simulated.settings import SimulateSettings
 from drivers.tariffs.settings import TariffSection, TimeOfDay
 from hemsd.cloud.settings import CloudSettings
@@ -30,7 +31,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 
-MeterSettings = Annotated[ModbusSettings | MqttSettings, Field(discriminator="driver")]
+AnyMeter = ModbusSettings | MqttSettings | PulseSettings
+MeterSettings = Annotated[AnyMeter, Field(discriminator="driver")]
 
 
 def _one_or_several(value: Any) -> str:
@@ -208,10 +210,10 @@ class NamedMeter:
 
     name: str
     role: Role
-    settings: ModbusSettings | MqttSettings
+    settings: AnyMeter
 
 
-def role_of(name: str, settings: ModbusSettings | MqttSettings) -> Role | None:
+def role_of(name: str, settings: AnyMeter) -> Role | None:
     """What a meter measures: as it says, or as its name begins (``pv_roof``, ``pv2``); None when neither tells."""
     if settings.role is not None:
         return settings.role

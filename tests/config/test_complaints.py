@@ -29,7 +29,7 @@ MISTAKES = [
     (
         "unknown key that resembles nothing",
         "scoring: {zzz: 1}",
-        "1: scoring.zzz: is not a known key; known keys: model, language_model",
+        "1: scoring.zzz: is not a known key; known keys: model, runtime, language_model",
     ),
     (
         "unknown key of a meter on a line of its own",
@@ -94,11 +94,15 @@ MISTAKES = [
         "2: wallboxes.garage.charge_point: is missing; add it: The identity that the wallbox calls itself by: "
         "the last segment of its URL",
     ),
-    ("no driver", "meters:\n  grid:\n    host: h", "2: meters.grid.driver: is missing; write modbus or mqtt"),
+    (
+        "no driver",
+        "meters:\n  grid:\n    host: h",
+        "2: meters.grid.driver: is missing; write modbus, mqtt or tibber-pulse",
+    ),
     (
         "unknown driver",
         "meters:\n  grid:\n    driver: modbuss\n    host: h",
-        '3: meters.grid.driver: "modbuss" is not a known driver; did you mean modbus? Known: modbus or mqtt',
+        '3: meters.grid.driver: "modbuss" is not a known driver; did you mean modbus? Known: modbus, mqtt or tibber-pulse',
     ),
     (
         "unknown driver of a tariff",

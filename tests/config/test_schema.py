@@ -15,7 +15,7 @@ from hemsd.config.file import read
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [ROOT / "config.yaml", *sorted((ROOT / "examples").glob("*.yaml"))]
-ENVIRONMENT = {"WB_PASSWORD": "x", "MQTT_PASSWORD": "y"}
+ENVIRONMENT = {"WB_PASSWORD": "x", "MQTT_PASSWORD": "y", "PULSE_PASSWORD": "z"}
 
 
 def complaints(text: str) -> list[str]:
