@@ -1,226 +1,38 @@
 """What the cloud lanes cost, and how they behave when many homes come back: ``python -m benchmarks.cloud [--write]``.
 
-Three scenes, all in virtual time with the client's own timing; ``--write`` puts the figures into benchmarks/cloud.md.
+Three scenes in virtual time with the client's own timing, and one in real time (benchmarks/cloud_tick.py); ``--write``
+puts the figures into benchmarks/cloud.md, ``--only NAME`` runs one of month, region, backlog, tick.
 
-1. A home is offline for 30 days, charges twice a day, and comes back. Everything must arrive, in order for each visit,
-   and the memory of the process must not grow with the outage.
+1. A home is offline for 30 days, charges twice a day, and comes back (benchmarks/cloud_month.py).
 2. The power of a region comes back for 10,000 homes at once, in each of them a car that was charging. Counted are the
    requests that all of them send, second by second.
 3. A backlog of 10,000 finished charges leaves through the batch lane.
+4. The control tick of a daemon while the cloud hangs, and while a backlog drains.
 
-The receivers are functions in this process; no socket is opened.
+The receivers of the first three are functions in this process.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from hemsd.clock import ManualClock
-from hemsd.cloud.analysis_upload import Station
-from hemsd.cloud.answer import Answer, Request
+from benchmarks.cloud_home import Home, Receiver, folder, resident_mb
+from benchmarks.cloud_month import card, month_offline
+from benchmarks.cloud_tick import tick
 from hemsd.cloud.backoff import CATCHING_UP_FOR_S, Pace, first_contact_s
-from hemsd.cloud.lanes import Lane
 from hemsd.cloud.marks import NEWS_SPREAD_S
-from hemsd.cloud.service import Cloud
-from hemsd.cloud.settings import CloudSettings
-from hemsd.model import Sample, Visit
-from hemsd.store import Store
-from hemsd.store.outbox import Nobody
 
+SCENES = ("region", "month", "backlog", "tick")
 PAGE = Path(__file__).with_suffix(".md")
-DAY_S = 86_400.0
 DEBTS = (1, 1, 2)  # of a home after a power cut, on each lane
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# A receiver and a home
-
-
-@dataclass
-class Receiver:
-    """An analysis cloud as a function; ``online`` can be switched."""
-
-    online: bool = True
-    requests: int = 0
-    attempts: int = 0
-    body_bytes: int = 0
-    sessions: dict[str, list[str]] = field(default_factory=dict)  # the moments of each visit, as they arrived
-    order: list[str] = field(default_factory=list)
-    twice: int = 0
-    batches: list[list[str]] = field(default_factory=list)
-
-    async def send(self, request: Request) -> Answer:
-        self.attempts += 1
-        if not self.online:
-            return Answer(None, "no connection: Network is unreachable")
-        self.requests += 1
-        self.body_bytes += len(request.body)
-        document = json.loads(request.body) if request.body else {}
-        return Answer(
-            200, body=json.dumps(self._answer(request, document)).encode(), sent_bytes=len(request.body) // 12
-        )
-
-    def _answer(self, request: Request, document: dict[str, object]) -> object:
-        if request.method == "GET":
-            ids = self.batches[int(request.url.rpartition("/")[2])]
-            results = [{"session_id": id_, "status": "active", "is_anomaly": False} for id_ in ids]
-            return {"status": "completed", "failed_sessions": 0, "results": results}
-        if request.url.endswith("/batch"):
-            found = document["sessions"]
-            assert isinstance(found, list)
-            for session in found:
-                self._take(session["session_id"], session["meter_values"])
-            self.batches.append([session["session_id"] for session in found])
-            return {"batch_id": str(len(self.batches) - 1)}
-        id_ = document.get("session_id") or request.url.rpartition("/")[2]
-        values = document["meter_values"]
-        assert isinstance(values, list)
-        self._take(str(id_), values)
-        return {"session_id": id_, "status": "active", "anomalies": []}
-
-    def _take(self, id_: str, values: list[dict[str, str]]) -> None:
-        if id_ not in self.sessions:
-            self.order.append(id_)
-        known = self.sessions.setdefault(id_, [])
-        for value in values:
-            if value["measurand"] == "Energy.Active.Import.Register":
-                self.twice += value["timestamp"] in known
-                known.append(value["timestamp"])
-
-    async def close(self) -> None: ...
-
-
-@dataclass
-class Home:
-    store: Store
-    clock: ManualClock
-    lane: Lane
-    number: int = 0
-
-    @classmethod
-    async def make(cls, folder: Path, receiver: Receiver) -> Home:
-        (folder / "token").write_text("t")
-        section = {"analysis": {"url": "http://127.0.0.1:1", "token_file": folder / "token"}}
-        clock = ManualClock(now_s=5000.0)
-        store = await Store.open(folder / "home.db", clock)
-        settings = CloudSettings.model_validate(section)
-        cloud = Cloud(settings, store, clock, {"garage": Station("WB", "1")}, real=clock, dice=random.Random(1))
-        lane = cloud.lanes["analysis"]
-        await lane.transport.close()
-        lane.transport = receiver
-        await lane.begin()
-        return cls(store, clock, lane)
-
-    async def visit(self, minutes: int, every_s: float, *, tell: bool = True) -> None:
-        """A car comes, charges and goes; the lane does what it does meanwhile."""
-        self.number += 1
-        began_at = self.clock.utc()
-        transaction = await self.store.begin("garage", 1, "tag", began_at, 1000.0 * self.number)
-        visit = Visit(str(UUID(int=self.number)), self.number, "garage", began_at, transaction_id=transaction)
-        self.store.save_visit(visit)
-        for index in range(int(minutes * 60 / every_s)):
-            await self.wait(every_s, tell=tell)
-            at_s, at = self.clock.monotonic(), self.clock.utc()
-            register_wh = 1000.0 * self.number + index
-            sample = Sample(at_s, at, transaction_id=transaction, energy_wh=register_wh, power_w=2000.0, offered_a=9.0)
-            self.store.record_sample(visit.id, sample)
-        await self.wait(1, tell=tell)
-        await self.store.end("garage", transaction, self.clock.utc(), 1000.0 * self.number + 999, "EVDisconnected")
-        self.store.save_visit(replace(visit, plugged_out_at=self.clock.utc()))
-
-    async def wait(self, seconds: float, *, tell: bool = True) -> None:
-        until_s = self.clock.monotonic() + seconds
-        while tell and self.clock.monotonic() < until_s:
-            pause_s = await self.lane.step()
-            self.clock.leap(min(pause_s, until_s - self.clock.monotonic()))
-        self.clock.leap(max(0.0, until_s - self.clock.monotonic()))
-
-    async def drain(self) -> float:
-        """Until nothing is owed; the virtual seconds that it took."""
-        began_s = self.clock.monotonic()
-        while await self.owed():
-            self.clock.leap(await self.lane.step())
-        return self.clock.monotonic() - began_s
-
-    async def owed(self) -> int:
-        await self.store.settle()
-        return sum(b.waiting for b in (await self.lane.outbox.backlogs()).values())
-
-
-def resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 1e6
-
-
-@contextmanager
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# 1. A month offline
-
-
-async def month_offline(days: int) -> list[str]:
-    receiver = Receiver(online=False)
-    with folder() as place:
-        home = await Home.make(place, receiver)
-        memory = []
-        for _ in range(days):
-            for _ in range(2):
-                await home.visit(minutes=180, every_s=60)
-                await home.wait(DAY_S / 2 - 180 * 60)
-            memory.append(resident_mb())
-        tries, rows = receiver.attempts, await home.owed()
-        receiver.online = True
-        took_s = await home.drain()
-        memory.append(resident_mb())
-        whole = all(moments == sorted(moments) for moments in receiver.sessions.values())
-        first, last = memory[min(4, days - 1)], memory[days - 1]
-        await home.store.close()
-    assert whole
-    assert receiver.order == [str(UUID(int=number)) for number in range(1, home.number + 1)]
-    assert receiver.twice == 0
-    values = sum(len(moments) for moments in receiver.sessions.values())
-    assert values == home.number * (180 + 2)
-    return [
-        f"| visits while offline | {home.number}, {values} register values |",
-        f"| rows owed at the end of the outage | {rows} |",
-        f"| tries during the outage | {tries}, {tries / days / 24:.1f} an hour |",
-        f"| from its end until everything was told | {took_s:.0f} s, {receiver.requests} requests |",
-        "| lost, out of order, or told twice | 0 |",
-        f"| memory on day 5, at the end, after catching up | {first:.0f}, {last:.0f}, {memory[-1]:.0f} MB |",
-    ]
-
-
-async def card(days: int = 2) -> list[str]:
-    """What the lane asks of the memory card on an ordinary day, beside what the store writes anyway."""
-    written = []
-    for tell in (True, False):
-        with folder() as place:
-            home = await Home.make(place, Receiver())
-            if not tell:
-                home.store.announcer = Nobody()
-            for _ in range(days):
-                await home.visit(minutes=240, every_s=60, tell=tell)
-                await home.wait(DAY_S - 240 * 60, tell=tell)
-            await home.store.settle()
-            written.append(home.store.bytes_written / days / 1000)
-            await home.store.close()
-    return [f"| written to the card for it on an ordinary day (4 h of charging) | {written[0] - written[1]:.0f} kB |"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -326,55 +138,40 @@ async def backlog(visits: int) -> list[str]:
     ]
 
 
+async def scene(name: str, options: argparse.Namespace) -> list[str]:
+    match name:
+        case "month":
+            return [*(await month_offline(options.days)).lines, *await card()]
+        case "region":
+            return regional_power_cut(options.homes)
+        case "backlog":
+            return await backlog(options.visits)
+        case _:
+            return await tick()
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--homes", type=int, default=10_000)
     parser.add_argument("--visits", type=int, default=10_000)
+    parser.add_argument("--only", choices=SCENES, action="append", help="this scene, and leave the others as they are")
     parser.add_argument("--write", action="store_true", help="put the figures into benchmarks/cloud.md")
     options = parser.parse_args()
-    region = regional_power_cut(options.homes)
-    print("\n".join(region), flush=True)
-    month = [*await month_offline(options.days), *await card()]
-    print("\n".join(month), flush=True)
-    batch = await backlog(options.visits)
-    print("\n".join(batch), flush=True)
-    if options.write:
-        PAGE.write_text(page(options, region, month, batch))
+    for name in options.only or SCENES:
+        lines = await scene(name, options)
+        print("\n".join(lines), flush=True)
+        if options.write:
+            PAGE.write_text(replaced(PAGE.read_text(), name, lines))
 
 
-def page(options: argparse.Namespace, region: list[str], month: list[str], batch: list[str]) -> str:
-    return "\n".join(
-        [
-            "# The cloud lanes",
-            "",
-            "Made by `python -m benchmarks.cloud --write`; its top says how. All times are virtual but processor time;",
-            "the receivers are functions in the same process.",
-            "",
-            f"## {options.days} days offline, then back",
-            "",
-            "| | |",
-            "|---|---|",
-            *month,
-            "",
-            f"## {options.homes} homes after a regional power cut",
-            "",
-            "In each home a car was charging, and goes on; every third owes another visit. Told are an analysis and a",
-            "webhook.",
-            "The peak is the busiest second of two hours, the mean that of the hour after the power came back.",
-            "",
-            "| | peak, requests/s | mean, requests/s | peak by mean |",
-            "|---|---|---|---|",
-            *region,
-            "",
-            "## A backlog through the batch lane",
-            "",
-            "| | |",
-            "|---|---|",
-            *batch,
-            "",
-        ]
-    )
+def replaced(page: str, name: str, lines: list[str]) -> str:
+    """The page with the rows of one table anew; they stand between two comments."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, _, rest = page.partition(begin)
+    table, _, after = rest.partition(end)
+    head = table.splitlines()[:2]
+    return f"{before}{begin}" + "\n".join([*head, *lines]) + f"\n{end}{after}"
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ class AnalysisRoute:
         self._turns = {entry.id: turn}
         path = "" if turn.method == "POST" else f"/{visit.id}"
         return Parcel(
-            self.request(turn.method, f"/v1/sessions{path}", self.may_leave(self._document(visit, turn))),
+            self.request(turn.method, f"/v1/sessions{path}", to_bytes(self.may_leave(self._document(visit, turn)))),
             turn.plan,
         )
 
@@ -168,11 +168,9 @@ class AnalysisRoute:
         station = self.stations.get(visit.wallbox)
         return None if station is None else station.charging_station_id
 
-    def request(self, method: str, path: str, document: Document | None = None) -> Request:
+    def request(self, method: str, path: str, body: bytes = b"") -> Request:
         url = self.url.rstrip("/") + path
-        if document is None:
-            return Request(method, url)
-        return Request(method, url, to_bytes(document), {"Content-Type": "application/json"})
+        return Request(method, url, body, {"Content-Type": "application/json"} if body else {})
 
     def may_leave(self, session: Document) -> Document:
         """The session without what stays in the house."""
