@@ -7,7 +7,8 @@ empty, looks like a house that always takes the same. So a telegram counts when 
 first one, which may be of yesterday, does not. On an infrared link some telegrams are spoilt; one of them is passed
 over, several in a row are a trouble.
 
-``GET /data.json?node_id=1`` with user ``admin`` (marq24/ha-tibber-pulse-local, MSkjel/LocalPulse2Tibber).
+``GET /data.json?node_id=1`` with user ``admin`` (marq24/ha-tibber-pulse-local, MSkjel/LocalPulse2Tibber). The bridge
+knows no TLS, so its password can be heard inside the house.
 """
 
 from __future__ import annotations
