@@ -210,6 +210,39 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A proxy that connects whom it is asked for, and sees nothing of what they say."""
+    asked = (await reader.readuntil(b"\r\n\r\n")).split()
+    host, _, port = asked[1].decode().partition(":")
+    far_reader, far_writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+    async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(1 << 14):
+            target.write(data)
+        target.close()
+
+    await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer), return_exceptions=True)
+
+
+async def test_behind_a_proxy_the_receivers_own_certificate_counts(
+    path: Path, tmp_path: Path, certificates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificates / "right.pem", certificates / "right.key")
+    proxy = await asyncio.start_server(tunnel, "127.0.0.1", 0)
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+    async with receiving(ssl=tls) as cloud, proxy:
+        url = cloud.url.replace("http:", "https:")
+        for number, (trusted, heard) in enumerate(((None, 0), (certificates / "right.pem", 1))):
+            chosen = settings(url, tmp_path, "analysis", **({"ca_file": trusted} if trusted else {}))
+            async with at_home(tmp_path / f"{number}.db", chosen) as home:
+                await home.plug_in()
+                await home.lane("analysis").step()
+                assert len(cloud.heard) == heard
+                assert ("not trusted" in (home.lane("analysis").trouble or "")) is (trusted is None)
+
+
 @pytest.mark.parametrize(
     ("served", "trusted", "shown"),
     [("right", "right", None), ("right", None, "not trusted"), ("wrong", "wrong", "not trusted")],

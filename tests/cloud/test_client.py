@@ -11,10 +11,11 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from drivers.base import DeviceError
-from hemsd.clock import ManualClock
+from hemsd.clock import ManualClock, SystemClock
 from hemsd.cloud.answer import Request
 from hemsd.cloud.client import Client, Manners
-from hemsd.cloud.settings import secret
+from hemsd.cloud.service import client_of
+from hemsd.cloud.settings import AnalysisCloudSettings, secret
 from hemsd.cloud.sign_in import ClientCredentials, FixedToken
 from tests.cloud.receiver import Heard, Receiver, receiving, says, taken
 
@@ -115,6 +116,22 @@ def test_a_secret_comes_from_the_file_the_settings_or_systemd(tmp_path: Path) ->
     assert secret("s", None, None, "cloud", environment) == "from-systemd"
     with pytest.raises(DeviceError, match="no systemd credential"):
         secret("s", None, None, "cloud", {})
+
+
+async def test_systemd_credentials_sign_in_as_a_file_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LoadCredential= puts them into a folder that only this service sees."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "cloud").write_text("from-systemd\n")
+    async with receiving() as receiver:
+        fixed = {"url": receiver.url, "token_credential": "cloud"}
+        client = {"url": receiver.url, "client_id": "home-1", "client_secret_credential": "cloud"}
+        for section in (fixed, client):
+            settings = AnalysisCloudSettings.model_validate(section)
+            async with client_of(settings, SystemClock(), gzip=False) as made:
+                assert (await made.send(Request("GET", receiver.url + "/x"))).is_good
+        said = [heard.headers["authorization"] for heard in receiver.heard]
+        basic = "Basic " + base64.b64encode(b"home-1:from-systemd").decode()
+        assert said == ["Bearer from-systemd", basic, "Bearer t0k3n"]
 
 
 async def test_a_large_body_is_compressed_unless_the_receiver_can_not_read_that() -> None:
