@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 import hemsd
 from web.auth import Doors, Login, doorkeeper, is_at_home
@@ -34,6 +35,15 @@ from web.routes import ROUTE, Route, Scope, answer, router_path
 from web.settings import WebSettings
 
 _log = logging.getLogger(__name__)
+_handlers_log = logging.getLogger(f"{__name__}.handlers")
+
+
+def _ours(record: logging.LogRecord) -> bool:
+    """A request that is no HTTP is its sender's fault; it is answered with 400, and may hold what no log should."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_handlers_log.addFilter(_ours)
 
 STATIC = Path(__file__).parent / "static"
 SHUTDOWN_S = 2.0
@@ -149,7 +159,12 @@ class WebServer:
     async def run(self) -> None:
         """Serves until cancelled. Raises OSError when the port is taken."""
         runner = web.AppRunner(
-            self.app, access_log=None, shutdown_timeout=SHUTDOWN_S, handle_signals=False, keepalive_timeout=KEEPALIVE_S
+            self.app,
+            access_log=None,
+            logger=_handlers_log,
+            shutdown_timeout=SHUTDOWN_S,
+            handle_signals=False,
+            keepalive_timeout=KEEPALIVE_S,
         )
         await runner.setup()
         assert runner.server is not None

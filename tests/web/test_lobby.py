@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -127,6 +129,67 @@ async def test_one_address_does_not_crowd_out_the_others(monkeypatch: pytest.Mon
         for _, writer in (*crowd, (late, late_writer)):
             writer.close()
         another.close()
+
+
+REQUEST = (
+    b"PUT /api/wallboxes/garage/mode?x=%20 HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer token\r\n"
+    b'Content-Type: application/json\r\nContent-Length: 16\r\n\r\n{"mode": "solar"}'
+)
+PIECES = (
+    b"\x00",
+    b"\r\n",
+    b"\r\n\r\n",
+    b"%",
+    b":",
+    b" ",
+    b"\xff\xfe",
+    b"A" * 9000,
+    b"Transfer-Encoding: chunked\r\n",
+    b"-1",
+)
+
+
+async def test_damaged_requests_break_nothing_and_are_not_worth_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    chance = random.Random(23)
+    async with served(FakeHouse(), Lobby(head_s=0.5)) as port:
+        statuses = Counter(await asyncio.gather(*(told(port, damaged(chance)) for _ in range(200))))
+        assert await healthy(port)
+    assert sum(statuses.values()) == 200
+    assert statuses["400"] > 20
+    assert not [status for status in statuses if status.startswith("5")], statuses
+    assert not caplog.records
+
+
+def damaged(chance: random.Random) -> bytes:
+    """A good request with one to five wounds."""
+    text = bytearray(REQUEST)
+    for _ in range(chance.randint(1, 5)):
+        at = chance.randrange(len(text))
+        match chance.randrange(4):
+            case 0:
+                text[at] = chance.randrange(256)
+            case 1:
+                del text[at : at + chance.randrange(40)]
+            case 2:
+                text[at:at] = chance.choice(PIECES)
+            case _:
+                text[at:] = text[at : at + 1] * chance.randrange(60)
+        text = text or bytearray(b" ")
+    return bytes(text)
+
+
+async def told(port: int, request: bytes) -> str:
+    """The status, or nothing where the other end hung up without one."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    try:
+        async with asyncio.timeout(10):
+            line = await reader.readline()
+    except ConnectionError:
+        return ""
+    finally:
+        writer.close()
+    return line.split(b" ")[1].decode() if line.count(b" ") else ""
 
 
 async def test_there_is_a_bound_for_all_together() -> None:
