@@ -97,7 +97,7 @@ class FleetNews:
             return NothingToSay(over=True)
         detail = await self.payloads.partner_session(visit.id)
         car = await self.payloads.ev_session(visit.id)
-        found = {"hems_session": (detail or {}).get("session"), "ev_session": (car or {}).get("session")}
+        found = {"hems_session": (detail or {}).get("session"), "ev_session": car}
         if not any(found.values()):
             return NothingToSay(over=True)
         return self._whole(f"summaries/{visit.id}", {**self._named(visit), **found})

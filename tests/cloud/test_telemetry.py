@@ -249,6 +249,7 @@ async def test_after_a_month_offline_old_holds_are_thinned_and_no_summary_is_mis
         home.clock.leap(60)
         said = await told(home)
         summaries = [topic for topic, _ in said if topic.startswith("summaries/")]
+        assert all(body["ev_session"] for topic, body in said if topic in summaries)
         assert summaries == [f"summaries/{home.visits[number].id}" for number in range(1, 31)]
         kinds = {topic: [one["kind"] for one in body["decisions"]] for topic, body in said if "decisions" in body}
         assert list(kinds.values())[:-1] == 29 * [["start"]]
