@@ -14,6 +14,7 @@ from rules.witness import (
     OFFERED_BELOW_A,
     Trust,
     Witness,
+    borne_out,
     earns_trust,
     followed_before,
     offered_matches,
@@ -55,7 +56,7 @@ def _offered_proves(
 def _follows_now(trial: Trial, recent: tuple[Sample, ...], witness: Witness) -> bool:
     """Whether this very command makes it two setpoints that Offered has followed, so that it may be believed."""
     offered = recent[-1].offered_a
-    if witness.trust is not Trust.UNKNOWN or offered is None:
+    if witness.trust is not Trust.UNKNOWN or offered is None or not borne_out(recent[-1]):
         return False
     return earns_trust((*followed_before(trial, witness), (trial.command.amps, offered)))
 

@@ -1,6 +1,7 @@
 """What a wallbox's ``Current.Offered`` is worth: it earns trust by following, and loses it by one contradiction.
 
-Kept for vendor, model and firmware. The measured current is the other witness, and needs no trust.
+It counts as followed only what the current bore out: a wallbox that repeats what it was told, before a car that takes
+little, would be believed otherwise. Kept for vendor, model and firmware. The current needs no trust.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from hemsd.model import Outcome, Sample
+from rules.drawn import import_tolerance_a, stopped
 from rules.trial import Trial, Verdict
 
 OFFERED_BELOW_A = 1.0  # boxes round down to whole amperes
 OFFERED_ABOVE_A = 0.3
+SHORTFALL_A = 1.5  # a car stays below its offer by a few tenths, some by an ampere
 CAPPED = "offered-capped"
 
 
@@ -30,7 +33,7 @@ class Witness:
     """What has been learned about a wallbox's Current.Offered, kept per vendor, model and firmware."""
 
     trust: Trust = Trust.UNKNOWN
-    followed: tuple[tuple[float, float], ...] = ()  # (setpoint, offered) pairs that agreed, newest last, at most 4
+    followed: tuple[tuple[float, float], ...] = ()  # (setpoint, offered) that agreed, newest last, at most 4
     stuck_at: tuple[tuple[float, float], ...] = ()  # (setpoint, offered) of proven commands that it did not follow
     cap_a: float | None = None  # more it was never seen to offer, though told to
 
@@ -52,11 +55,23 @@ def earns_trust(followed: Sequence[tuple[float, float]]) -> bool:
     return False
 
 
+def borne_out(sample: Sample) -> bool:
+    """Whether the current goes along with the offer. Some wallboxes say what they were told and do something else."""
+    offered_a, current_a = sample.offered_a, sample.max_current_a
+    if offered_a is None:
+        return False
+    if current_a is None:
+        return sample.power_w is None or stopped(sample) == (offered_a == 0)
+    if offered_a == 0:
+        return stopped(sample)
+    return offered_a - SHORTFALL_A <= current_a <= offered_a + import_tolerance_a(offered_a)
+
+
 def followed_before(trial: Trial, witness: Witness) -> tuple[tuple[float, float], ...]:
     old, before = trial.command.before_a, trial.before
-    if old is None or before is None or before.offered_a is None or not offered_matches(before.offered_a, old):
+    if old is None or before is None or before.offered_a is None or not borne_out(before):
         return witness.followed
-    return (*witness.followed, (old, before.offered_a))
+    return (*witness.followed, (old, before.offered_a)) if offered_matches(before.offered_a, old) else witness.followed
 
 
 def learn(witness: Witness, trial: Trial, verdict: Verdict) -> Witness:
@@ -74,7 +89,7 @@ def learn(witness: Witness, trial: Trial, verdict: Verdict) -> Witness:
     if witness.cap_a is not None and offered > witness.cap_a + OFFERED_ABOVE_A:
         witness = replace(witness, cap_a=None)
     amps = trial.command.amps
-    if offered_matches(offered, amps):
+    if offered_matches(offered, amps) and borne_out(recent[-1]):
         followed = (*followed_before(trial, witness), (amps, offered))[-4:]
         trust = Trust.TRUSTED if witness.trust is Trust.TRUSTED or earns_trust(followed) else Trust.UNKNOWN
         return replace(witness, trust=trust, followed=followed)

@@ -185,6 +185,7 @@ class Firmware:
         transaction = self.transaction
         allowed = self.profiles.allowed(now, transaction.started_at if transaction else None)
         most_a = self.station.max_a
+        self.station.promised_a = most_a if allowed.limit_a is None else allowed.limit_a
         limit_a = most_a if allowed.limit_a is None or not self.personality.obeys else allowed.limit_a
         if self.personality.cap_a is not None:
             limit_a = min(limit_a, self.personality.cap_a)

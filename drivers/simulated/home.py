@@ -171,6 +171,7 @@ def _car(settings: SimulatedCar, personality: Personality) -> Car:
     """The car of the settings, with what the personality says differently."""
     car = Car(settings.capacity_kwh, settings.soc_pct, settings.target_pct, settings.phases, settings.max_a)
     car.min_a = settings.min_a if personality.car_min_a is None else personality.car_min_a
+    car.max_a = settings.max_a if personality.car_max_a is None else personality.car_max_a
     car.soc_pct = car.soc_pct if personality.car_soc_pct is None else personality.car_soc_pct
     car.phases = personality.car_phases or car.phases
     car.overshoot_s = personality.car_overshoot_s or 0.0

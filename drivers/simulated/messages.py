@@ -86,7 +86,9 @@ def measured(station: Station, measurands: Iterable[str], context: str, personal
         sampled = {"value": f"{value:.{digits}f}", "context": context, "measurand": measurand, "unit": unit}
         values.append(sampled | ({"phase": phase} if phase else {}))
 
-    offered_a = station.offered_a if personality.offered_constant_a is None else personality.offered_constant_a
+    offered_a = station.promised_a if personality.offered_echoes else station.offered_a
+    if personality.offered_constant_a is not None:
+        offered_a = personality.offered_constant_a
     for measurand in measurands:
         match measurand:
             case "Energy.Active.Import.Register":

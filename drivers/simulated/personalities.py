@@ -59,6 +59,7 @@ class Personality:
     currents: bool = True  # tells them phase by phase; False: only the power of all together
     offered: bool = True
     offered_constant_a: float | None = None
+    offered_echoes: bool = False  # says what it was told, whatever it does
     sampling: Sampling = Sampling.PERIODIC
     sample_floor_s: float = 1.0
     stamp: Stamp = Stamp.UTC
@@ -87,6 +88,7 @@ class Personality:
     car_soc_pct: float | None = None
     car_phases: int | None = None
     car_min_a: float | None = None
+    car_max_a: float | None = None
     car_sleeps_after_s: float | None = None
     car_overshoot_s: float | None = None
 
@@ -125,6 +127,7 @@ PERSONALITIES: dict[str, Personality] = {
     "phases_no_pause": Personality(switch_pause_s=0.0),
     # samples
     "offered_constant_16": Personality(offered_constant_a=16.0),
+    "offered_echoes_and_ignores": Personality(obeys=False, offered_echoes=True),
     "offered_absent": Personality(offered=False),
     "power_only": Personality(currents=False, offered=False),
     "no_metervalues": Personality(sampling=Sampling.NEVER),
@@ -158,6 +161,7 @@ PERSONALITIES: dict[str, Personality] = {
     "car_taper": Personality(car_soc_pct=90.0),
     "car_1phase": Personality(car_phases=1),
     "car_2phase": Personality(car_phases=2),
+    "car_max7": Personality(car_max_a=7.0),
     "car_zoe_min8": Personality(car_min_a=8.0),
     "car_sleeps_after_pause": Personality(car_sleeps_after_s=600.0),
     "car_overshoots_8s": Personality(car_overshoot_s=8.0),

@@ -45,6 +45,7 @@ class Station:
     phases: int = 0  # that the relay connects; 0: as it is wired
     limit_a: float = 0.0
     offered_a: float = 0.0
+    promised_a: float = 0.0  # what its profiles allow, whatever it does
     currents_a: Phases = NOTHING
     energy_wh: float = 0.0
     starts: int = 0

@@ -107,6 +107,17 @@ def test_a_raise_by_one_ampere_is_proved_by_a_trusted_offer_only() -> None:
     assert verdict(t, *silent).outcome is Outcome.UNVERIFIED
 
 
+def test_an_offer_that_no_current_bears_out_is_not_believed() -> None:
+    t = trial(12, 8, before=sample(95, 5.0, 8))
+    echo = (sample(105, 5.0, 12), sample(115, 5.0, 12))
+    got = verdict(t, *echo)
+    assert got.outcome is Outcome.UNVERIFIED
+    assert learn(Witness(), t, got).followed == ()
+    paused = trial(6, 0, before=sample(95, 0.0, 0))
+    follows = (sample(105, 5.0, 6), sample(115, 5.0, 6))
+    assert verdict(paused, *follows, now_s=116).outcome is Outcome.APPLIED
+
+
 def watts(at_s: float, power_w: float) -> Sample:
     return sample(at_s, power_w=power_w)
 

@@ -97,6 +97,13 @@ def test_offered_constant_16():
     assert box.current_a == 7.75
 
 
+def test_offered_echoes_and_ignores():
+    box = all_measurands(Box.charging("offered_echoes_and_ignores", limit_a=8))
+    box.live(12)
+    assert sampled(box)["Current.Offered"] == "8.00"
+    assert box.current_a == 15.75
+
+
 def test_offered_absent():
     box = all_measurands(Box.charging("offered_absent", limit_a=8))
     box.live(10)

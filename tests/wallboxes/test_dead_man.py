@@ -16,6 +16,7 @@ CAN_NOT = {
     "local_time_no_zone": "has a clock that can't be trusted",
     "year_1970": "has a clock that can't be trusted",
     "ignores_profile": "follows nothing",
+    "offered_echoes_and_ignores": "follows nothing",
 }
 """Of these hemsd says that they don't."""
 

@@ -24,6 +24,7 @@ from tests.wallboxes.obedience import (
 
 MOST_TELLING = ("honest", "ignores_absolute", "offered_constant_16", "phases_true_but_ignored", "slow_answer_25s")
 PAIRS = 150
+LIARS = ("ignores_profile", "offered_echoes_and_ignores")  # they are left alone after the first command
 
 
 def judged_rightly(rows: Sequence[Row], name: str) -> None:
@@ -55,6 +56,12 @@ def test_every_wallbox_gets_the_verdict_that_is_true_and_the_table_in_the_docs_s
     assert TABLE.read_text(encoding="utf-8") == document(rows), "python -m tests.wallboxes.obedience writes it anew"
 
 
+def test_a_wallbox_that_repeats_what_it_was_told_is_not_believed_before_a_car_that_takes_little() -> None:
+    rows = judged("car_max7", "offered_echoes_and_ignores")
+    assert [row for row in rows if row.rule.startswith("offered")] == []
+    assert rows[-1].verdict is Outcome.ACCEPTED_INEFFECTIVE  # the pause tells
+
+
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(1200)
@@ -68,5 +75,5 @@ def test_two_quirks_at_once_deceive_nobody_either() -> None:
 def pairs(count: int) -> list[tuple[str, str]]:
     """The same ones each time."""
     chance = random.Random(16)
-    names = [name for name in PERSONALITIES if name not in ("honest", "finishing_restartable", "ignores_profile")]
+    names = [name for name in PERSONALITIES if name not in ("honest", "finishing_restartable", *LIARS)]
     return [(first, second) for first, second in (chance.sample(names, 2) for _ in range(count))]
