@@ -16,8 +16,9 @@ from hemsd.app import only_one
 from hemsd.clock import ManualClock
 from hemsd.ops import lifeboat
 from hemsd.ops.lifeboat import open_store
-from hemsd.store import Store, StoreError, opening, writer
+from hemsd.store import Store, StoreError, copies, opening, writer
 from tests.daemon.test_in_process import charging, proved, running, until
+from tests.ops.test_backup import spoil
 from tests.store.values import a_visit
 
 
@@ -75,6 +76,27 @@ async def test_a_database_of_a_newer_hemsd_is_no_reason_to_forget_it(path: Path,
         db.execute("INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('hemsd', 'm999_from_tomorrow')")
     with pytest.raises(StoreError, match="m999_from_tomorrow"):
         await open_store(path, clock)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_a_damaged_database_is_replaced_by_the_newest_good_copy_and_the_car_charges(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    path = tmp_path / "home.db"
+    store = await Store.open(path, clock)
+    for visit in range(1, 201):
+        store.save_visit(a_visit(visit))
+    await store.close()
+    copies.copy_database(path, copies.daily(path, clock.utc()))
+    spoil(path)
+    async with running(tmp_path) as daemon:
+        await until(lambda: "store:mended" in {alert.key for alert in daemon.alerts.standing})
+        [alert] = [alert for alert in daemon.alerts.standing if alert.key == "store:mended"]
+        assert "copy" in alert.text
+        assert await daemon.store.views.count_visits() >= 200
+        await until(lambda: proved(daemon))
+    assert list(tmp_path.glob("home.db.damaged-*"))
 
 
 @pytest.mark.slow
