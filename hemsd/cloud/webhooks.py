@@ -1,8 +1,9 @@
 """Calls to addresses that want to know when something happened.
 
-``flex:session:updated`` carries the whole session, so a newer one replaces what was not delivered, and a session that
-looks as it did when it was last delivered is not sent. ``station.anomaly_detected`` is news by itself: each is kept
-until it is delivered. The receiver's rules are the flex dialect's: signed with HMAC-SHA1
+``flex:session:updated`` carries the whole session, so a newer one replaces what was not delivered. It is sent for what
+receivers follow: another state, target, outcome or error, a new block, a quarter-hour that is over. Energy that only
+grows and a projection that only drifts are no news; they come along with the next. ``station.anomaly_detected`` is
+news by itself: each is kept until it is delivered. The receiver's rules are the flex dialect's: signed with HMAC-SHA1
 over the bytes of the body, the delivery id kept over the tries, 5 s for an answer, anything but 2xx is a failure, and
 after 24 hours of failures the address is given up.
 """
@@ -17,10 +18,10 @@ from datetime import datetime
 
 from hemsd.cloud.answer import Answer, Fate, Request, fate_of
 from hemsd.cloud.fields import Document, digest, timestamp, to_bytes, without
-from hemsd.cloud.lanes import Judgement, NothingToSay, Parcel
 from hemsd.cloud.marks import STATION
 from hemsd.cloud.outbox import Outbox
 from hemsd.cloud.payloads import Payloads
+from hemsd.cloud.route import Judgement, NothingToSay, Parcel
 from hemsd.store.outbox import Entry
 
 ANSWER_S = 5.0
@@ -33,9 +34,19 @@ def signature(secret: str, body: bytes) -> str:
     return "sha1=" + hmac.digest(secret.encode(), body, "sha1").hex()
 
 
+DRIFTS = (
+    "session.blocks.kwhSum",
+    "session.blocks.endAt",
+    "session.statistics.aggregated",
+    "session.outcome.latest.batteryLevelAtReadyBy",
+    "session.outcome.latest.minimumChargeTargetReachedAt",
+)
+"""What moves with each tick: without it, two sessions differ exactly when there is news."""
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookRoute:
-    """``progress`` of a debt is the digest of the session as it was last delivered."""
+    """``progress`` of a debt is the digest of what was followed of the session that was last delivered."""
 
     lane: str
     url: str
@@ -61,7 +72,7 @@ class WebhookRoute:
             "createdAt": timestamp(entry.told_at),
             "session": session,
         }
-        looks = digest(to_bytes(without(event, ("createdAt", *self.leave_out))))
+        looks = digest(to_bytes(without(event, ("createdAt", *DRIFTS, *self.leave_out))))
         if looks == entry.progress:
             return NothingToSay(progress=looks, over=settled)
         return self._posted(event, f"{looks} {SETTLED}" if settled else looks)

@@ -128,6 +128,10 @@ class StoredFlex:
             now,
         )
 
+    def awaited(self, policy: Policy) -> FlexSession | None:
+        """The session that the policy waits for; none while one runs: that one is told as a visit."""
+        return self.present(policy) if self._running(policy) is None else None
+
     def _running(self, policy: Policy) -> str | None:
         """The wallbox where the policy's session runs."""
         running = self.courses.running

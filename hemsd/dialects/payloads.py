@@ -30,7 +30,7 @@ class DialectPayloads:
     async def _flex_session(self, subject: str) -> FlexSession | None:
         if subject.startswith(POLICY_SUBJECT):
             policy = self.flex.courses.policies.by_name.get(subject.removeprefix(POLICY_SUBJECT))
-            return None if policy is None else self.flex.present(policy)
+            return None if policy is None else self.flex.awaited(policy)
         return await self.flex.session(subject)
 
     async def partner_session(self, visit_id: str) -> Document | None:

@@ -18,10 +18,10 @@ from hemsd.dialects.partner import StoredPartner
 from hemsd.dialects.payloads import DialectPayloads
 from hemsd.model import Wish
 from tests.dialects import stories
+from tests.dialects.flex_changes import What, differences
 from tests.dialects.home import CheapAt, Played, played, validate
 from tests.dialects.stories import MINUTE, at
-from web.flex_events import What, differences, event
-from web.flex_models import FlexSession
+from web.flex_models import FlexEvent, FlexSession
 
 NOW = datetime(2025, 6, 11, 2, 30, tzinfo=UTC)
 
@@ -36,7 +36,9 @@ def payloads(home: Played) -> DialectPayloads:
 
 
 def test_enode_96_the_event_has_its_name() -> None:
-    told = event("8fa2dcad-aaa2-4fc5-b27f-8a34f02b6b67", NOW, session(stories.a_night()["settled"]))
+    told = FlexEvent(
+        user_id="8fa2dcad-aaa2-4fc5-b27f-8a34f02b6b67", created_at=NOW, session=session(stories.a_night()["settled"])
+    )
     assert json.loads(told.model_dump_json())["event"] == "flex:session:updated"
 
 
@@ -79,7 +81,7 @@ async def test_enode_99_the_event_holds_what_a_get_would_answer(tmp_path: Path) 
         (settled,) = await home.settled()
         assert await payloads(home).flex_session(visit_id) == settled
         assert (await payloads(home).ev_session(visit_id)) is not None
-        told = event(await payloads(home).user_id(), NOW, session(settled))
+        told = FlexEvent(user_id=await payloads(home).user_id(), created_at=NOW, session=session(settled))
         document = json.loads(told.model_dump_json())
         validate("enode_webhook", document)
         assert set(document) == {"event", "userId", "createdAt", "session"}

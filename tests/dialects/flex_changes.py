@@ -1,15 +1,14 @@
-"""When a flex session has changed in a way that its followers are told, and what they are told. Pure.
+"""What is different between two flex sessions, in the words of ENODE-97: the measure of what a webhook may tell.
 
 Energy moves with each tick, so a followed statistic is a quarter-hour that is over, not each watt-hour.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from web.flex_models import FlexBlock, FlexEvent, FlexSession
+from web.flex_models import FlexBlock, FlexSession
 
 
 class What(StrEnum):
@@ -21,14 +20,6 @@ class What(StrEnum):
     TARGET = "target"
     OUTCOME = "outcome"
     ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A session looks different from now on. ``subject``: the visit's id, or ``policy:`` and a policy's name."""
-
-    subject: str
-    what: frozenset[What]
 
 
 def differences(before: FlexSession | None, now: FlexSession) -> frozenset[What]:
@@ -56,7 +47,3 @@ def _verdict(session: FlexSession) -> tuple[object, ...]:
     if outcome is None:
         return ()
     return (outcome.type, outcome.target_id, getattr(outcome, "state", None))
-
-
-def event(user_id: str, created_at: datetime, session: FlexSession) -> FlexEvent:
-    return FlexEvent(user_id=user_id, created_at=created_at, session=session)
