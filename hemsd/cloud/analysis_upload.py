@@ -24,9 +24,9 @@ from datetime import datetime, timedelta
 from hemsd.cloud.answer import Answer, Fate, Request, fate_of
 from hemsd.cloud.batches import ALONE, BATCH, FOR_A_BATCH, Batches
 from hemsd.cloud.fields import Document, to_bytes, without
-from hemsd.cloud.lanes import Judgement, NothingToSay, Parcel
 from hemsd.cloud.meter_values import Moment, digest_of, first, moments, values_of
 from hemsd.cloud.outbox import Outbox
+from hemsd.cloud.route import Judgement, NothingToSay, Parcel
 from hemsd.cloud.settings import Measurand
 from hemsd.cloud.verdict import is_result, verdict_of
 from hemsd.model import Visit
@@ -102,7 +102,7 @@ def frozen_upto_ms(plan: str | None) -> int | None:
 
 @dataclass(slots=True)
 class AnalysisRoute:
-    """Satisfies hemsd.cloud.lanes.Route."""
+    """Satisfies hemsd.cloud.route.Route."""
 
     lane: str
     url: str

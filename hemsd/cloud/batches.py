@@ -18,9 +18,9 @@ from typing import Protocol
 
 from hemsd.cloud.answer import Answer, Fate, Request, fate_of
 from hemsd.cloud.fields import Document, digest, to_bytes
-from hemsd.cloud.lanes import Judgement, NothingToSay, Parcel
 from hemsd.cloud.meter_values import Moment, values_of
 from hemsd.cloud.outbox import Outbox
+from hemsd.cloud.route import Judgement, NothingToSay, Parcel
 from hemsd.cloud.verdict import verdict_of
 from hemsd.model import Visit
 from hemsd.store import outbox as rows

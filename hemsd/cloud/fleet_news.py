@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from hemsd.cloud.fields import Document, digest, timestamp, to_bytes, without
-from hemsd.cloud.lanes import NothingToSay
 from hemsd.cloud.marks import DECISIONS, SUMMARY
 from hemsd.cloud.outbox import Outbox
 from hemsd.cloud.payloads import Payloads
+from hemsd.cloud.route import NothingToSay
 from hemsd.cloud.settings import TelemetrySettings
 from hemsd.model import Decision, DecisionKind, Visit
 from hemsd.store import queries

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from drivers.base import DeviceError
 from hemsd.cloud.answer import Request
 from hemsd.cloud.client import Client
-from hemsd.cloud.lanes import Lane, NothingToSay, Transport
+from hemsd.cloud.lanes import Lane
 from hemsd.cloud.marks import SESSION, STATION, VISIT
+from hemsd.cloud.route import NothingToSay, Transport
 from hemsd.cloud.service import ANALYSIS, SUMMARIES, Cloud
 from hemsd.cloud.telemetry import TELEMETRY, Fleet
 from hemsd.model import Visit

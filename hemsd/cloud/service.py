@@ -17,10 +17,11 @@ from hemsd.cloud.batches import Batches
 from hemsd.cloud.client import Client, Manners
 from hemsd.cloud.fields import Document
 from hemsd.cloud.fleet_news import FleetNews
-from hemsd.cloud.lanes import Lane, Route, Transport
+from hemsd.cloud.lanes import Lane
 from hemsd.cloud.marks import DECISIONS, SUMMARY, VISIT, Lines, Marks
 from hemsd.cloud.outbox import Outbox
 from hemsd.cloud.payloads import NoPayloads, Payloads
+from hemsd.cloud.route import Route, Transport
 from hemsd.cloud.settings import CloudSettings, SignedIn, WebhookEvent, WebhookSettings
 from hemsd.cloud.sign_in import ClientCredentials, FixedToken, SignIn
 from hemsd.cloud.summaries import SummaryRoute

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from hemsd.cloud.answer import Answer, Request, fate_of
 from hemsd.cloud.fields import Document, digest, to_bytes, without
-from hemsd.cloud.lanes import Judgement, NothingToSay, Parcel
 from hemsd.cloud.outbox import Outbox
 from hemsd.cloud.payloads import Payloads
+from hemsd.cloud.route import Judgement, NothingToSay, Parcel
 from hemsd.model import Visit
 from hemsd.store.outbox import Entry
 

@@ -24,8 +24,8 @@ from hemsd.clock import Clock
 from hemsd.cloud.backoff import Dice, first_contact_s
 from hemsd.cloud.fields import to_bytes
 from hemsd.cloud.fleet_news import FleetNews
-from hemsd.cloud.lanes import NothingToSay
 from hemsd.cloud.outbox import Outbox
+from hemsd.cloud.route import NothingToSay
 from hemsd.cloud.settings import TelemetrySettings
 from hemsd.store import outbox as rows
 from hemsd.store.outbox import LaneRow, Statement
