@@ -18,8 +18,7 @@ export function alertWords({ key, text, remedy }) {
 const detailOf = (kind, text) => (kind === "device" ? text.replace(/^[^:]*: /, "") : text);
 
 function silence() {
-  const meters = Object.values(live.state?.meters ?? {});
-  const age_s = meters.find((meter) => (meter.role ?? "") === "grid")?.age_s;
+  const age_s = Object.entries(live.state?.meters ?? {}).find(([name, meter]) => (meter.role ?? name) === "grid")?.[1].age_s;
   return age_s == null ? "–" : duration(age_s);
 }
 

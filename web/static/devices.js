@@ -1,6 +1,7 @@
 // Every device: what it says, how old that is, and what is doubtful about it.
 
 import { html } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { alertWords } from "./alarm.js";
 import { Icon } from "./icons.js";
 import { live } from "./live.js";
 import { Told } from "./told.js";
@@ -19,6 +20,7 @@ export function Devices({ state }) {
       ${Object.entries(state.wallboxes).map(([name, box]) => html`<${Box} key=${name} name=${name} box=${box} />`)}
     </ul>
     <${Told} />
+    <${Strangers} alerts=${state.alerts} />
     ${!live.guest && html`<p class="buttons"><a class="pill" href="#/installer">${t("installer.title")}</a></p>`}
     <p class="quiet hint">hemsd ${state.version} · ${t("devices.fuse", { amps: current(state.site.fuse_a) })}</p>
   </main>`;
@@ -26,6 +28,13 @@ export function Devices({ state }) {
 
 const kindOf = (name, meter) => meter.role ?? name.split("_")[0];
 const nameOf = (name, kind) => (has(`meter.${kind}`) ? t(`meter.${kind}`) + (name === kind ? "" : ` ${name.replace(`${kind}_`, "")}`) : name);
+
+/** Who knocked at the door for wallboxes and was not let in; the installer's corner has the block that lets it in. */
+function Strangers({ alerts }) {
+  const found = alerts.filter((one) => one.key.startsWith("stranger:"));
+  if (!found.length) return null;
+  return html`<section><h2>${t("installer.strangers")}</h2><ul class="changes">${found.map((one) => html`<li key=${one.key}>${alertWords(one)[0]} <span class="quiet">${when(one.since)}</span></li>`)}</ul></section>`;
+}
 
 function Health({ ok, text }) {
   return html`<span class=${`verdict ${ok ? "good" : "bad"}`}><${Icon} name=${ok ? "check" : "cross"} size="16" />${text}</span>`;

@@ -1,7 +1,6 @@
 // Trying out a wallbox, and checking the grid meter with it: with consent, step by step, and what came of it.
 
 import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
-import { Icon } from "./icons.js";
 import { call } from "./live.js";
 import { t } from "./words.js";
 
@@ -45,6 +44,7 @@ function Procedure({ what, path, ready }) {
   return html`<details open=${open || running} onToggle=${(e) => setOpen(e.currentTarget.open)}>
     <summary><b>${t(`work.${what}`)}</b> <span class="quiet">${running ? t("work.running") : said.length || sheet.length ? t("work.done") : t("work.never")}</span></summary>
     <p class="quiet">${t(`work.${what}.about`)}</p>
+    ${said.length > 0 && !running && html`<p lang="en"><b>${said.at(-1)}</b></p>`}
     ${said.length > 0 && html`<div class="log found-log" role="log" lang="en" tabindex="0" aria-label=${t(`work.${what}`)}>${said.map((line, n) => html`<p key=${n}>${line}</p>`)}${running && html`<p class="quiet">…</p>`}</div>`}
     ${sheet.length > 0 && html`<dl class="proof" lang="en">${sheet.map((line) => html`<div key=${line.about}><dt>${line.about}</dt><dd>${line.found}</dd></div>`)}</dl>`}
     <p class="problem" role="alert">${problem}</p>
@@ -71,7 +71,7 @@ function Consent({ dialog, title, about, agree }) {
   const shut = () => dialog.current.close();
   return html`<dialog ref=${dialog} aria-label=${title} onClick=${(e) => e.target === dialog.current && shut()}>
     <form method="dialog" onSubmit=${agree}><h2>${title}</h2><p>${about}</p>
-      <div class="buttons"><button class="main" type="submit"><${Icon} name="check" size="16" /> ${t("work.agree")}</button>
+      <div class="buttons"><button class="main" type="submit">${t("work.agree")}</button>
         <button class="pill" type="button" onClick=${shut}>${t("cancel")}</button></div></form>
   </dialog>`;
 }

@@ -2,7 +2,7 @@
 
 import { html, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { call } from "./live.js";
-import { duration, energy, plain, t } from "./words.js";
+import { duration, energy, money, plain, t } from "./words.js";
 
 const BUDGETS = [["steering.stop_budget_wh", "stop", 150, 5, 30], ["steering.start_budget_wh", "start", 60, 2, 10]];
 const MODES = ["solar", "min+solar", "fast"];
@@ -15,7 +15,9 @@ function differences({ now, then }) {
   const energies = [["grid", then.grid_kwh - now.grid_kwh], ["solar", then.solar_kwh - now.solar_kwh], ["battery", then.battery_kwh - now.battery_kwh]]
     .filter(([, kwh]) => Math.abs(kwh) >= 0.05)
     .map(([what, kwh]) => t(`whatif.${what}_${kwh < 0 ? "less" : "more"}`, { kwh: energy(Math.abs(kwh)) }));
-  return [...counts, ...energies];
+  const eur = now.cost == null || then.cost == null ? 0 : then.cost - now.cost;
+  const cost = Math.abs(eur) < 0.01 ? [] : [t(`whatif.cost_${eur < 0 ? "less" : "more"}`, { amount: money(Math.abs(eur)) })];
+  return [...counts, ...energies, ...cost];
 }
 
 export function WhatIf({ id }) {
@@ -51,7 +53,7 @@ export function WhatIf({ id }) {
 function Found({ page }) {
   const told = differences(page);
   const rows = [["whatif.starts", "starts", plain], ["whatif.switches", "phase_switches", plain], ["whatif.commands", "commands", plain],
-    ["source.solar", "solar_kwh", energy], ["source.battery", "battery_kwh", energy], ["source.grid", "grid_kwh", energy]]
+    ["source.solar", "solar_kwh", energy], ["source.battery", "battery_kwh", energy], ["source.grid", "grid_kwh", energy], ["whatif.cost", "cost", money]]
     .filter(([, name]) => page.now[name] || page.then[name]);
   return html`<p class="found">${told.length ? t("whatif.found", { differences: told.join(", ") }) : t("whatif.same")}</p>
     <table><thead><tr><td></td><th scope="col">${t("whatif.now")}</th><th scope="col">${t("whatif.then")}</th></tr></thead>
