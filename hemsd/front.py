@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from hemsd.adopting import Adopting
 from hemsd.alerts import Alerts
@@ -23,6 +24,7 @@ from hemsd.logbook import Logbook
 from hemsd.ops.metrics import Metrics
 from hemsd.ops.neighbours import names as names_of_the_page
 from hemsd.password import PagePassword
+from hemsd.prices import contract_prices, kept_prices
 from hemsd.scoring.office import Office
 from hemsd.tokens import Tokens
 from hemsd.watch import Watch
@@ -84,6 +86,7 @@ def page_of(
     )
     password = PagePassword(config.web, config.storage.password_hash_file)
     tokens = Tokens(core.store, password)
+    contract = contract_prices(config.tariff, ZoneInfo(config.site.timezone))
     app = application(
         house,
         archive,
@@ -96,7 +99,7 @@ def page_of(
             metrics_route(metrics.text),
         ),
         guests=config.web.guests,
-        playing=WhatIf(lambda: core.control.settings),
+        playing=WhatIf(lambda: core.control.settings, kept_prices(core.prices, contract)),
         workshop=Workshop(
             config=now, file=file, logbook=logbook, knocks=lambda: watch.knocks, state=house.state, archive=archive
         ),

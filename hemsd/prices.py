@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
 
 from drivers.forecast.making import Forecast
+from drivers.tariffs.calendar import contracted
 from drivers.tariffs.prices import Direction
 from drivers.tariffs.prices import Prices as Told
+from drivers.tariffs.settings import TariffSection
 from rules.plan_values import Quarter
+from rules.savings import PriceOf
 from rules.session import QUARTER, quarter_start
 
 KEPT = timedelta(days=14)
@@ -29,6 +32,25 @@ class PriceBook(Protocol):
     def known(self, from_at: datetime, to_at: datetime) -> Sequence[Quarter]:
         """The UTC quarter-hours of [from_at, to_at) of which anything is known, oldest first. Costs no waiting."""
         ...
+
+
+def contract_prices(tariff: TariffSection, zone: tzinfo) -> PriceOf:
+    """What the contract alone says, for a day of which nobody kept the prices."""
+    buy, sell = contracted(tariff.import_, zone), contracted(tariff.export, zone)
+    return lambda start_at: (buy(start_at), sell(start_at))
+
+
+def kept_prices(book: PriceBook, contract: PriceOf) -> PriceOf:
+    """What was told of a quarter-hour; where that is forgotten, what the contract says."""
+
+    def price_of(start_at: datetime) -> tuple[float | None, float | None]:
+        buy, sell = contract(start_at)
+        for told in book.known(start_at, start_at + QUARTER):
+            buy = buy if told.import_eur_per_kwh is None else told.import_eur_per_kwh
+            sell = sell if told.export_eur_per_kwh is None else told.export_eur_per_kwh
+        return buy, sell
+
+    return price_of
 
 
 class NoPrices:

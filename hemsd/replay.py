@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from drivers.simulated.day import Day, load
 from drivers.simulated.physics import Battery, Car, Home, Station
@@ -32,6 +33,7 @@ from hemsd.model import (
     LinkUp,
     MeterReading,
     Outcome,
+    QuarterHour,
     Role,
     Sample,
     Sampled,
@@ -40,8 +42,10 @@ from hemsd.model import (
     TransactionStarted,
     WallboxSettings,
 )
+from hemsd.prices import contract_prices
 from hemsd.visits import Car as VisitCar
 from hemsd.visits import Visits
+from rules.savings import cost_eur
 
 SAMPLE_S = 10.0
 STEP_S = 2.5  # of the physics; steps of 1 s give the same day within 0.1 %, and take longer
@@ -97,6 +101,7 @@ class Replayed:
     commands: int
     verdicts: Mapping[str, int]
     decisions: tuple[Decision, ...]
+    quarters: tuple[QuarterHour, ...] = field(compare=False)  # under the ids of visits, which differ each time
 
     @property
     def energy_kwh(self) -> float:
@@ -205,6 +210,7 @@ def outcome(scene: Stage) -> Replayed:
         commands=len(journal.commands),
         verdicts={outcome.value: verdicts[outcome] for outcome in Outcome if outcome in verdicts},
         decisions=tuple(journal.decisions.values()),
+        quarters=tuple(journal.quarters.values()),
     )
 
 
@@ -230,16 +236,18 @@ def main(file: Path, *, settings: Sequence[str], config: Path, as_json: bool) ->
     has_battery = any(meter.role is Role.BATTERY for meter in named_meters(chosen))
     steered = ControlSettings(chosen.steering, chosen.site, wallbox_settings(chosen), chosen.verification)
     played = replay(day, steered, battery=has_battery)
-    print(_as_json(played) if as_json else _as_text(day.name, played))
+    eur = cost_eur(played.quarters, contract_prices(chosen.tariff, ZoneInfo(chosen.site.timezone)))
+    print(_as_json(played, eur) if as_json else _as_text(day.name, played, eur))
     return 0
 
 
-def _as_text(name: str, played: Replayed) -> str:
+def _as_text(name: str, played: Replayed, eur: float | None) -> str:
     share = played.solar_kwh / played.energy_kwh if played.energy_kwh else 0.0
     lines = [
         f"{name}, {played.hours:g} h:",
         f"  {played.energy_kwh:.2f} kWh charged: {played.solar_kwh:.2f} from the sun ({share:.0%}), "
-        f"{played.battery_kwh:.2f} from the battery, {played.grid_kwh:.2f} from the grid",
+        f"{played.battery_kwh:.2f} from the battery, {played.grid_kwh:.2f} from the grid"
+        + (f", worth {eur:.2f} EUR" if eur is not None else ""),
         f"  {played.starts} starts, {played.phase_switches} phase switches, {played.commands} commands",
     ]
     lines += [f"  {d.at:%H:%M:%S} {d.kind:5} {_offer(d):10} {d.reason}" for d in played.decisions if d.dispatched]
@@ -250,7 +258,7 @@ def _offer(decision: Decision) -> str:
     return f"{decision.limit_a or 0:g} A" + (f" x {decision.phases}" if decision.limit_a and decision.phases else "")
 
 
-def _as_json(played: Replayed) -> str:
+def _as_json(played: Replayed, eur: float | None) -> str:
     decisions = [
         {
             "time": decision.at.isoformat().replace("+00:00", "Z"),
@@ -275,6 +283,7 @@ def _as_json(played: Replayed) -> str:
             "solar_kwh": played.solar_kwh,
             "battery_kwh": played.battery_kwh,
             "grid_kwh": played.grid_kwh,
+            "cost_eur": None if eur is None else round(eur, 2),
             "starts": played.starts,
             "phase_switches": played.phase_switches,
             "commands": played.commands,

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -34,6 +34,7 @@ from hemsd.model import (
     WallboxSettings,
 )
 from hemsd.replay import Replayed, Stage, outcome, play, stage
+from rules.savings import PriceOf, cost_eur
 from web.house import NotPlayable
 from web.models import PlayedPage, WhatIfPage
 
@@ -51,6 +52,11 @@ SECTIONS = ("steering", "site", "wallbox")
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The settings
+
+
+def unpriced(_start_at: datetime) -> tuple[float | None, float | None]:
+    """Nobody knows a price."""
+    return None, None
 
 
 def changed(settings: ControlSettings, wallbox: str, asked: Mapping[str, Value]) -> ControlSettings:
@@ -148,6 +154,7 @@ def compare(
     *,
     most_s: float = MOST_S,
     time_s: Callable[[], float] = time.monotonic,
+    price_of: PriceOf = unpriced,
 ) -> WhatIfPage:
     """Plays both, a stretch of each in turn, so that they end together. Takes seconds: call it in a thread."""
     until_s = time_s() + most_s
@@ -165,14 +172,16 @@ def compare(
     return WhatIfPage(
         hours=round(played_s / 3600, 2),
         whole=played_s >= min(whole_s, recorded.day().length_s) - 60.0,
-        now=_page(before),
-        then=_page(after),
+        now=_page(before, price_of),
+        then=_page(after, price_of),
     )
 
 
-def _page(played: Replayed) -> PlayedPage:
+def _page(played: Replayed, price_of: PriceOf) -> PlayedPage:
+    eur = cost_eur(played.quarters, price_of)
     return PlayedPage(
         kwh=round(played.energy_kwh, 3),
+        cost=None if eur is None else round(eur, 2),
         solar_kwh=played.solar_kwh,
         battery_kwh=played.battery_kwh,
         grid_kwh=played.grid_kwh,
@@ -189,8 +198,9 @@ def _page(played: Replayed) -> PlayedPage:
 class WhatIf:
     """Answers the page. Satisfies ``web.house.Playing``."""
 
-    def __init__(self, settings: Callable[[], ControlSettings]) -> None:
+    def __init__(self, settings: Callable[[], ControlSettings], price_of: PriceOf = unpriced) -> None:
         self._settings = settings
+        self._price_of = price_of
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -214,4 +224,4 @@ class WhatIf:
         other = changed(base, visit.wallbox, asked)
         recorded.day()  # what is wrong with it is said at once
         async with self._one_at_a_time:
-            return await asyncio.to_thread(compare, recorded, base, other)
+            return await asyncio.to_thread(compare, recorded, base, other, price_of=self._price_of)

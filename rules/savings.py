@@ -17,7 +17,7 @@ not zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -53,6 +53,21 @@ class Interval:
     def value_eur(self, sun_wh: float, bought_wh: float) -> float:
         """What so much from the sun and so much from elsewhere is worth here; the interval must be priced."""
         return ((self.export_eur_per_kwh or 0.0) * sun_wh + (self.import_eur_per_kwh or 0.0) * bought_wh) / KILO
+
+
+PriceOf = Callable[[datetime], tuple[float | None, float | None]]
+"""What a kilowatt-hour bought, and one fed in, is worth in the quarter-hour that begins then; None: not known."""
+
+
+def cost_eur(quarters: Iterable[QuarterHour], price_of: PriceOf) -> float | None:
+    """What reached the cars, valued where it came from; None where a price is missing."""
+    total_eur = 0.0
+    for quarter in quarters:
+        buy, sell = price_of(quarter.start_at)
+        if buy is None or sell is None:
+            return None
+        total_eur += (sell * quarter.solar_wh + buy * (quarter.battery_wh + quarter.grid_wh)) / KILO
+    return total_eur
 
 
 @dataclass(frozen=True, slots=True)

@@ -533,6 +533,8 @@ class PlayedPage(Page):
     """What a visit would have been under some settings."""
 
     kwh: float
+    cost: float | None = None
+    """The sun at what it would have brought; null where a price is not known"""
     solar_kwh: float
     battery_kwh: float
     grid_kwh: float

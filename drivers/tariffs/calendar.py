@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from drivers.series.poller import SLICE_S
 from drivers.series.quarters import QUARTER
 from drivers.tariffs.prices import Direction, Prices, PriceSink
-from drivers.tariffs.settings import FixedTariff, ScheduleTariff, TariffPeriod
+from drivers.tariffs.settings import FixedTariff, ScheduleTariff, TariffPeriod, TariffSettings
 from hemsd.clock import Clock
 
 BEHIND = timedelta(days=1)
@@ -60,6 +60,18 @@ def _mean(settings: ScheduleTariff, start_at: datetime, step: timedelta, zone: t
 
 def _on_quarters(settings: ScheduleTariff) -> bool:
     return all(int(text[3:]) % 15 == 0 for period in settings.periods for text in (period.begin, period.end))
+
+
+def contracted(settings: TariffSettings, zone: tzinfo) -> Callable[[datetime], float | None]:
+    """What a contract says of a quarter-hour at any time; None of every one where the market makes the price."""
+    match settings:
+        case FixedTariff():
+            return lambda _: settings.eur_per_kwh
+        case ScheduleTariff():
+            step = QUARTER if _on_quarters(settings) else timedelta(minutes=1)
+            return lambda start_at: _mean(settings, start_at, step, zone)
+        case _:
+            return lambda _: None
 
 
 def price_at(settings: ScheduleTariff, local: datetime) -> float:

@@ -74,6 +74,7 @@ def test_the_command_prints_what_would_have_been_with_another_setting(tmp_path: 
 
     usual, patient = played(), played("--set", "steering.stop_budget_wh=300")
     assert float(str(patient["grid_kwh"])) > float(str(usual["grid_kwh"])) > 0
+    assert float(str(patient["cost_eur"])) > float(str(usual["cost_eur"])) > 0
     text = subprocess.run(
         [sys.executable, "-m", "hemsd", "replay", str(recorded), "-c", str(config)],
         capture_output=True,
@@ -81,6 +82,7 @@ def test_the_command_prints_what_would_have_been_with_another_setting(tmp_path: 
         text=True,
     ).stdout
     assert "from the sun" in text
+    assert "EUR" in text
     assert "starts" in text
     wrong = subprocess.run(
         [sys.executable, "-m", "hemsd", "replay", str(recorded), "-c", str(config), "--set", "steering.tick=1"],

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hemsd.model import QuarterHour
 from rules.plan import PowerRange, Quarter, Task, make_plan
-from rules.savings import Interval, account, intervals_ahead, intervals_behind
+from rules.savings import Interval, account, cost_eur, intervals_ahead, intervals_behind
 from rules.session import QUARTER
 
 START = datetime(2026, 6, 21, 16, 0, tzinfo=UTC)
@@ -99,3 +99,14 @@ def test_at_one_price_and_without_sun_there_is_nothing_to_save(
 ) -> None:
     stay = [interval(n, price, battery_wh=battery, grid_wh=grid) for n, (battery, grid) in enumerate(energies)]
     assert account(stay, max_w=11_000.0).savings_eur == pytest.approx(0.0, abs=1e-9)
+
+
+def test_what_reached_the_cars_is_valued_where_it_came_from_and_only_where_every_price_is_known() -> None:
+    at = datetime(2026, 6, 21, 10, tzinfo=UTC)
+    quarters = [
+        QuarterHour("one", at, 1000.0, 700.0, 100.0, 200.0),
+        QuarterHour("one", at + QUARTER, 1000.0, 1000.0, 0, 0),
+    ]
+    assert cost_eur(quarters, lambda _: (0.30, 0.08)) == pytest.approx(0.3 * 0.30 + 1.7 * 0.08)
+    assert cost_eur(quarters, lambda start_at: (0.30, 0.08 if start_at == at else None)) is None
+    assert cost_eur([], lambda _: (None, None)) == 0.0

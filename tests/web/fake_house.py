@@ -616,8 +616,10 @@ class FakeHouse:
         for key in asked:
             if key not in ("steering.stop_budget_wh", "steering.start_budget_wh", "wallbox.mode"):
                 raise NotPlayable(f"{key}: there is no such setting")
-        now = PlayedPage(kwh=24.9, solar_kwh=24.4, battery_kwh=0, grid_kwh=0.5, starts=3, phase_switches=2, commands=52)
-        then = now.model_copy(update={"starts": 1, "grid_kwh": 0.9, "kwh": 25.3})
+        now = PlayedPage(
+            kwh=24.9, cost=2.11, solar_kwh=24.4, battery_kwh=0, grid_kwh=0.5, starts=3, phase_switches=2, commands=52
+        )
+        then = now.model_copy(update={"starts": 1, "grid_kwh": 0.9, "kwh": 25.3, "cost": 2.24})
         return WhatIfPage(hours=5.5, whole=True, now=now, then=then if "steering.stop_budget_wh" in asked else now)
 
     async def identities(self) -> Identities:

@@ -90,6 +90,12 @@ async def test_a_recorded_visit_is_played_with_the_mode_it_had(tmp_path: Path) -
         assert page.then.kwh == 0.0
 
 
+def test_money_is_told_where_prices_are_known() -> None:
+    page = compare(recorded(1), SETTINGS, SETTINGS, price_of=lambda _: (0.32, 0.08))
+    assert page.now.cost == pytest.approx(0.08 * page.now.solar_kwh + 0.32 * page.now.grid_kwh, abs=0.01)
+    assert compare(recorded(0.5), SETTINGS, SETTINGS).now.cost is None
+
+
 async def test_while_one_is_played_the_loop_goes_round_and_no_second_one_begins() -> None:
     playing = WhatIf(lambda: SETTINGS)
     one = asyncio.create_task(playing.answer(VISIT, recorded(1).minutes, (), {}))
