@@ -215,8 +215,10 @@ async def test_judging_many_sessions_and_training_delay_no_tick(tmp_path: Path) 
             if page["completed_at"]:
                 break
             await asyncio.sleep(0.1)
+        async with asyncio.timeout(10):
+            while len(ticks_s) < 4:  # noqa: ASYNC110 - all of it may be over within a tick
+                await asyncio.sleep(0.1)
     assert done["failed_sessions"] == 0
     assert page["completed_at"]
     gaps_s = np.diff(ticks_s)
-    assert len(gaps_s) >= 3
     assert gaps_s.max() < 2.0  # each second, and none is left out

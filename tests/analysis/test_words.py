@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestClient, TestServer
 
 from hemsd.scoring.engine import EngineError
 from hemsd.scoring.grounds import grounded
@@ -44,6 +44,37 @@ async def test_csar_55_questions_are_told_apart(anna: Program, question: str, la
     await anna.post(session(values=register(HEALTHY) + soc))
 
     assert part in await asked(anna, question, lang=language)
+
+
+@pytest.mark.parametrize(
+    ("question", "part"),
+    [
+        ("Was ist hier schiefgelaufen?", "fiel um 2,40 kWh"),
+        ("Warum lädt mein Auto nicht?", "Was zu tun ist: der Energie dieser Ladung nicht trauen"),
+        ("What went wrong?", "fell by 2.40 kWh"),
+        ("What should I do?", "What to do: do not trust the energy of this visit"),
+    ],
+)
+async def test_a_question_is_answered_in_its_own_language_where_nobody_asked_for_another(
+    anna: Program, question: str, part: str
+) -> None:
+    await anna.post(session(values=register(FALLING)))
+
+    assert part in await asked(anna, question)
+    assert await asked(anna, question, lang="en") != await asked(anna, question, lang="de")
+
+
+@pytest.mark.parametrize(
+    ("header", "part"), [("de-AT,de;q=0.9", "Übliche Ursache"), ("fr", "Usual cause"), ("", "Usual cause")]
+)
+async def test_an_explanation_names_cause_and_remedy_in_the_readers_language(
+    http: TestClient, anna: Program, header: str, part: str
+) -> None:
+    await anna.post(session(values=register(FALLING)))
+    headers = {"Authorization": "Bearer anna", **({"Accept-Language": header} if header else {})}
+    response = await http.post("/v1/sessions/s-1/explain", json={}, headers=headers)
+
+    assert part in (await response.json())["explanation"]
 
 
 async def test_a_session_without_verdict_is_explained_as_such(anna: Program) -> None:
