@@ -39,6 +39,7 @@ def simulated_home(settings: SimulateSettings | None, config: Config, clock: Clo
     from drivers.simulated.home import SimulatedHome
     from drivers.simulated.wallbox import WallboxSpec
 
+    first_of = {box.charge_point: name for name, box in reversed(config.wallboxes.items())}  # it has one connector
     specs = [
         WallboxSpec(
             name=name,
@@ -49,5 +50,6 @@ def simulated_home(settings: SimulateSettings | None, config: Config, clock: Clo
             personality=tuple(settings.personality.get(name, ("honest",))),
         )
         for name, box in config.wallboxes.items()
+        if first_of[box.charge_point] == name
     ]
     return SimulatedHome(settings, clock, specs, voltage_v=config.site.voltage_v)

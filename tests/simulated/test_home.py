@@ -15,6 +15,8 @@ from drivers.simulated.home import SimulatedHome
 from drivers.simulated.settings import SimulatedBattery, SimulatedCar, SimulateSettings
 from drivers.simulated.wallbox import WallboxSpec
 from hemsd.clock import FastClock, ManualClock
+from hemsd.config import load
+from hemsd.simulation import simulated_home
 from tests.simulated.central import Central, until
 from tests.virtual import LoopClock, comes_true
 
@@ -156,3 +158,12 @@ async def test_as_a_process_it_lives_on_while_the_central_system_dies(tmp_path):
         await until(lambda: central.told("StopTransaction", reason="EVDisconnected"), 5)
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 5) == os.EX_OK
+
+
+def test_two_connectors_of_one_wallbox_are_one_in_the_simulated_home(tmp_path):
+    file = tmp_path / "config.yaml"
+    boxes = "{left: {charge_point: DUO}, right: {charge_point: DUO, connector: 2}, yard: {charge_point: WB-002}}"
+    file.write_text(f"wallboxes: {boxes}\nsimulate: {{}}\n")
+    config = load(file)
+    home = simulated_home(config.simulate, config, ManualClock())
+    assert list(home.wallboxes) == ["left", "yard"]
