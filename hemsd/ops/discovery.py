@@ -111,7 +111,12 @@ def devices(node: str, state: StatePage, readings: Mapping[str, tuple[Role, Mete
 
 
 def _home(node: str, state: StatePage, readings: Mapping[str, tuple[Role, MeterReading | None]]) -> Device:
-    entities = [power("house_w", "House"), power("dimmed_w", "Left by the grid operator"), flag("problem", "Problem", "problem"), Entity("sensor", "alert", "Alert")]
+    entities = [
+        power("house_w", "House"),
+        power("dimmed_w", "Left by the grid operator"),
+        flag("problem", "Problem", "problem"),
+        Entity("sensor", "alert", "Alert"),
+    ]
     values: dict[str, Json] = {
         "house_w": _rounded(state.house_w),
         "dimmed_w": _rounded(state.site.dimmed.dimmed_w) if state.site.dimmed else None,
