@@ -19,8 +19,9 @@ from tests.web.fake_house import VISIT_ID, FakeHouse  # noqa: E402
 
 OUT = Path(__file__).parent / "screenshots"
 SCENES = ("charging", "waiting", "stale", "empty", "two", "night")
-KEPT = ("charging", "stale", "visit")
+KEPT = ("charging", "stale", "visit", "plan", "devices")
 VIEWS = {
+    "plan": "#/plan",
     "history": "#/history",
     "visits": "#/visits",
     "visit": f"#/visits/{VISIT_ID}",
