@@ -26,8 +26,9 @@ from hemsd.scoring.fusion import calibrated
 from hemsd.scoring.judge import LEAST_VALUES, Judge, Judged, shipped_calibration
 from hemsd.scoring.model_rows import Judging, judging
 from hemsd.scoring.series import NOTHING_KNOWN, Known, MeterValue, last_hours, series_of
-from hemsd.scoring.shelf import HOME, Record
+from hemsd.scoring.shelf import Record
 from hemsd.scoring.speaker import Speaker
+from hemsd.scoring.tenants import HOME
 from hemsd.scoring.trace import trace_of
 from hemsd.scoring.words import Language, explanation, language_of
 from hemsd.store.outbox import Statement

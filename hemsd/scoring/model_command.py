@@ -12,7 +12,7 @@ from hemsd.config import load
 from hemsd.scoring import model_rows
 from hemsd.scoring.engine import BASE
 from hemsd.scoring.model_rows import TunedModel
-from hemsd.scoring.shelf import HOME
+from hemsd.scoring.tenants import HOME
 from hemsd.store import clients
 from hemsd.store.opening import open_database
 

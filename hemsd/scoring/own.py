@@ -22,8 +22,9 @@ from hemsd.scoring.categories import Finding
 from hemsd.scoring.desk import SessionDesk
 from hemsd.scoring.facts import findings_in
 from hemsd.scoring.series import CURRENT, POWER, REGISTER, SOC, Known, MeterValue
-from hemsd.scoring.shelf import HOME, Record
+from hemsd.scoring.shelf import Record
 from hemsd.scoring.statuses import TOO_HOT, StatusBook, told
+from hemsd.scoring.tenants import HOME
 from hemsd.scoring.words import LANGUAGES, advice, sentence, what
 from hemsd.store.codec import ms, visit_of
 from hemsd.store.store import Store

@@ -12,9 +12,9 @@ from sqlite3 import Connection
 from uuid import uuid4
 
 from hemsd.clock import Clock
-from hemsd.scoring import shelf
+from hemsd.scoring import station_rows
 from hemsd.scoring.health import HISTORY_DAYS, Day, DayVerdict, judge_day
-from hemsd.scoring.shelf import Station, StationDay
+from hemsd.scoring.station_rows import Station, StationDay
 from hemsd.store.outbox import Mark
 from hemsd.store.store import Store
 from web.analysis import Paging
@@ -46,7 +46,7 @@ class StationDesk:
         self._looking = asyncio.Lock()
 
     async def stations(self, tenant: str, paging: Paging) -> StationList:
-        found = await self.store.views.ask(lambda db: shelf.stations(db, tenant))
+        found = await self.store.views.ask(lambda db: station_rows.stations(db, tenant))
         return StationList(
             items=[
                 StationItem(
@@ -68,7 +68,7 @@ class StationDesk:
         one = await self._find(tenant, station)
         if one is None:
             return None
-        parts = await self.store.views.ask(lambda db: shelf.connectors(db, one))
+        parts = await self.store.views.ask(lambda db: station_rows.connectors(db, one))
         return StationPage(
             charging_station_id=one.id,
             external_station_id=one.name,
@@ -84,7 +84,7 @@ class StationDesk:
         one = await self._find(tenant, station)
         if one is None:
             return None
-        parts = await self.store.views.ask(lambda db: shelf.connectors(db, one))
+        parts = await self.store.views.ask(lambda db: station_rows.connectors(db, one))
         return ConnectorsPage(
             charging_station_id=one.name,
             connectors=[
@@ -102,14 +102,16 @@ class StationDesk:
         one = await self._find(tenant, station)
         if one is None:
             return None
-        _, days = await self.store.views.ask(lambda db: shelf.station_days(db, one, Paging(1, 1), anomalous=False))
+        _, days = await self.store.views.ask(
+            lambda db: station_rows.station_days(db, one, Paging(1, 1), anomalous=False)
+        )
         return inference_page(days[0]) if days else None
 
     async def anomalies(self, tenant: str, station: str, paging: Paging) -> StationAnomalies | None:
         one = await self._find(tenant, station)
         if one is None:
             return None
-        total, days = await self.store.views.ask(lambda db: shelf.station_days(db, one, paging, anomalous=True))
+        total, days = await self.store.views.ask(lambda db: station_rows.station_days(db, one, paging, anomalous=True))
         return StationAnomalies(
             items=[
                 StationAnomaly(
@@ -127,7 +129,7 @@ class StationDesk:
         )
 
     async def statistics(self, tenant: str) -> StatisticsPage:
-        found = await self.store.views.ask(lambda db: shelf.stations(db, tenant))
+        found = await self.store.views.ask(lambda db: station_rows.stations(db, tenant))
         total, anomalous = sum(one.total for one in found), sum(one.anomalous for one in found)
         return StatisticsPage(
             total_sessions=total,
@@ -138,7 +140,7 @@ class StationDesk:
         )
 
     async def _find(self, tenant: str, station: str) -> Station | None:
-        return await self.store.views.ask(lambda db: shelf.find_station(db, tenant, station))
+        return await self.store.views.ask(lambda db: station_rows.find_station(db, tenant, station))
 
     # -- the daily look -----------------------------------------------------------------------------------------------
 
@@ -175,7 +177,7 @@ class StationDesk:
         if verdict.is_anomaly:
             log.info("%s: its day %s was odd (%s)", station.name, f"{day_at:%Y-%m-%d}", verdict.details["anomaly_type"])
             told = self.tell(station_anomaly(day)) if self.tell is not None else ()
-        self.store.carry_out(shelf.keep_day(day), told=told)
+        self.store.carry_out(station_rows.keep_day(day), told=told)
 
 
 def inference_page(day: StationDay) -> InferencePage:
@@ -195,10 +197,12 @@ def station_anomaly(day: StationDay) -> dict[str, object]:
 
 def _all_stations(db: Connection) -> list[Station]:
     tenants = [row["tenant"] for row in db.execute("SELECT DISTINCT tenant FROM analysis_sessions")]
-    found = {station.id: station for tenant in tenants for station in shelf.stations(db, tenant)}
+    found = {station.id: station for tenant in tenants for station in station_rows.stations(db, tenant)}
     return list(found.values())
 
 
 def _day_and_weeks(db: Connection, station: Station, day_at: datetime) -> tuple[bool, dict[datetime, Day]]:
     """(whether the day was judged before, what the station did on it and in the weeks before)"""
-    return shelf.day_judged(db, station, day_at), shelf.days(db, station, day_at - timedelta(days=HISTORY_DAYS))
+    return station_rows.day_judged(db, station, day_at), station_rows.days(
+        db, station, day_at - timedelta(days=HISTORY_DAYS)
+    )

@@ -9,10 +9,11 @@ import pytest
 
 from hemsd.clock import ManualClock
 from hemsd.model import SiteMinute
-from hemsd.scoring import shelf
+from hemsd.scoring import shelf, station_rows
 from hemsd.scoring.health import Day, DayVerdict, expected, judge_day
 from hemsd.scoring.office import Office
-from hemsd.scoring.shelf import HOME, Record
+from hemsd.scoring.shelf import Record
+from hemsd.scoring.tenants import HOME
 from hemsd.store import Store
 from tests.analysis.conftest import Program
 from tests.analysis.schemas import conforms
@@ -159,8 +160,8 @@ async def test_what_the_home_offered_and_the_sun_gave_is_part_of_its_days(store:
         sun_w = 2000.0 if 8 <= hour < 16 else 0.0
         store.record_minute(SiteMinute(DAY + timedelta(hours=hour), None, sun_w, None, None, None))
     await store.settle()
-    [station] = await store.views.ask(lambda db: shelf.stations(db, HOME))
-    days = await store.views.ask(lambda db: shelf.days(db, station, DAY))
+    [station] = await store.views.ask(lambda db: station_rows.stations(db, HOME))
+    days = await store.views.ask(lambda db: station_rows.days(db, station, DAY))
 
     assert days == {DAY: Day(1, 9.0, 0, 11.0, 16.0)}
 

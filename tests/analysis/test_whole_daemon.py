@@ -21,7 +21,8 @@ from hemsd.clock import SystemClock
 from hemsd.config import load
 from hemsd.scoring.engine import weights
 from hemsd.scoring.model_rows import TunedModel, choose, keep
-from hemsd.scoring.shelf import HOME, find
+from hemsd.scoring.shelf import find
+from hemsd.scoring.tenants import HOME
 from hemsd.store import Store, clients
 from tests.analysis.test_own_visits import PIT, visited
 from tests.analysis.values import register, session

@@ -11,7 +11,7 @@ from hemsd.cli import main
 from hemsd.clock import ManualClock
 from hemsd.scoring.engine import weights
 from hemsd.scoring.model_rows import TunedModel, choose, judging, keep
-from hemsd.scoring.shelf import HOME
+from hemsd.scoring.tenants import HOME
 from hemsd.store import Store, clients
 
 NOW = datetime(2026, 6, 21, 12, tzinfo=UTC)
