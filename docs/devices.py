@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -102,10 +103,16 @@ def _row(name: str, file: DeviceFile, measured: str, *, known: str) -> str:
     return f"| `{name}` | {what} | {status(name, file)} | {measured} | {known} | {recorded}{sources} |"
 
 
+@cache
+def _all_recordings() -> dict[Path, tuple[str, frozenset[str]]]:
+    """Of each recording, the device and the roles that it holds."""
+    found = {file: yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted(RECORDED.glob("*.yaml"))}
+    return {file: (its["device"], frozenset(its["expected"])) for file, its in found.items()}
+
+
 def _recordings(name: str) -> list[Path]:
     """A device's recordings: one for each device that was recorded."""
-    files = sorted(RECORDED.glob("*.yaml"))
-    return [file for file in files if yaml.safe_load(file.read_text(encoding="utf-8"))["device"] == name]
+    return [file for file, (device, _) in _all_recordings().items() if device == name]
 
 
 def _recorded(name: str) -> str:
@@ -113,9 +120,7 @@ def _recorded(name: str) -> str:
 
 
 def _recorded_roles(name: str) -> list[str]:
-    found = {
-        role for file in _recordings(name) for role in yaml.safe_load(file.read_text(encoding="utf-8"))["expected"]
-    }
+    found = {role for file in _recordings(name) for role in _all_recordings()[file][1]}
     return [role for role in Role if role in found]
 
 
