@@ -15,6 +15,9 @@ from hemsd.scoring.trace import median
 
 PIT_MIN: Final = 16.5  # a car that pauses to talk to its battery is back within a quarter-hour
 PIT_UNTOLD_MIN: Final = 22.0  # where nobody says what the car wants, its own pauses look the same
+STEADY_SHARE: Final = 0.12  # so near to the usual power it counts as constant, and so much of the time it should be
+CONSTANT: Final = 0.5
+STEERED_PAUSE_MIN: Final = 3.0
 BACK_SHARE: Final = 0.6  # of the usual power, and for so long, or it is a full car that warms itself a little:
 BACK_MIN: Final = 10.0
 BACK_UNTOLD_MIN: Final = 22.0  # where nobody says whether the car is full
@@ -53,11 +56,19 @@ def energy_pit(session: Session) -> Finding | None:
         back_min = BACK_MIN if asked else BACK_UNTOLD_MIN
         if (asks < 0).mean() > 0.5 or _newly_offered(session, begin, end) or not _back(session, end, usual_w, back_min):
             continue
-        sure = 0.95 if asked else 0.8 if session.offer_known else 0.72
+        sure = 0.95 if asked else 0.8 if session.offer_known else 0.5 if _looks_steered(session, usual_w) else 0.72
         return Finding(
             Category.ENERGY_PIT, begin * trace.step_s, end * trace.step_s, 0.88, sure, size=session.minutes(end - begin)
         )
     return None
+
+
+def _looks_steered(session: Session, usual_w: float) -> bool:
+    """Whether the power moves about, or pauses more than once, as under a limit that nobody told us of."""
+    flowing_w = session.power_w[session.flows]
+    constant = np.abs(flowing_w - usual_w) < STEADY_SHARE * usual_w
+    pauses = [end - begin for begin, end in runs(~session.flows) if begin > 0 and end < len(session.flows)]
+    return bool(constant.mean() < CONSTANT) or sum(session.minutes(steps) >= STEERED_PAUSE_MIN for steps in pauses) > 1
 
 
 def _least_min(*, asked: bool, rarely: bool) -> float:

@@ -8,6 +8,7 @@ import pytest
 
 from hemsd.model import ConnectorStatus
 from hemsd.scoring.categories import Category, Finding
+from hemsd.scoring.fusion import THRESHOLD
 from hemsd.scoring.rulebook import findings, session_of
 from hemsd.scoring.series import Known, MeterValue, series_of
 
@@ -103,6 +104,15 @@ def test_an_energy_pit_is_a_pause_that_nobody_commanded(minutes: int, asks: int,
     statuses = ((NOON, ConnectorStatus.CHARGING),) if asks else ()
     known = Known(OFFERED, statuses, car_w=11_000, connection_w=11_000)
     assert (Category.ENERGY_PIT in found(session(steady(40) + [0.0] * minutes + steady(40)), known)) is seen
+
+
+def test_a_pause_of_a_charge_that_looks_steered_is_a_pit_only_as_a_hint() -> None:
+    """Nobody told what was offered. A power that follows the sun pauses with it; one that never moves does not."""
+    sunny = [2_000.0 + 900 * (minute // 5 % 9) for minute in range(60)]
+    steered = found(session(sunny + [0.0] * 40 + sunny), Known())[Category.ENERGY_PIT]
+    constant = found(session(steady(60) + [0.0] * 40 + steady(60)), Known())[Category.ENERGY_PIT]
+
+    assert 0.98 * steered.weight < THRESHOLD < 0.98 * constant.weight
 
 
 def test_a_commanded_pause_is_no_pit() -> None:
