@@ -671,6 +671,8 @@ class MePage(Page):
 
     guest: bool
     """True: who may look, and change nothing"""
+    password: bool = False
+    """Whether the page has one, so that it can be left"""
 
 
 class HealthPage(Page):

@@ -117,7 +117,8 @@ def described(routes: Sequence[Route]) -> Route:
 
 def _me(doors: Doors) -> Route:
     async def get(request: web.Request) -> web.Response:
-        return answer(MePage(guest=not await is_at_home(request, doors)))
+        locked = await doors.password_hash() is not None
+        return answer(MePage(guest=not await is_at_home(request, doors), password=locked))
 
     return Route("GET", "/api/me", get, "Who asks", {200: MePage}, scope=Scope.OPEN)
 

@@ -192,5 +192,5 @@ async def test_a_guest_may_look_at_the_present_and_nothing_else(method: str, pat
     async with TestClient(TestServer(app)) as client:
         async with client.request(method, path) as response:
             assert response.status == status
-        assert await (await client.get("/api/me")).json() == {"guest": True}
+        assert await (await client.get("/api/me")).json() == {"guest": True, "password": True}
     assert house.wishes == []

@@ -361,6 +361,10 @@ async def test_the_password_is_asked_for_once(browser: Browser) -> None:
         await expect(page.locator(".say")).to_be_visible()
         await page.reload()
         await expect(page.locator(".say")).to_be_visible()
+        await page.get_by_role("button", name="Log out").click()
+        await expect(page).to_have_url(re.compile("/login$"))
+        await page.goto(url)
+        await expect(page).to_have_url(re.compile("/login$"))
 
 
 async def test_a_guest_may_look_and_change_nothing(browser: Browser) -> None:

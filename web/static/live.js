@@ -7,7 +7,7 @@ const listeners = new Set();
 let source = null;
 let retry = null;
 
-export const live = { state: null, receivedAt: 0, lostAt: null, guest: false };
+export const live = { state: null, receivedAt: 0, lostAt: null, guest: false, password: false };
 
 export function subscribe(listener) {
   listeners.add(listener);
@@ -40,6 +40,7 @@ export function connect() {
 export async function meet() {
   const me = await fetch("api/me").then((answer) => answer.json()).catch(() => ({}));
   live.guest = me.guest === true;
+  live.password = me.password === true;
 }
 
 /** Sends a wish. Gives the answer; throws an Error whose text is for people. */

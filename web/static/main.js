@@ -135,8 +135,12 @@ function Foot() {
   }
   return html`<footer>${Object.entries(LANGUAGES).map(([code, name]) => html`
     <button key=${code} class="link" lang=${code} aria-pressed=${code === language} onClick=${() => speak(code)}>${name}</button>`)}
-    ${live.guest && html`<span class="quiet">${t("guest.looks")}</span><a href="login">${t("login.enter")}</a>`}</footer>`;
+    ${live.guest && html`<span class="quiet">${t("guest.looks")}</span><a href="login">${t("login.enter")}</a>`}
+    ${live.password && !live.guest && html`<button class="link" onClick=${leave}>${t("login.leave")}</button>`}</footer>`;
 }
+
+/** Under "no-referrer" a form would be posted with "Origin: null", which looks like another site; fetch is not. */
+const leave = () => fetch("logout", { method: "POST", redirect: "manual" }).finally(() => location.assign("login"));
 
 function Root() {
   const [, again] = useState(0);
