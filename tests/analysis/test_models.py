@@ -83,6 +83,7 @@ async def test_csar_88_a_job_of_another_tenant_is_not_found(anna: Program, bert:
     await anna.call("GET", "/v1/models/fine-tune/none", status=404)
 
 
+@pytest.mark.slow
 @needs_a_runtime
 async def test_csar_89_a_better_model_is_kept_and_belongs_to_its_tenant(
     anna: Program, bert: Program, office: Office
@@ -102,7 +103,8 @@ async def test_csar_89_a_better_model_is_kept_and_belongs_to_its_tenant(
 
 async def trained(program: Program) -> str:
     await odd_but_healthy_sessions(program)
-    job = await program.call("POST", "/v1/models/fine-tune", JOB)
+    short = {"epochs": 12, "learning_rate": 0.003}
+    job = await program.call("POST", "/v1/models/fine-tune", {**JOB, "training_config": short})
     done = await program.until(f"/v1/models/fine-tune/{job['job_id']}", "finetune_status", "completed", "failed")
     assert done["error_message"] is None
     return str(done["result_model_id"])
@@ -113,6 +115,7 @@ async def status_of(program: Program) -> dict[str, str]:
     return {one["id"]: one["status"] for one in found}
 
 
+@pytest.mark.slow
 @needs_a_runtime
 async def test_a_tuned_model_judges_until_it_is_taken_back_also_over_a_restart(
     anna: Program, office: Office, store: Store, clock: ManualClock
@@ -130,6 +133,7 @@ async def test_a_tuned_model_judges_until_it_is_taken_back_also_over_a_restart(
     assert (await anna.call("POST", "/v1/models/rollback", {}, schema="model"))["id"] == "csar-base"
 
 
+@pytest.mark.slow
 @needs_a_runtime
 async def test_any_model_of_ones_own_can_be_activated_and_no_other(anna: Program, bert: Program) -> None:
     made = await trained(anna)
@@ -142,6 +146,7 @@ async def test_any_model_of_ones_own_can_be_activated_and_no_other(anna: Program
     assert await status_of(bert) == {"csar-base": "active"}
 
 
+@pytest.mark.slow
 @needs_a_runtime
 async def test_a_tuned_model_brings_its_own_calibration(anna: Program, office: Office, store: Store) -> None:
     """What the base model was surprised by says nothing about another; and what was learned is not lost."""
@@ -156,6 +161,7 @@ async def test_a_tuned_model_brings_its_own_calibration(anna: Program, office: O
     assert calibrated(judging.surprises, shipped_calibration()).settled
 
 
+@pytest.mark.slow
 @needs_a_runtime
 async def test_a_model_from_another_base_does_not_judge(anna: Program, office: Office, store: Store) -> None:
     await trained(anna)
