@@ -107,12 +107,12 @@ function together(meters, role) {
   };
 }
 
-/** "Grid 1 s, sun 1 s, garage 3 s ago": how old the numbers are. */
+/** "Age: Grid 1 s, Sun 1 s, garage 3 s": how old the numbers are. */
 function ages({ meters, wallboxes }) {
   const known = ["grid", "pv", "battery"].map((role) => [t(`flow.${role === "pv" ? "sun" : role}`), together(meters, role)?.age_s]);
   const boxes = Object.entries(wallboxes).map(([name, box]) => [name, box.sample_age_s]);
   const told = [...known, ...boxes].filter(([, age]) => age != null).map(([name, age]) => `${name} ${duration(age)}`);
-  return told.length ? t("devices.ago", { time: told.join(", ") }) : "";
+  return told.length ? t("flow.ages", { list: told.join(", ") }) : "";
 }
 
 export function Flow({ state }) {
