@@ -47,13 +47,20 @@ async def keep(
     *,
     first_pause_s: float = FIRST_PAUSE_S,
     longest_pause_s: float = LONGEST_PAUSE_S,
+    healthy_after_s: float = HEALTHY_AFTER_S,
 ) -> None:
     """Runs ``run`` again and again until cancelled. Pauses are real time: no network runs faster with a clock."""
-    pause_s = first_pause_s
+    pause_s, trouble = first_pause_s, ""
+
+    def lasts() -> None:
+        """What ended the run before is over, unless this one has told something of its own."""
+        if trouble and health.troubles.get(name) == trouble:
+            health.say(name, None)
+
     while True:
         began_s = time.monotonic()
         try:
-            await _attempt(run)
+            await _attempt(run, lasts, healthy_after_s)
             trouble = "ended by itself"
         except DeviceError as error:
             trouble = str(error)
@@ -62,19 +69,22 @@ async def keep(
             if health.troubles.get(name) != trouble:
                 log.exception("%s failed", name)
         health.say(name, trouble)
-        if time.monotonic() - began_s >= HEALTHY_AFTER_S:
+        if time.monotonic() - began_s >= healthy_after_s:
             pause_s = first_pause_s
         await asyncio.sleep(pause_s * random.uniform(0.7, 1.3))
         pause_s = min(longest_pause_s, pause_s * 2)
 
 
-async def _attempt(run: Callable[[], Awaitable[None]]) -> None:
+async def _attempt(run: Callable[[], Awaitable[None]], lasts: Callable[[], None], healthy_after_s: float) -> None:
     """One run, in a task of its own: our cancellation stays ours, even where a library makes an error of it.
 
     ``Task.cancelling`` could not tell: in Python 3.11 a TaskGroup whose member fails leaves that count raised.
     """
     attempt = asyncio.ensure_future(run())
     try:
+        await asyncio.wait({attempt}, timeout=healthy_after_s)
+        if not attempt.done():
+            lasts()
         await asyncio.wait({attempt})
     except asyncio.CancelledError:
         attempt.cancel()

@@ -105,6 +105,31 @@ def test_systemd_hears_ready_alive_and_stopping(tmp_path: Path) -> None:
     assert heard[3] == "STOPPING=1"
 
 
+@pytest.mark.parametrize("tells", [None, "no prices for tomorrow"])
+async def test_a_run_that_lasts_is_well_again_unless_it_says_otherwise(tells: str | None) -> None:
+    health, tries = Health(), 0
+
+    async def run() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise DeviceError("the broker is gone")
+        if tells:
+            health.say("meter", tells)
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(keep("meter", run, health, first_pause_s=0.001, healthy_after_s=0.02))
+    async with asyncio.timeout(5):
+        while tries < 2:  # noqa: ASYNC110 - counted elsewhere
+            await asyncio.sleep(0.001)
+        while health.troubles["meter"] != tells:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    await asyncio.sleep(0.05)
+    assert health.troubles["meter"] == tells
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_a_device_for_which_the_memory_did_not_suffice_is_tried_again() -> None:
     tries, enough, health = 0, asyncio.Event(), Health()
 
