@@ -130,7 +130,7 @@ def costs() -> list[str]:
             lines.append(f"| {runtime} | {error} | | | | | |")
             continue
         found = _in_a_process(runtime)
-        added = memory_mb(JUDGED.format(runtime=runtime)) - without
+        added = max(0.0, memory_mb(JUDGED.format(runtime=runtime)) - without)
 
         def pair(name: str, clock: str = "thread_time", found: dict[str, float] = found) -> str:
             return f"{found[f'{name}_{clock}_p50']:.2f} / {found[f'{name}_{clock}_p99']:.2f} ms"
