@@ -78,7 +78,7 @@ def token(living: Living, config: Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_the_daemon_keeps_to_the_document_that_it_serves(tmp_path: Path) -> None:
     """The dialects and the tokens, each value at its limits."""
     ran = fuzzed(tmp_path, "--phases", "coverage", "--include-path-regex", "^/(flex|oauth2|api/partners)")
