@@ -121,10 +121,9 @@ class Soak:
     async def _live(self, seconds: float, kills: int, chance: random.Random) -> None:
         began_s = self.clock.monotonic()
         kill_at = [began_s + seconds * (turn + 1) / (kills + 1) for turn in range(kills)]
-        self._came_wh = self._register()
-        self.home.plug()
-        coming: list[str] = []
-        while kill_at or self.clock.monotonic() - began_s < seconds:
+        await self._come()
+        coming = chance.sample(TROUBLES, len(TROUBLES))  # each of them once, however short the soak is
+        while kill_at or coming or self.clock.monotonic() - began_s < seconds:
             if kill_at and self.clock.monotonic() >= kill_at[0]:
                 kill_at.pop(0)
                 await self._kill()
@@ -168,8 +167,7 @@ class Soak:
             case "car":
                 self.troubles["car away"] += 1
                 await self._leave()
-                self._came_wh = self._register()
-                self.home.plug()
+                await self._come()
 
     async def _sauna(self) -> None:
         self.troubles["sauna at full power"] += 1
@@ -179,6 +177,12 @@ class Soak:
         await self.clock.sleep(300)
         self.home.physics.extra_phases_w = (0.0, 0.0, 0.0)
         await self._wish("solar")
+
+    async def _come(self) -> None:
+        """A car comes to a wallbox of which hemsd has heard: at this speed a moment's delay is minutes of charging."""
+        await self._until(lambda box: bool(box["connected"]) and box["sample_age_s"] is not None)
+        self._came_wh = self._register()
+        self.home.plug()
 
     async def _leave(self) -> None:
         """The car goes, with hemsd watching; a stay that nobody could see would be no stay."""

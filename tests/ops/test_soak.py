@@ -16,10 +16,10 @@ from benchmarks.soak_account import Account, Look, slope
 async def test_after_every_kind_of_trouble_and_two_kills_nothing_is_missing_and_everything_is_well(
     tmp_path: Path,
 ) -> None:
-    account = await Soak(tmp_path, speed=200, seed=7).run(hours=1.2, kills=2)
+    account = await Soak(tmp_path, speed=200, seed=17).run(hours=0.8, kills=2)
     assert account.faults() == [], account
     assert account.troubles["daemon killed"] == 2
-    assert len(account.troubles) >= 7, account.troubles
+    assert len(account.troubles) >= 8, account.troubles  # and the broker, where there is one
     assert sum(account.register_wh) > 1000
 
 
