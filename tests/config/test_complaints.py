@@ -102,7 +102,8 @@ MISTAKES = [
     (
         "unknown driver",
         "meters:\n  grid:\n    driver: modbuss\n    host: h",
-        '3: meters.grid.driver: "modbuss" is not a known driver; did you mean modbus? Known: modbus, mqtt or tibber-pulse',
+        '3: meters.grid.driver: "modbuss" is not a known driver; did you mean modbus? '
+        "Known: modbus, mqtt or tibber-pulse",
     ),
     (
         "unknown driver of a tariff",
