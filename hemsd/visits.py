@@ -15,7 +15,18 @@ from datetime import datetime
 from hemsd.courses import Courses
 from hemsd.journal import Journal
 from hemsd.model import Command, QuarterHour, Sample, SiteMinute, Snapshot, SteeringState, Visit, WallboxImage, Wish
-from rules.session import Running, Sources, adopt, advance, disown, plug_in, plug_out, retimed, transaction_ended
+from rules.session import (
+    Running,
+    Sources,
+    adopt,
+    advance,
+    disown,
+    plug_in,
+    plug_out,
+    retimed,
+    transaction_ended,
+    transaction_started,
+)
 from rules.surplus import sources_w
 
 log = logging.getLogger(__name__)
@@ -44,6 +55,7 @@ class Visits:
     _minute: _Minute | None = None
     _offset_s: float | None = None  # between the wall clock and the one that only rises
     _strangers: set[str] = field(default_factory=set)  # wallboxes where one began to charge
+    _starts: dict[str, tuple[float, float]] = field(default_factory=dict)  # registers, and when, without a visit yet
 
     def adopt(
         self,
@@ -84,9 +96,15 @@ class Visits:
         if self.courses is not None:
             self.courses.judged(command)
 
-    def transaction_started(self, wallbox: str, id_tag: str, at: datetime) -> None:
-        """Where cards are named, another one than those is a stranger's."""
+    def transaction_started(
+        self, wallbox: str, id_tag: str, meter_start_wh: float | None, at: datetime, now_s: float
+    ) -> None:
+        """Takes the register's first word. Where cards are named, another one than those is a stranger's."""
         cards, running = self.cars[wallbox].id_tags, self.running.get(wallbox)
+        if running is not None:
+            self.running[wallbox] = running = transaction_started(running, meter_start_wh, now_s)
+        elif meter_start_wh is not None:
+            self._starts[wallbox] = (meter_start_wh, now_s)  # told before a tick has seen that a car is there
         if cards is None or id_tag.lower() in cards:
             self._strangers.discard(wallbox)
             return
@@ -100,6 +118,7 @@ class Visits:
             self.courses.disown(wallbox, at)
 
     def transaction_ended(self, wallbox: str, meter_stop_wh: float | None, now_s: float) -> None:
+        self._starts.pop(wallbox, None)
         running = self.running.get(wallbox)
         if running is not None:
             self.running[wallbox] = transaction_ended(running, meter_stop_wh, now_s)
@@ -165,6 +184,7 @@ class Visits:
             car.managed and not stranger,
             policy.name if policy is not None else None,
         )
+        running = transaction_started(running, *self._starts.pop(image.name, (None, 0.0)))
         log.info("%s: a car was plugged in", image.name)
         if courses is not None:
             courses.begin(running.visit, image, at)

@@ -52,6 +52,15 @@ NOTHING = Energy()
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """What a transaction's start told of the register."""
+
+    register_wh: float
+    counted_wh: float  # of the visit, by then
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """A visit in progress and what its fold remembers."""
 
@@ -66,6 +75,7 @@ class Running:
     ] = ()  # that are over, the newest few: a wall clock that is set back returns to them
     began_s: float | None = None  # when the car came, on the clock that only rises; None: not known
     adopted: bool = False  # it began before this run of the daemon
+    start: Start | None = None  # of the transaction, until a sample tells the register
     stopped_s: float | None = None  # when a transaction's end told the register: a sample from before is older
 
 
@@ -144,9 +154,20 @@ def advance(
     return moved, finished
 
 
+def transaction_started(running: Running, meter_start_wh: float | None, now_s: float) -> Running:
+    """The register's first word, where no sample has told it yet: the first one that does is held against it."""
+    if meter_start_wh is None or running.register_wh is not None:
+        return running
+    visit = replace(running.visit, meter_start_wh=meter_start_wh)
+    return replace(running, visit=visit, start=Start(meter_start_wh, visit.energy_wh, now_s))
+
+
 def transaction_ended(running: Running, meter_stop_wh: float | None, now_s: float) -> Running:
     """The register's last word; where it counts each transaction for itself it is lower, and says nothing new."""
-    if meter_stop_wh is None or running.register_wh is None or meter_stop_wh <= running.register_wh:
+    known_wh = running.register_wh
+    if known_wh is None and running.start is not None:
+        known_wh = running.start.register_wh
+    if meter_stop_wh is None or known_wh is None or meter_stop_wh <= known_wh:
         return running
     gained, unsettled, moved = _register_step(running, running.unsettled, meter_stop_wh, now_s)
     quarter = running.quarter
@@ -177,16 +198,35 @@ def _register_step(
 ) -> tuple[Energy, Energy, Running]:
     """(energy gained by source, weights that are left, the fold with its register moved on)."""
     if running.register_wh is None:
-        return weights, NOTHING, replace(running, register_wh=register_wh, register_s=now_s)
+        gained = _since_start(running, weights, register_wh, now_s)
+        return gained, NOTHING, replace(running, register_wh=register_wh, register_s=now_s, start=None)
     step_wh = register_wh - running.register_wh
     if -ROUNDING_WH < step_wh <= 0:
         return NOTHING, weights, running
     moved = replace(running, register_wh=register_wh, register_s=now_s)
     since_s = running.register_s if running.register_s is not None else running.began_s  # None: before this run
-    possible_wh = MAX_PLAUSIBLE_W * (now_s - since_s + 60.0) / 3600.0 if since_s is not None else float("inf")
-    if step_wh < 0 or step_wh > possible_wh:
+    if step_wh < 0 or (since_s is not None and step_wh > _possible_wh(now_s - since_s)):
         return weights, NOTHING, moved
     return _shared_out(step_wh, weights), NOTHING, moved
+
+
+def _possible_wh(seconds: float) -> float:
+    return MAX_PLAUSIBLE_W * (seconds + 60.0) / 3600.0
+
+
+def _since_start(running: Running, weights: Energy, register_wh: float, now_s: float) -> Energy:
+    """What was counted by power until the register was told, and what that left out since the transaction's start."""
+    start = running.start
+    if start is None:
+        return weights
+    step_wh = register_wh - start.register_wh
+    missing_wh = step_wh - (running.visit.energy_wh - start.counted_wh) - weights.total_wh
+    if missing_wh <= 0.0 or step_wh > _possible_wh(now_s - start.at_s):
+        return weights
+    more = _shared_out(missing_wh, weights)
+    return Energy(
+        weights.solar_wh + more.solar_wh, weights.battery_wh + more.battery_wh, weights.grid_wh + more.grid_wh
+    )
 
 
 def _shared_out(energy_wh: float, weights: Energy) -> Energy:

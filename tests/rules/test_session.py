@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hemsd.model import ConnectorStatus, Sample, SteeringState, WallboxImage
-from rules.session import Running, Sources, adopt, advance, plug_in, plug_out, quarter_start, transaction_ended
+from rules.session import (
+    Running,
+    Sources,
+    adopt,
+    advance,
+    plug_in,
+    plug_out,
+    quarter_start,
+    transaction_ended,
+    transaction_started,
+)
 
 START = datetime(2026, 6, 21, 10, 7, tzinfo=UTC)
 
@@ -89,6 +99,28 @@ def test_a_quarter_hour_is_given_when_the_next_one_begins() -> None:
     assert finished.energy_wh == 480.0
     assert running.quarter is not None
     assert running.quarter.energy_wh == 1.0
+
+
+def test_what_flows_before_the_first_sample_counts_from_the_register_of_the_start() -> None:
+    running = transaction_started(begun(None), 1000.0, 0.0)
+    later = play(running, [(0, None, SUN), (60, None, SUN), (120, 1200.0, SUN), (180, 1260.0, SUN)])
+    assert round(later.visit.energy_wh, 6) == 260.0
+    assert (later.visit.meter_start_wh, later.visit.meter_last_wh) == (1000.0, 1260.0)
+    assert transaction_started(later, 5000.0, 181.0) == later  # samples have told it, and go on telling it
+
+
+def test_start_and_end_alone_tell_what_a_silent_wallbox_gave() -> None:
+    nothing = Sources()
+    running = play(transaction_started(begun(None), 1000.0, 0.0), [(0, None, nothing), (3600, None, nothing)])
+    assert transaction_ended(running, 8000.0, 3600.0).visit.energy_wh == 7000.0
+
+
+def test_a_start_that_tells_nothing_of_the_register_changes_nothing() -> None:
+    rows = [(0.0, None, SUN), (60.0, None, SUN), (120.0, 1_234_567.0, SUN), (180.0, 1_234_627.0, SUN)]
+    plain = play(begun(None), rows)
+    assert play(transaction_started(begun(None), 0.0, 0.0), rows).visit.energy_wh == plain.visit.energy_wh == 180.0
+    powers_only = [(0.0, None, SUN), (60.0, None, SUN)]
+    assert play(transaction_started(begun(None), 5.0, 0.0), powers_only).visit.energy_wh == 60.0
 
 
 def test_the_end_of_a_transaction_has_the_registers_last_word() -> None:
