@@ -29,12 +29,13 @@ from hemsd.adopting import Adopting
 from hemsd.assembly import cars_of, control_settings, failsafe_of, on_time, outlets_of, speaker_of
 from hemsd.clock import Clock
 from hemsd.cloud.service import Cloud
-from hemsd.config import Config, ConfigError, load, named_meters
+from hemsd.config import Config, ConfigError, NamedMeter, load, named_meters
 from hemsd.control import Control
 from hemsd.core import Core
 from hemsd.dimming import FACT
 from hemsd.dispatch import Dispatcher
 from hemsd.front import cloud_of, house_of, page_of
+from hemsd.grid_co2 import GridCo2
 from hemsd.house import Home, Obedience, house_w
 from hemsd.latest import Latest
 from hemsd.learned import Learned
@@ -68,6 +69,7 @@ from hemsd.store.rows import StoreError
 from hemsd.store.store import Store
 from hemsd.supervise import Health, Systemd, keep
 from hemsd.watch import Watch
+from rules.lateness import Bounds
 from web.server import WebServer
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RELEASE_S = 8.0  # to write the failsafe to every wallbox on a clean stop
-RESTART_SECTIONS = ("ocpp", "web", "storage", "simulate", "mqtt", "mdns", "cloud", "tariff", "forecast")
+RESTART_SECTIONS = ("ocpp", "web", "storage", "simulate", "mqtt", "mdns", "cloud", "tariff", "forecast", "co2")
 
 
 def run(config_path: Path) -> int:
@@ -146,6 +148,7 @@ class Daemon:
     watch: Watch
     learned: Learned
     prices: ToldPrices
+    co2: GridCo2
     cloud: Cloud
     office: Office
     upkeep: Upkeep
@@ -225,6 +228,7 @@ class Daemon:
             watch=watch,
             learned=core.learned,
             prices=core.prices,
+            co2=core.co2,
             cloud=cloud,
             upkeep=upkeep,
             metrics=metrics,
@@ -267,7 +271,7 @@ class Daemon:
             for name, dispatcher in self.dispatchers.items():
                 start(f"courier {name}", dispatcher.run())
             self._start_meters(group, meters)
-            for driver in series_drivers(self.config, self.clock, self.prices, self.health.say):
+            for driver in series_drivers(self.config, self.clock, self.prices, self.co2, self.health.say):
                 start(driver.name, keep(driver.name, driver.run, self.health))
             for name, tell in self.cloud.tellers():
                 start(name, keep(name, tell, self.health))

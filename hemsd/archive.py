@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from hemsd.bills import told_bill
 from hemsd.courses import read_course
 from hemsd.model import CloudVerdict, Command, Decision, Identities, Reading, SiteMinute, Visit
 from hemsd.store.queries import place, visit_page
@@ -125,11 +126,15 @@ async def _of_all(ids: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[M
 def _story(visit: Visit, written: object) -> VisitStory:
     """With what its course tells of it."""
     course = read_course(written)
-    bill = course.bill if course is not None else None
-    cost_eur, saved_eur = None, None
-    if bill is not None and bill.has_complete_price_coverage:
-        cost_eur, saved_eur = _cents(bill.cost_eur), _cents(bill.savings_eur)
-    return VisitStory(visit, cost_eur, saved_eur, stretches=_stretches(course, visit))
+    bill = told_bill(course.bill if course is not None else None)
+    return VisitStory(
+        visit,
+        bill.cost_eur,
+        bill.savings_eur,
+        stretches=_stretches(course, visit),
+        co2_g=bill.co2_g,
+        co2_saved_g=bill.co2_saved_g,
+    )
 
 
 def _stretches(course: Course | None, visit: Visit) -> tuple[Stretch, ...]:
@@ -145,7 +150,3 @@ def _stretches(course: Course | None, visit: Visit) -> tuple[Stretch, ...]:
         )
         for begun in course.begun
     )
-
-
-def _cents(amount_eur: float | None) -> float | None:
-    return None if amount_eur is None else round(amount_eur, 2)

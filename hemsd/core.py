@@ -12,6 +12,7 @@ from hemsd.config import Config, named_meters
 from hemsd.control import Control
 from hemsd.courses import Courses
 from hemsd.dispatch import Dispatcher
+from hemsd.grid_co2 import GridCo2
 from hemsd.latest import Latest
 from hemsd.learned import Learned
 from hemsd.meters import behind_inverter
@@ -33,6 +34,7 @@ class Core:
     central: CentralSystem
     dispatchers: Mapping[str, Dispatcher]
     prices: ToldPrices
+    co2: GridCo2
     courses: Courses
     visits: Visits
     control: Control
@@ -56,8 +58,8 @@ class Core:
             remember=learned.ladder,
         )
         dispatchers = {name: Dispatcher(wallbox, clock) for name, wallbox in central.wallboxes.items()}
-        prices = ToldPrices()
-        courses = courses_of(config, store, prices)
+        prices, co2 = ToldPrices(), GridCo2()
+        courses = courses_of(config, store, prices, co2)
         visits = Visits(store, cars_of(config), courses)
         await adopt(visits, store)
         control = Control(
@@ -68,4 +70,4 @@ class Core:
             journal=store,
             visits=visits,
         )
-        return cls(clock, store, latest, learned, central, dispatchers, prices, courses, visits, control)
+        return cls(clock, store, latest, learned, central, dispatchers, prices, co2, courses, visits, control)

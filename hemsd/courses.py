@@ -21,6 +21,7 @@ from hemsd.prices import PriceBook
 from rules import blocks, prospect
 from rules import course_steps as steps
 from rules.blocks import Progress
+from rules.carbon import IntensityOf, carbon
 from rules.course import Battery, Bill, Course, Seen, boost_pct, has, level_pct
 from rules.patience import need_not_hurry, patient, said
 from rules.plan import LONGEST_HORIZON, make_plan
@@ -92,6 +93,7 @@ class Courses:
     keeper: Keeper
     remember: Remember
     new_id: Callable[[], str]
+    co2: IntensityOf = lambda _start_at: None  # of the grid
     changed: Callable[[str], None] = lambda _subject: None  # hears of ``policy:NAME`` when the session to come changed
     running: dict[str, Following] = field(default_factory=dict)  # by wallbox
     upcoming: dict[str, Course] = field(default_factory=dict)  # by policy
@@ -385,11 +387,13 @@ class Courses:
             self.await_car(policy, visit.plugged_out_at)
 
     def bill(self, visit: Visit, following: Following, charger: Charger, until_at: datetime) -> Bill:
-        """What the visit cost and saved up to a moment."""
+        """What the visit cost and saved up to a moment, in money and in CO2."""
         known = self.prices.known(quarter_start(visit.plugged_in_at), until_at)
         stay = intervals_behind(following.quarters.values(), known, visit.plugged_in_at, until_at)
         summed = account(stay, charger.max_w)
-        return Bill(summed.has_complete_price_coverage and bool(stay), summed.cost_eur, summed.savings_eur)
+        co2 = carbon(stay, charger.max_w, self.co2)
+        complete = summed.has_complete_price_coverage and bool(stay)
+        return Bill(complete, summed.cost_eur, summed.savings_eur, co2.caused_g, co2.saved_g)
 
     def expected_savings_eur(self, visit: Visit, at: datetime) -> float | None:
         """What the whole visit will have saved when the plan is carried out."""

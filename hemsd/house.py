@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import hemsd
 from drivers.ocpp16.diagnostics import Diagnostics
 from hemsd.alerts import Alerts
+from hemsd.bills import NO_BILL
 from hemsd.clock import Clock
 from hemsd.config import VehicleSettings
 from hemsd.control import Control
@@ -199,7 +200,7 @@ class Home:
         sample, steering = image.sample, self.control.settings.steering
         target = self.outlook.target(box.name)
         diagnosis = self.diagnosed(box.name)
-        cost, saved = self.outlook.money(visit, snapshot.at) if visit else (None, None)
+        bill = self.outlook.bill(visit, snapshot.at) if visit else NO_BILL
         return WallboxPage(
             connected=image.connected,
             plugged=image.plugged,
@@ -216,8 +217,10 @@ class Home:
             session_battery_kwh=_kwh(visit.battery_wh) if visit else None,
             session_grid_kwh=_kwh(visit.grid_wh) if visit else None,
             session_id=visit.id if visit else None,
-            session_cost=cost,
-            session_saved=saved,
+            session_cost=bill.cost_eur,
+            session_saved=bill.savings_eur,
+            session_co2_g=bill.co2_g,
+            session_co2_saved_g=bill.co2_saved_g,
             plugged_in_at=visit.plugged_in_at if visit else None,
             decision=decision_page(decision) if decision else None,
             command=command_page(order.command) if order.command else None,

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from hemsd.bills import NO_BILL, cents, told_bill
 from hemsd.courses import Courses, Following
 from hemsd.model import Decision, Mode, Snapshot, SteeringSettings, SteeringState, Visit, WallboxSettings
 from rules.charge import BoxMemory
-from rules.course import Course
+from rules.course import Bill, Course
 from rules.phases import DRAIN_S, EASE_S, SwitchStep
 from rules.plan_reason import Story
 from rules.plan_values import Block, BlockType
@@ -32,7 +33,7 @@ from web.models import (
 
 PRICES_BEHIND = timedelta(hours=24)
 PRICES_AHEAD = timedelta(hours=48)
-MONEY_STANDS = timedelta(seconds=60)
+BILL_STANDS = timedelta(seconds=60)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -108,7 +109,7 @@ class Outlook:
     """Answers for each wallbox; ``courses`` is None where visits are only metered."""
 
     courses: Courses | None
-    _money: dict[str, tuple[str, datetime, tuple[float | None, float | None]]] = field(default_factory=dict)
+    _bills: dict[str, tuple[str, datetime, Bill]] = field(default_factory=dict)
 
     def following(self, wallbox: str) -> Following | None:
         return self.courses.running.get(wallbox) if self.courses is not None else None
@@ -141,18 +142,17 @@ class Outlook:
         first = following.plan.blocks[0] if following.plan.blocks else None
         return first.end_at if first is not None and first.type is BlockType.IMMEDIATE_START else None
 
-    def money(self, visit: Visit, at: datetime) -> tuple[float | None, float | None]:
-        """(what the visit has cost so far, what it has saved so far); summed up once a minute."""
+    def bill(self, visit: Visit, at: datetime) -> Bill:
+        """What the visit has cost and saved so far, rounded for the page; summed up once a minute."""
         following = self.following(visit.wallbox)
         if self.courses is None or following is None:
-            return None, None
-        known = self._money.get(visit.wallbox)
-        if known is not None and known[0] == visit.id and at - known[1] < MONEY_STANDS:
+            return NO_BILL
+        known = self._bills.get(visit.wallbox)
+        if known is not None and known[0] == visit.id and at - known[1] < BILL_STANDS:
             return known[2]
-        bill = self.courses.bill(visit, following, self.courses.chargers[visit.wallbox], at)
-        money = (_cents(bill.cost_eur), _cents(bill.savings_eur)) if bill.has_complete_price_coverage else (None, None)
-        self._money[visit.wallbox] = (visit.id, at, money)
-        return money
+        bill = told_bill(self.courses.bill(visit, following, self.courses.chargers[visit.wallbox], at))
+        self._bills[visit.wallbox] = (visit.id, at, bill)
+        return bill
 
     def page(self, at: datetime) -> PlanPage:
         """The prices around now and the blocks that are planned."""
@@ -184,7 +184,7 @@ class Outlook:
             story=_story(plan.story),
             blocks=[_block(block) for block in plan.blocks],
             kwh=round(plan.energy_wh / 1000, 3),
-            cost=_cents(plan.cost_eur),
+            cost=cents(plan.cost_eur),
             target_pct=target.minimum_charge_target_pct if target else None,
             ready_by=target.ready_by_at if target else None,
             target_reachable=plan.target_reachable,
@@ -215,9 +215,5 @@ def _block(block: Block) -> BlockPage:
         start=block.start_at,
         end=block.end_at,
         kwh=round(block.energy_wh / 1000, 3),
-        cost=_cents(block.cost_eur),
+        cost=cents(block.cost_eur),
     )
-
-
-def _cents(amount_eur: float | None) -> float | None:
-    return None if amount_eur is None else round(amount_eur, 2)

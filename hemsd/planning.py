@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from hemsd.config import Config, wallbox_settings
 from hemsd.courses import Charger, Courses
+from hemsd.grid_co2 import GridCo2
 from hemsd.model import SiteSettings, WallboxSettings
 from hemsd.policies import Policies
 from hemsd.prices import NoPrices, PriceBook
@@ -14,7 +15,7 @@ from hemsd.store.store import Store
 from rules.plan_values import PowerRange
 
 
-def courses_of(config: Config, store: Store, prices: PriceBook | None = None) -> Courses:
+def courses_of(config: Config, store: Store, prices: PriceBook | None = None, co2: GridCo2 | None = None) -> Courses:
     """With what was asked for before a restart."""
     facts = store.facts()
     courses = Courses(
@@ -25,6 +26,7 @@ def courses_of(config: Config, store: Store, prices: PriceBook | None = None) ->
         keeper=store,
         remember=store.save_fact,
         new_id=lambda: str(uuid.uuid4()),
+        co2=(co2 or GridCo2()).g_per_kwh,
     )
     courses.recall(facts)
     return courses

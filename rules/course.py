@@ -91,11 +91,13 @@ class Prospect:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """The money of a finished visit."""
+    """The money of a finished visit, and its CO2."""
 
     has_complete_price_coverage: bool
     cost_eur: float | None = None
     savings_eur: float | None = None
+    co2_g: float | None = None
+    co2_saved_g: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ not zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -104,18 +104,21 @@ def _cost_eur(stay: Sequence[Interval]) -> float:
 
 
 def _plain_cost_eur(stay: Sequence[Interval], max_w: float) -> float:
+    return sum(each.value_eur(sun_wh, bought_wh) for each, sun_wh, bought_wh in plain_shares(stay, max_w))
+
+
+def plain_shares(stay: Sequence[Interval], max_w: float) -> Iterator[tuple[Interval, float, float]]:
+    """The plain alternative, while it charges: (interval, Wh that the sun had left for it, Wh of something else)."""
     left_wh = sum(interval.energy_wh for interval in stay)
-    cost_eur = 0.0
     for number, interval in enumerate(stay):
         is_last = number == len(stay) - 1  # a car that took more than max_w: the rest falls into the last interval
         share_wh = left_wh if is_last else min(left_wh, max_w * interval.hours)
         surplus_wh = interval.solar_wh if interval.surplus_wh is None else interval.surplus_wh
         sun_wh = min(share_wh, max(0.0, surplus_wh))
-        cost_eur += interval.value_eur(sun_wh, share_wh - sun_wh)
+        yield interval, sun_wh, share_wh - sun_wh
         left_wh -= share_wh
         if left_wh <= TINY_WH:
             break
-    return cost_eur
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -102,6 +102,8 @@ class VisitStory:
     obeyed: int = 0
     """Of the commands with a verdict, so many"""
     judged: int = 0
+    co2_g: float | None = None
+    co2_saved_g: float | None = None
 
 
 class Archive(Protocol):

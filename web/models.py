@@ -206,6 +206,10 @@ class WallboxPage(Page):
     """Against charging at full power at once"""
     plugged_in_at: Utc | None = None
     link_since: Utc | None = None
+    session_co2_g: float | None = None
+    """What its energy from the grid stands for; sun and battery count as nothing"""
+    session_co2_saved_g: float | None = None
+    """Against charging at full power at once"""
     """Since when it has been connected, or not"""
     status: str | None = None
     """The connector's status in the words of OCPP 1.6, 7.7"""
@@ -517,6 +521,10 @@ class VisitPage(Page):
     saved: float | None = None
     """Against charging at full power at once"""
     findings: list[str] = []
+    """Against charging at full power at once"""
+    co2_g: float | None = None
+    """What its energy from the grid stands for; sun and battery count as nothing; null: not known"""
+    co2_saved_g: float | None = None
     """What the judgement of the visit found unusual, for people"""
     anomalies: list[AnomalyPage] = []
     """The same, with where it lies"""

@@ -95,6 +95,8 @@ def visit_page(story: VisitStory) -> VisitPage:
         state=visit.final_state,
         cost=story.cost,
         saved=story.saved,
+        co2_g=story.co2_g,
+        co2_saved_g=story.co2_saved_g,
         findings=[one.text for one in story.oddities],
         anomalies=[
             AnomalyPage(

@@ -206,8 +206,14 @@ class PastApi:
             return list(stories)
         running = {box.session_id: box for box in self.house.state().wallboxes.values() if box.session_id}
         return [
-            replace(story, cost=box.session_cost, saved=box.session_saved)
-            if story.cost is None and (box := running.get(story.visit.id)) is not None
+            replace(
+                story,
+                cost=box.session_cost,
+                saved=box.session_saved,
+                co2_g=box.session_co2_g,
+                co2_saved_g=box.session_co2_saved_g,
+            )
+            if story.visit.plugged_out_at is None and (box := running.get(story.visit.id)) is not None
             else story
             for story in stories
         ]

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from drivers.base import Strict
+from drivers.co2.settings import Co2Settings
 from drivers.forecast.settings import ForecastSettings
 from drivers.modbus import ModbusSettings
 from drivers.mqtt import MqttBrokerSettings, MqttSettings, MqttSocSettings
@@ -184,6 +185,8 @@ class Config(Strict):
     """What electricity costs and brings"""
     forecast: ForecastSettings | None = None
     """Who foretells the sun; left out: nobody"""
+    co2: Co2Settings | None = None
+    """Who foretells the CO2 of the grid's electricity; left out: none is counted"""
     ocpp: OcppServerSettings = OcppServerSettings()
     """Where wallboxes find hemsd"""
     web: WebSettings = WebSettings()

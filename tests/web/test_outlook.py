@@ -104,6 +104,7 @@ async def test_a_running_visit_says_what_it_has_cost_and_what_is_planned(tmp_pat
     cheap = (datetime(2025, 6, 11, 1, 0, tzinfo=UTC), datetime(2025, 6, 11, 6, 0, tzinfo=UTC))
     async with played(tmp_path, prices=CheapAt([cheap]), step_s=60.0) as home:
         house = told(home)
+        home.courses.co2 = lambda at: 100.0 if cheap[0] <= at < cheap[1] else 500.0
         home.plug(35.0)
         home.play(timedelta(minutes=2))
         plan = house.plan()
@@ -117,6 +118,8 @@ async def test_a_running_visit_says_what_it_has_cost_and_what_is_planned(tmp_pat
         assert box.session_kwh > 5
         assert box.session_cost == pytest.approx(box.session_kwh * 0.10, abs=0.02)
         assert box.session_saved == pytest.approx(box.session_kwh * 0.30, abs=0.05)
+        assert box.session_co2_g == pytest.approx(box.session_kwh * 100.0, abs=10.0)
+        assert box.session_co2_saved_g == pytest.approx(box.session_kwh * 400.0, abs=50.0)
 
 
 async def test_a_level_that_was_told_once_is_reckoned_further_as_the_car_charges(tmp_path: Path) -> None:
@@ -145,16 +148,20 @@ async def test_without_prices_nothing_is_said_of_money(tmp_path: Path) -> None:
         home.plug(35.0)
         home.play(timedelta(minutes=5))
         assert (garage(house).session_cost, garage(house).session_saved) == (None, None)
+        assert (garage(house).session_co2_g, garage(house).session_co2_saved_g) == (None, None)
 
 
 async def test_a_finished_visit_keeps_its_bill(tmp_path: Path) -> None:
     async with played(tmp_path, prices=CheapAt(), step_s=60.0, scopes=("local",)) as home:
+        home.courses.co2 = lambda _: 250.0
         home.plug(15.0)  # below its reserve: it charges at once
         home.play(timedelta(minutes=30))
         home.unplug()
         (visit,) = (await home.get("/api/sessions"))["sessions"]
         assert visit["kwh"] > 1
         assert visit["cost"] == pytest.approx(visit["kwh"] * 0.40, abs=0.02)
+        assert visit["co2_g"] == pytest.approx(visit["grid_kwh"] * 250.0, abs=1.0)
+        assert visit["co2_saved_g"] is not None
         assert (await home.get(f"/api/sessions/{visit['id']}"))["cost"] == visit["cost"]
 
 

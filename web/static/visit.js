@@ -9,7 +9,7 @@ import { PlanWords } from "./plan.js";
 import { Timeline } from "./timeline.js";
 import { CloudVerdict } from "./told.js";
 import { WhatIf } from "./whatif.js";
-import { clock, day, duration, energy, language, money, percent, t, when } from "./words.js";
+import { clock, day, duration, energy, grams, language, money, percent, t, when } from "./words.js";
 
 const OLD_LEVEL_S = 900; // a level that was told longer ago says so
 const SOURCES = ["solar", "battery", "grid"];
@@ -29,6 +29,13 @@ export function SourceBar({ kwh, slim, most }) {
   </div>`;
 }
 
+/** The CO2 of a visit; nothing where nobody foretells it. */
+function Carbon({ caused, saved }) {
+  if (caused == null) return null;
+  return html`<p><b class="big">${grams(caused)}</b>
+    <span class="quiet">${saved != null ? t("visit.co2_saved", { amount: grams(saved) }) : t("visit.co2")}</span></p>`;
+}
+
 /** This visit, on the first page. */
 export function ThisVisit({ name, box, plan, alone }) {
   if (!box.plugged) return html`<section class="visit"><h2>${t("visit.this")}</h2><p class="quiet">${t("visit.none")}</p></section>`;
@@ -40,6 +47,7 @@ export function ThisVisit({ name, box, plan, alone }) {
       <p><b class="big">${energy(box.session_kwh)}</b><span class="quiet">${box.plugged_in_at ? t("visit.since", { at: when(box.plugged_in_at) }) : ""}</span></p>
       ${box.session_cost != null && html`<p><b class="big">${money(box.session_cost)}</b>
         <span class="quiet">${box.session_saved != null ? t("visit.saved", { amount: money(box.session_saved) }) : t("visit.cost")}</span></p>`}
+      <${Carbon} caused=${box.session_co2_g} saved=${box.session_co2_saved_g} />
     </div>
     <${SourceBar} kwh=${kwh} />
     <${Level} box=${box} />
@@ -186,6 +194,7 @@ export function VisitView({ id, news }) {
     <div class="facts">
       <p><b class="big">${energy(visit.kwh)}</b><span class="quiet">${t("visit.energy")}</span></p>
       ${visit.cost != null && html`<p><b class="big">${money(visit.cost)}</b><span class="quiet">${visit.saved != null ? t("visit.saved", { amount: money(visit.saved) }) : t("visit.cost")}</span></p>`}
+      <${Carbon} caused=${visit.co2_g} saved=${visit.co2_saved_g} />
       ${judged.length > 0 && html`<p><b class="big">${t("visit.obeyed", { n: obeyed, all: judged.length })}</b><span class="quiet">${t("visit.obeyed_about")}</span></p>`}
     </div>
     <${SourceBar} kwh=${kwhOf(visit)} />

@@ -66,6 +66,13 @@ export function money(amount) {
   return new Intl.NumberFormat(language, { style: "currency", currency }).format(amount);
 }
 
+/** Grams, from a kilogram on in kilograms. */
+export function grams(amount) {
+  if (amount == null) return "–";
+  if (Math.abs(amount) < 1000) return `${number(Math.round(amount))}\u00a0g`;
+  return `${number(amount / 1000, 1)}\u00a0kg`;
+}
+
 /** A duration in the largest fitting unit, with the next one where it helps. */
 export function duration(seconds) {
   const s = Math.max(0, Math.round(seconds));
