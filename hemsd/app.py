@@ -29,7 +29,7 @@ from hemsd.adopting import Adopting
 from hemsd.assembly import cars_of, control_settings, failsafe_of, on_time, outlets_of, speaker_of
 from hemsd.clock import Clock
 from hemsd.cloud.service import Cloud
-from hemsd.config import Config, ConfigError, NamedMeter, load, named_meters
+from hemsd.config import Config, ConfigError, load, named_meters
 from hemsd.control import Control
 from hemsd.core import Core
 from hemsd.dimming import FACT
@@ -69,7 +69,6 @@ from hemsd.store.rows import StoreError
 from hemsd.store.store import Store
 from hemsd.supervise import Health, Systemd, keep
 from hemsd.watch import Watch
-from rules.lateness import Bounds
 from web.server import WebServer
 
 if TYPE_CHECKING:
