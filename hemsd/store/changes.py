@@ -33,8 +33,8 @@ class Change:
 
 
 MOVE_VISIT = (
-    "UPDATE visits SET vehicle = ?, plugged_in_ms = ?, plugged_out_ms = ?"
-    " WHERE number = ? AND (vehicle IS NOT ? OR plugged_in_ms IS NOT ? OR plugged_out_ms IS NOT ?)"
+    "UPDATE visits SET vehicle = ?, managed = ?, plugged_in_ms = ?, plugged_out_ms = ?"
+    " WHERE number = ? AND (vehicle IS NOT ? OR managed IS NOT ? OR plugged_in_ms IS NOT ? OR plugged_out_ms IS NOT ?)"
 )
 IDENTITY = "INSERT INTO identities (kind, name, id) VALUES (?, ?, ?)"
 BEGIN = (
@@ -73,7 +73,7 @@ def _upsert_sql(table: str, key: tuple[str, ...], columns: tuple[str, ...], fixe
 
 def visit(visit: Visit, before: Visit | None) -> Change:
     columns = codec.visit_columns(visit)
-    indexed = ("vehicle", "plugged_in_ms", "plugged_out_ms")
+    indexed = ("vehicle", "managed", "plugged_in_ms", "plugged_out_ms")
     moved = tuple(columns[name] for name in indexed)
     return Change(
         (

@@ -44,7 +44,8 @@ def test_a_car_that_wakes_with_the_pilot_signal_charges_and_every_step_is_a_judg
     assert woken_by(at) == ["wake_again", "wake_pause", "wake_back"]
     assert at.boxes[0].station.power_w > 3000
     judged = [command for command in at.journal.commands.values() if command.amps == 0.0]
-    assert [(command.outcome, command.final) for command in judged] == [(Outcome.APPLIED, True)]
+    # It drew nothing before, so nothing but the wallbox's own word says that the pause was made: no proof.
+    assert [(command.outcome, command.final) for command in judged] == [(Outcome.UNVERIFIED, True)]
     play(at, 600)
     assert len(woken_by(at)) == 3
 
