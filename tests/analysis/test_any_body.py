@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from aiohttp.test_utils import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -42,6 +43,7 @@ calls = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_csar_04_no_body_breaks_the_api(http: TestClient) -> None:
     loop = asyncio.get_running_loop()
 

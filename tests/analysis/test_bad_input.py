@@ -61,6 +61,7 @@ async def test_two_values_are_kept_and_wait_for_a_third(anna: Program) -> None:
     assert len((await anna.detail("s-1"))["meter_values"]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [20_001, 100_000])
 async def test_more_values_than_a_session_has_are_refused_in_words(anna: Program, count: int) -> None:
     await anna.post(session(values=register(HEALTHY)))
@@ -72,6 +73,7 @@ async def test_more_values_than_a_session_has_are_refused_in_words(anna: Program
     assert await anna.detail("s-1") == before
 
 
+@pytest.mark.slow
 async def test_as_many_as_are_taken_are_judged(anna: Program) -> None:
     many = register([0.002 * i for i in range(20_000)], every_min=0.02)
     assert await categories(anna, many) == set()

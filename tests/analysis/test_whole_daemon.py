@@ -110,6 +110,7 @@ async def store_of(folder: Path) -> AsyncIterator[Store]:
     await store.close()
 
 
+@pytest.mark.slow
 async def test_the_configured_language_model_speaks_and_is_believed_no_further_than_the_facts(tmp_path: Path) -> None:
     async with store_of(tmp_path) as store:
         visit = await visited(store, PIT)
@@ -187,6 +188,7 @@ async def test_the_model_that_was_chosen_judges_the_homes_visits_also_after_a_re
         assert (await house.daemon.office.sessions.judging(HOME)).id == tuned.id
 
 
+@pytest.mark.slow
 async def test_judging_many_sessions_and_training_delay_no_tick(tmp_path: Path) -> None:
     """While a batch is judged and a model trained, the control loop goes round every second, on time."""
     async with running(tmp_path, "{}") as house:

@@ -80,6 +80,7 @@ async def test_a_letter_that_is_not_there_is_said_to_be_so(letter: str, path: Pa
         assert answer.status == 404
 
 
+@pytest.mark.slow
 async def test_one_letter_opens_its_own_lane_and_no_other(path: Path, tmp_path: Path) -> None:
     """An address that was given up stays so, and costs nothing meanwhile."""
     cloud = Receiver(says(422))

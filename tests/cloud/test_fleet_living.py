@@ -49,6 +49,15 @@ async def shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, A
     return found
 
 
+async def until_shown(folder: Path, capsys: pytest.CaptureFixture[str], key: str) -> None:
+    for _ in range(100):
+        if (await shown(folder, capsys))[key]:
+            return
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"{key} was never shown")
+
+
+@pytest.mark.slow
 async def test_neither_a_broker_that_restarts_nor_a_daemon_that_dies_meanwhile_loses_a_decision(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,9 +76,8 @@ async def test_neither_a_broker_that_restarts_nor_a_daemon_that_dies_meanwhile_l
         await broker.stop()
         heard = ids(fleet)[-1]
         await until(lambda: stored(tmp_path / "home.db")[-1] > heard + 1, 60)
-        while not (lane := await shown(tmp_path, capsys))["failing_since_at"]:  # written with the next group
-            await asyncio.sleep(0.2)
-        assert lane["waiting"] > 0
+        await until_shown(tmp_path, capsys, "failing_since_at")  # written with the next group
+        assert (await shown(tmp_path, capsys))["waiting"] > 0
         living.end(signal.SIGKILL)
 
     with daemon(tmp_path, web) as living:

@@ -75,6 +75,7 @@ async def a_day(home: Home, first: int = 10) -> None:
         await home.pay("analysis", 7200)
 
 
+@pytest.mark.slow
 async def test_a_charge_that_chokes_the_receiver_is_put_aside_after_a_day(path: Path, tmp_path: Path) -> None:
     cloud = Receiver(chokes_on(1, says(500, "oops")))
     async with receiving(cloud):
@@ -101,6 +102,7 @@ async def test_a_charge_that_chokes_the_receiver_is_put_aside_after_a_day(path: 
             assert await home.dead() == []
 
 
+@pytest.mark.slow
 async def test_a_restart_does_not_begin_the_day_anew(path: Path, tmp_path: Path) -> None:
     cloud = Receiver(chokes_on(1, says(500, "oops")))
     async with receiving(cloud):
@@ -144,6 +146,7 @@ async def test_after_an_outage_nobody_goes_on_resting(path: Path, tmp_path: Path
         assert await home.owed("analysis") == 0
 
 
+@pytest.mark.slow
 async def test_a_batch_that_chokes_the_receiver_goes_on_as_single_charges(path: Path, tmp_path: Path) -> None:
     cloud = Receiver(chokes_on(3, says(500, "oops")))
     async with receiving(cloud), at_home(path, settings(cloud.url, tmp_path, "analysis")) as home:
@@ -157,6 +160,7 @@ async def test_a_batch_that_chokes_the_receiver_goes_on_as_single_charges(path: 
         assert await home.owed("analysis") == 1
 
 
+@pytest.mark.slow
 async def test_a_cloud_that_loses_each_batch_gets_single_charges(path: Path, tmp_path: Path) -> None:
     async def forgetful(heard: Heard, request: web.Request) -> web.StreamResponse:
         if heard.path == "/v1/sessions/batch":

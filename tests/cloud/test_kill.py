@@ -101,6 +101,7 @@ DEATHS = ("before freeze", "before send", "after send", "after write")
 """Before the key is kept; with the key kept and nothing sent; sent and not written down; written down."""
 
 
+@pytest.mark.slow
 async def test_killed_at_each_step_of_a_delivery_nothing_is_lost_or_told_twice(tmp_path: Path) -> None:
     """The first life names the steps; then, for each lane, one dies at each kind of step, and another one goes on."""
     lives = await Lives.begin(tmp_path)

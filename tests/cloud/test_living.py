@@ -39,6 +39,7 @@ def first(receiver: Receiver, path: str) -> Heard:
     return next(heard for heard in receiver.heard if heard.path == path)
 
 
+@pytest.mark.slow
 async def test_a_charge_of_the_simulated_home_reaches_the_cloud_and_the_hook(tmp_path: Path) -> None:
     _, _, web = write_config(tmp_path)
     async with receiving() as receiver:
@@ -57,6 +58,7 @@ async def test_a_charge_of_the_simulated_home_reaches_the_cloud_and_the_hook(tmp
             assert "example-secret" not in living.log
 
 
+@pytest.mark.slow
 async def test_a_home_that_tells_nobody_opens_no_connection(tmp_path: Path) -> None:
     _, _, web = write_config(tmp_path)
     with daemon(tmp_path, web) as living:

@@ -37,6 +37,7 @@ def states(receiver: Receiver) -> list[str]:
     return [heard.body["session"]["state"] for heard in receiver.heard if heard.path == "/hook"]
 
 
+@pytest.mark.slow
 async def test_a_visit_that_ends_is_summed_up_for_everybody(tmp_path: Path) -> None:
     write_config(tmp_path)
     (tmp_path / "secret").write_text("example-secret")

@@ -236,6 +236,7 @@ async def test_what_was_under_way_goes_out_again_as_it_was_though_more_was_decid
         assert [one["id"] for one in more["decisions"]] == [2]
 
 
+@pytest.mark.slow
 async def test_after_a_month_offline_old_holds_are_thinned_and_no_summary_is_missing(tmp_path: Path) -> None:
     async with a_home(tmp_path / "hemsd.db", telemetry(fields=["decisions", "summaries"])) as home:
         for number in range(1, 31):

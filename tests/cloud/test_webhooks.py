@@ -111,6 +111,7 @@ async def test_a_quarter_hour_is_told_a_while_later_not_at_once(path: Path, tmp_
         assert len(hook.heard) == 2
 
 
+@pytest.mark.slow
 async def test_after_24_hours_of_failures_the_address_is_given_up_and_shown(path: Path, tmp_path: Path) -> None:
     hook = Receiver(says(500, "broken"))
     async with receiving(hook), at_home(path, settings(hook.url, tmp_path, "webhook")) as home:
@@ -135,6 +136,7 @@ async def test_after_24_hours_of_failures_the_address_is_given_up_and_shown(path
         assert again.heard[0].body["session"]["state"] == "SETTLED"
 
 
+@pytest.mark.slow
 async def test_a_home_that_is_offline_for_days_gives_no_address_up(path: Path, tmp_path: Path) -> None:
     async with receiving() as first:
         url, port = first.url, first.port
@@ -147,6 +149,7 @@ async def test_a_home_that_is_offline_for_days_gives_no_address_up(path: Path, t
             assert len(hook.heard) == 1
 
 
+@pytest.mark.slow
 async def test_a_dead_hour_then_well_again_does_not_count_towards_the_24(path: Path, tmp_path: Path) -> None:
     hook = Receiver(says(500))
     async with receiving(hook), at_home(path, settings(hook.url, tmp_path, "webhook")) as home:

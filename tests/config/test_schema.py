@@ -23,6 +23,7 @@ def complaints(text: str) -> list[str]:
     return [error.message for error in validator.iter_errors(read(text, ENVIRONMENT).values)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_what_hemsd_ships_is_fine_for_hemsd_and_for_editors(path: Path) -> None:
     load(path, ENVIRONMENT)

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from drivers.simulated import day
 from hemsd.control import ControlSettings
 from hemsd.model import (
@@ -55,6 +57,7 @@ def test_every_command_is_named_by_one_decision_and_gets_a_verdict() -> None:
     assert first.evidence.samples
 
 
+@pytest.mark.slow
 def test_what_was_given_away_and_bought_ends_up_in_the_visit() -> None:
     at = scene()
     play(at, 3600)
@@ -152,6 +155,7 @@ def test_a_meter_that_withholds_its_power_does_not_look_fresh() -> None:
     assert metered.reading.doubts == ("36 MW is no house",)
 
 
+@pytest.mark.slow
 def test_a_raise_waits_until_the_last_command_is_proved_and_a_reduction_does_not() -> None:
     at = scene()
     play(at, 4500)

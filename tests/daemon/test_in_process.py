@@ -44,6 +44,7 @@ def proved(daemon: Daemon) -> bool:
     return command is not None and command.outcome is Outcome.APPLIED and command.amps > 0
 
 
+@pytest.mark.slow
 async def test_the_rules_decide_again_as_they_did_live(tmp_path: Path) -> None:
     seen: list[tuple[Snapshot, Decision]] = []
     async with running(tmp_path) as daemon:
@@ -69,6 +70,7 @@ async def test_the_rules_decide_again_as_they_did_live(tmp_path: Path) -> None:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_a_meter_that_falls_silent_is_named_and_pauses_the_charge(tmp_path: Path) -> None:
     async with running(tmp_path) as daemon:
         await until(lambda: proved(daemon))
@@ -85,6 +87,7 @@ def charging(daemon: Daemon) -> bool:
     return bool(daemon.control.orders["garage"].limit_a)
 
 
+@pytest.mark.slow
 async def test_a_visit_begins_with_the_cable_and_ends_with_it(tmp_path: Path) -> None:
     async with running(tmp_path) as daemon:
         await until(lambda: proved(daemon))
@@ -103,6 +106,7 @@ async def test_a_visit_begins_with_the_cable_and_ends_with_it(tmp_path: Path) ->
         await until(lambda: daemon.control.visits.visit_id("garage") not in (None, first))
 
 
+@pytest.mark.slow
 async def test_a_wallbox_whose_link_breaks_comes_back_to_the_same_visit(tmp_path: Path) -> None:
     async with running(tmp_path) as daemon:
         await until(lambda: proved(daemon))

@@ -19,6 +19,7 @@ from tests.daemon.living import daemon, write_config
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 
+@pytest.mark.slow
 def test_within_90_s_of_its_start_a_car_charges_from_the_sun_and_the_command_is_proved(tmp_path: Path) -> None:
     _, _, web = write_config(tmp_path)
     with daemon(tmp_path, web) as living:
@@ -41,6 +42,7 @@ def test_within_90_s_of_its_start_a_car_charges_from_the_sun_and_the_command_is_
         assert "Traceback" not in living.log
 
 
+@pytest.mark.slow
 def test_a_mode_reaches_the_wallbox_and_outlives_a_restart(tmp_path: Path) -> None:
     _, _, web = write_config(tmp_path)
     with daemon(tmp_path, web) as living:
@@ -52,6 +54,7 @@ def test_a_mode_reaches_the_wallbox_and_outlives_a_restart(tmp_path: Path) -> No
         living.until(lambda: living.garage()["mode"] == "fast")
 
 
+@pytest.mark.slow
 def test_a_stop_leaves_the_wallbox_at_the_failsafe(tmp_path: Path) -> None:
     modbus, ocpp, web = write_config(tmp_path, simulate=False)
     with HomeProcess(tmp_path, modbus, ocpp) as home, daemon(tmp_path, web) as living:
@@ -63,6 +66,7 @@ def test_a_stop_leaves_the_wallbox_at_the_failsafe(tmp_path: Path) -> None:
         wait_for(lambda: home.offered_a() == 6)
 
 
+@pytest.mark.slow
 def test_a_killed_daemon_leaves_a_wallbox_that_falls_back_by_itself_and_a_visit_that_goes_on(tmp_path: Path) -> None:
     modbus, ocpp, web = write_config(tmp_path, simulate=False)
     text = (tmp_path / "config.yaml").read_text()
@@ -89,6 +93,7 @@ def test_a_killed_daemon_leaves_a_wallbox_that_falls_back_by_itself_and_a_visit_
         assert ids == list(range(1, len(ids) + 1))
 
 
+@pytest.mark.slow
 def test_a_changed_file_is_taken_over_while_the_car_charges(tmp_path: Path) -> None:
     _, _, web = write_config(tmp_path)
     config = tmp_path / "config.yaml"
@@ -107,6 +112,7 @@ def test_a_changed_file_is_taken_over_while_the_car_charges(tmp_path: Path) -> N
         assert living.end() == 0
 
 
+@pytest.mark.slow
 def test_it_refuses_a_broken_file_in_the_words_of_check(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("site: {main_fuse_a: lots}\nwallbox: {}\n")
@@ -134,6 +140,7 @@ def refused(folder: Path) -> str:
     return done.stderr
 
 
+@pytest.mark.slow
 def test_a_second_daemon_and_a_port_that_is_taken_are_refused_by_name(tmp_path: Path) -> None:
     _, _, web = write_config(tmp_path)
     with daemon(tmp_path, web) as first:

@@ -20,6 +20,7 @@ def essence(decision: Decision) -> tuple[object, ...]:
     return (decision.kind, decision.state, decision.rule, decision.reason, decision.limit_a, decision.phases)
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_decisions_again() -> None:
     scene = stage(day.load("nwtc-2018-10-14"), SETTINGS, start_s=5400)
     live: list[Decision] = []
@@ -39,6 +40,7 @@ def test_the_same_inputs_give_the_same_decisions_again() -> None:
     assert [essence(decision) for decision in again] == [essence(decision) for decision in live]
 
 
+@pytest.mark.slow
 def test_a_replayed_morning_tells_energy_starts_and_switches() -> None:
     scene = stage(day.load("serf-2022-03-18"), SETTINGS, start_s=3000)
     play(scene, 3 * 3600)
@@ -49,6 +51,7 @@ def test_a_replayed_morning_tells_energy_starts_and_switches() -> None:
     assert played.commands == sum(played.verdicts.values())
 
 
+@pytest.mark.slow
 def test_two_replays_of_one_day_are_alike() -> None:
     short = day.load("sma7-2016-05-20")
     first, second = (replay(short, SETTINGS, start_s=short.length_s - 7200) for _ in range(2))

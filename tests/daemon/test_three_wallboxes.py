@@ -69,6 +69,7 @@ def commands_of(daemon: Daemon) -> dict[str, int]:
     return {name: command.id if command else 0 for name, command in newest.items()}
 
 
+@pytest.mark.slow
 async def test_the_fuse_holds_when_each_phase_takes_20_a_more_and_every_car_gets_its_share(tmp_path: Path) -> None:
     config = load(config_in(tmp_path, start_s=0.0))  # before sunrise: everything comes through the fuse
     async with await Daemon.make(config, await clock_for(config)) as daemon:

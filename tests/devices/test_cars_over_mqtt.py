@@ -29,6 +29,7 @@ web: {{port: 0}}
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.slow
 async def test_each_car_is_as_full_as_it_told_last_and_a_person_may_know_better(tmp_path: Path) -> None:
     broker = Broker(tmp_path, free_port())
     await broker.start()

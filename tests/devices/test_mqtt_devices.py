@@ -304,6 +304,7 @@ def complaints(folder: Path, text: str) -> list[str]:
     return []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("meter", "said"),
     [
@@ -339,6 +340,7 @@ def test_check_says_that_a_publisher_has_no_registers(tmp_path: Path) -> None:
     assert found[0].startswith(".device: OpenDTU (all inverters together) has no registers; write driver: mqtt")
 
 
+@pytest.mark.slow
 def test_check_knows_the_cars_that_publish(tmp_path: Path) -> None:
     text = "wallboxes: {box: {charge_point: a}}\nvehicles: {car: {wallbox: box, soc: {driver: mqtt, device: %s}}}"
     assert complaints(tmp_path, text % "teslamate") == []

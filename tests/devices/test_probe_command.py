@@ -94,6 +94,7 @@ async def test_a_probe_of_a_wrong_file_answers_2_like_every_command(tmp_path: Pa
     assert await hemsd("probe", "bluetooth") == 2
 
 
+@pytest.mark.slow
 async def test_an_unknown_address_gives_a_block_that_works_as_it_stands(
     home: SimulatedHome, tmp_path: Path, capsys: Capture
 ) -> None:

@@ -160,6 +160,7 @@ async def test_the_password_is_read_from_its_file(tmp_path: Path) -> None:
             await Pulse("grid", Role.GRID, settings, ManualClock(), lambda *_: None).run()
 
 
+@pytest.mark.slow
 async def test_a_pulse_is_probed_at_its_bridge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "config.yaml"
     async with bridge(drawing(400)) as its:

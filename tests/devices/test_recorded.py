@@ -13,6 +13,7 @@ from drivers.modbus_probe import examine
 from tests.devices.answers import HERE, RECORDED, answers, on_a_server, readings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", RECORDED, ids=lambda file: file.stem)
 async def test_a_real_devices_answers_are_understood(file: Path) -> None:
     recorded = answers(file)

@@ -31,6 +31,7 @@ def waits(file: Path) -> list[pytest.MarkDecorator]:
     return [pytest.mark.slow] if load(answers(file).device).transport.connect_delay_s > 0.5 else []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", [pytest.param(file, id=file.stem, marks=waits(file)) for file in SERVED])
 async def test_every_value_of_a_device_has_its_sign_and_its_unit(file: Path) -> None:
     """And is read from the unit id, the registers and in the word order that the device's file names."""
@@ -117,6 +118,7 @@ def test_whatever_is_changed_in_a_device_file_changes_what_is_read(file: Path) -
 # Who they are
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", SERVED, ids=lambda file: file.stem)
 async def test_a_probe_recognises_every_device_or_says_what_it_could_be(file: Path) -> None:
     served = answers(file)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.dialects.home import CheapAt, Played, played, validate
 from tests.dialects.stories import MINUTE, at
 
@@ -19,6 +21,7 @@ async def present(home: Played) -> dict[str, object]:
     return dict(session)
 
 
+@pytest.mark.slow
 async def test_a_target_in_mid_visit_is_charged_for_and_told_when_it_is_over(tmp_path: Path) -> None:
     async with played(tmp_path, start_at=at("00:30"), prices=PRICES, policies={}) as home:
         home.plug(42.0)

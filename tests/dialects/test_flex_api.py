@@ -103,6 +103,7 @@ async def test_enode_01_the_current_session_is_upcoming_or_active(home: Played) 
     assert (await home.flex())["state"] == "UPCOMING"
 
 
+@pytest.mark.slow
 async def test_enode_02_a_settled_session_is_answered_alone(home: Played) -> None:
     session = await home.get(f"{POLICIES}/{home.policy_id}/sessions/{id_of(3)}")
     validate("enode_session", session)
@@ -182,6 +183,7 @@ async def test_enode_13_a_page_size_outside_its_range_is_refused(home: Played, s
     await refused(home, LIST, 400, pageSize=size)
 
 
+@pytest.mark.slow
 async def test_enode_13_a_page_has_fifty_unless_asked(tmp_path: Path) -> None:
     async with played(tmp_path) as home:
         for _ in range(55):
@@ -338,6 +340,7 @@ async def test_enode_23_a_path_that_does_not_parse_is_400(home: Played) -> None:
         await refused(home, path, 400)
 
 
+@pytest.mark.slow
 def test_enode_24_times_are_utc_and_end_in_z() -> None:
     for session in sessions():
         for key in ("pluggedInAt", "pluggedOutAt"):

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from hemsd.cloud.service import Cloud
 from hemsd.cloud.webhooks import signature
 from hemsd.model import DispatchStatus, Wish
@@ -56,6 +58,7 @@ async def tell(home: Played, cloud: Cloud) -> None:
                 break
 
 
+@pytest.mark.slow
 async def test_enode_97_98_99_each_change_of_a_visit_is_told_once_in_order_and_signed(tmp_path: Path) -> None:
     async with told(tmp_path) as (home, cloud, hook):
         home.plug(42.0)

@@ -7,6 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.dialects import stories
 from tests.dialects.home import CheapAt, played
 from tests.dialects.stories import MINUTE, at
@@ -121,6 +123,7 @@ def test_enode_86_without_energy_nothing_moves() -> None:
     assert summed(session) == {"kwhSum": 0, "batteryFrom": 42, "batteryTo": 42}
 
 
+@pytest.mark.slow
 async def test_enode_87_the_level_is_estimated_where_nobody_tells_it(tmp_path: Path) -> None:
     async with played(tmp_path, start_at=at("00:30"), prices=CheapAt(((at("00:30"), at("02:00")),))) as home:
         car = home.plug(20.0, tell=False)

@@ -29,6 +29,7 @@ def asked(living: Living, path: str, headers: dict[str, str], body: bytes | None
         return json.loads(answer.read())
 
 
+@pytest.mark.slow
 def test_a_program_is_let_in_and_follows_a_visit(tmp_path: Path) -> None:
     _, _, web = write_config(tmp_path)
     config = tmp_path / "config.yaml"

@@ -118,6 +118,7 @@ async def test_the_page_and_its_password_give_a_token_that_ends_with_the_passwor
     await home.get("/api/state", status=401)
 
 
+@pytest.mark.slow
 async def test_wrong_passwords_are_slowed_down(home: Played) -> None:
     form = {"grant_type": "password", "username": "home", "password": "guess"}
     answers = [await ask(home, status=400, data=form) for _ in range(6)]
@@ -147,6 +148,7 @@ def config(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_a_client_is_made_listed_and_removed(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["client", "add", "cloud", "-c", config, "--scope", "flex", "--scope", "partner"]) == 0
     made = json.loads(capsys.readouterr().out)

@@ -36,6 +36,7 @@ async def test_every_route_of_the_application_is_described(tmp_path: Path, docum
         assert set(served["paths"]) <= set(document["paths"])
 
 
+@pytest.mark.slow
 def test_it_is_openapi_3_1_and_every_reference_leads_somewhere(document: Any) -> None:
     assert document["openapi"].startswith("3.1")
     schemas = document["components"]["schemas"]

@@ -96,6 +96,7 @@ async def test_podero_70_hems_only_mode_where_only_the_sun_was_followed(tmp_path
         pass
 
 
+@pytest.mark.slow
 async def test_podero_70_insufficient_price_coverage_where_a_price_is_missing(tmp_path: Path) -> None:
     prices = CheapAt(((at("10:00"), at("10:15")),), until_at=at("10:30"))
     async with stay(tmp_path, "insufficient_price_coverage", soc_pct=49.0, prices=prices, lasts=MINUTE * 40):

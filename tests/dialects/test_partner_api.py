@@ -35,6 +35,7 @@ async def test_podero_01_everything_lies_under_one_base_with_uuids_and_an_intege
     assert isinstance((await home.get(home.hems_path, **DAYS))["items"][0]["id"], int)
 
 
+@pytest.mark.slow
 async def test_podero_02_both_grants_give_a_token_and_none_is_refused(tmp_path: Path) -> None:
     async with played(tmp_path, password="a long password") as home:
         client_id, secret = clients.add(home.path, home.clock, "partner", ["partner"])

@@ -379,6 +379,7 @@ def test_podero_53_unverified_without_a_sample_of_the_offer() -> None:
     assert a_trial().outcome is Outcome.UNVERIFIED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("podero", "answer"),
     [

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.dialects.statements import ELSEWHERE, NOT_APPLICABLE, borne, statements, table, verdicts
 
 ROOT = Path(__file__).parent.parent.parent
 
 
+@pytest.mark.slow
 def test_every_statement_has_a_test_or_a_reason() -> None:
     assert [each for each in statements() if each not in borne() and each not in NOT_APPLICABLE] == []
 

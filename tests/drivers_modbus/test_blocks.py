@@ -12,6 +12,7 @@ from drivers.modbus_blocks import MAX_WORDS, Absent, BlockReader, Refused, Space
 SPANS = st.lists(st.builds(Span, st.integers(0, 600), st.integers(1, 60), st.sampled_from(list(Space))), max_size=30)
 
 
+@pytest.mark.slow
 @given(SPANS)
 def test_every_span_lies_whole_in_one_request_that_the_protocol_can_carry(spans: list[Span]) -> None:
     blocks = plan(spans)

@@ -223,6 +223,7 @@ async def test_a_role_may_have_a_unit_of_its_own() -> None:
     assert got.power_w == 77
 
 
+@pytest.mark.slow
 async def test_a_solaredge_meter_is_turned_and_turned_back_by_the_configuration() -> None:
     registers = fronius_meter(watts=1000).registers
     assert (await read_once({"device": "solaredge", "unit": 9}, GRID, registers)).power_w == -1000

@@ -163,6 +163,7 @@ async def test_a_reader_that_gave_up_leaves_no_answer_behind() -> None:
         assert await connection.read(1, Span(50, 2), 1.0) == [50, 51]
 
 
+@pytest.mark.slow
 async def test_a_silent_unit_does_not_take_the_line_from_the_others() -> None:
     async with gateway(Line({1: REGISTERS})) as where, over_tcp(where).connection(1.0) as connection:
         for _ in range(3):

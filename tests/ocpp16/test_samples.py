@@ -138,6 +138,7 @@ sampled_values = st.dictionaries(st.sampled_from(SAMPLED_KEYS), json_values)
 METERING_KEYS = ("connectorId", "transactionId", "meterValue", "idTag", "timestamp", "status", "meterStart", "reason")
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(METERING_KEYS), json_values), st.lists(sampled_values, max_size=3))
 def test_nothing_that_a_box_says_raises(payload, sampled):
     for entry in read_metering({**payload, "meterValue": [{"sampledValue": sampled}]}).entries:

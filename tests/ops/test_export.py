@@ -65,6 +65,7 @@ async def test_a_span_is_local_time_and_leaves_its_end_out(
     assert rows[0]["t_s"] == "0"
 
 
+@pytest.mark.slow
 async def test_an_exported_day_can_be_replayed(
     store: Store, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -122,6 +122,7 @@ async def test_a_wish_that_the_broker_kept_is_none_of_today(broker: Broker) -> N
     assert wishes == [Wish("garage", mode=Mode.FAST)]
 
 
+@pytest.mark.slow
 async def test_a_restart_of_home_assistant_or_of_the_broker_finds_everything_again(broker: Broker) -> None:
     house = FakeHouse()
     async with hemsd(broker, house):
@@ -139,6 +140,7 @@ async def test_a_restart_of_home_assistant_or_of_the_broker_finds_everything_aga
             await until(lambda: again.entities == entities and again.topics.get(STATUS) == "online")
 
 
+@pytest.mark.slow
 async def test_a_daemon_that_is_killed_is_gone_for_home_assistant_too(broker: Broker, tmp_path: Path) -> None:
     _, _, web = write_config(tmp_path)
     config = tmp_path / "config.yaml"

@@ -182,6 +182,7 @@ def test_settings_are_checked_without_the_secrets_that_only_the_service_has(
     assert "did you mean site?" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "exit_status"), [(200, 0), (503, 1)])
 def test_health_is_what_healthz_says(config: Path, status: int, exit_status: int) -> None:
     class Healthz(http.server.BaseHTTPRequestHandler):

@@ -29,6 +29,7 @@ def scene_at(at: datetime) -> Stage:
     return scene
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jump", JUMPS, ids=str)
 def test_a_jump_of_the_wall_clock_costs_no_energy_and_bends_no_row(jump: timedelta) -> None:
     scene = scene_at(datetime(2006, 1, 1, 0, 5, 30, tzinfo=UTC))
@@ -51,6 +52,7 @@ def told(scene: Stage) -> list[tuple[float, int | None, float]]:
     return [(command.amps, command.phases, command.sent_s) for command in scene.journal.commands.values()]
 
 
+@pytest.mark.slow
 def test_steering_does_not_notice_a_jump() -> None:
     steady, moved = scene_at(datetime(2026, 6, 21, tzinfo=UTC)), scene_at(datetime(2006, 6, 21, tzinfo=UTC))
     for scene in (steady, moved):
@@ -73,6 +75,7 @@ def test_a_second_that_is_smeared_is_no_jump(caplog: pytest.LogCaptureFixture) -
     assert "The clock was set" not in caplog.text
 
 
+@pytest.mark.slow
 def test_the_time_zone_of_the_machine_may_change_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
     steady, moved = scene_at(datetime(2026, 6, 21, tzinfo=UTC)), scene_at(datetime(2026, 6, 21, tzinfo=UTC))
     play(steady, 1600)

@@ -39,6 +39,7 @@ def home(mode: Mode, box: WallboxSettings = GARAGE, **more: object) -> HomeWithB
     return HomeWithBattery(boxes=(replace(box, mode=mode),), **more)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [Mode.SOLAR, Mode.MIN_SOLAR, Mode.FAST])
 def test_below_the_floor_no_mode_takes_from_the_battery_at_night(mode: Mode) -> None:
     night = home(mode, sun_w=-400.0)
@@ -47,6 +48,7 @@ def test_below_the_floor_no_mode_takes_from_the_battery_at_night(mode: Mode) -> 
     assert night.last.limit_a == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [Mode.MIN_SOLAR, Mode.FAST])
 def test_a_charge_that_runs_when_the_floor_is_reached_gives_way(mode: Mode) -> None:
     night = home(mode, sun_w=-400.0, soc_pct=21.0)
@@ -99,6 +101,7 @@ def test_what_is_not_known_of_the_battery_holds_nobody_back() -> None:
     assert night.last.limit_a == 16.0
 
 
+@pytest.mark.slow
 def test_sparing_the_battery_spares_the_contactor_too() -> None:
     """A cloudy noon in the fast mode at the floor is decided by the same budgets as one that follows the sun."""
     noon = home(Mode.FAST, box=THREE, steering=with_settings(battery_first_below_pct=0.0))

@@ -16,6 +16,7 @@ def test_a_watt_that_is_bought_takes_the_worth_of_three_from_the_sun() -> None:
     assert worth_w(2000.0, 1000.0, 3.0) == -2000.0
 
 
+@pytest.mark.slow
 def test_without_sun_nothing_starts_and_the_page_says_what_is_missing() -> None:
     home = Home()
     said = home.play(3600.0, sun_w=900.0)
@@ -52,6 +53,7 @@ def test_a_charge_runs_for_its_minimum_time_even_without_any_sun() -> None:
     assert home.tick().kind is STOP  # after 180 s
 
 
+@pytest.mark.slow
 def test_the_budget_is_used_up_in_half_a_minute_without_any_sun_and_lasts_with_almost_enough() -> None:
     none, almost = charging(), charging()
     none.sun_w = 0.0
@@ -99,6 +101,7 @@ def test_the_price_of_a_start_rises_through_the_day() -> None:
     assert [stop_allows_wh(settings, starts) for starts in (1, 5, 9, 20)] == [10.0, 20.0, 30.0, 30.0]
 
 
+@pytest.mark.slow
 def test_the_price_of_a_step_rises_with_the_commands_that_a_wallbox_had_to_bear() -> None:
     settings = with_settings(step_budget_wh=0.1)
     assert [step_needs_wh(settings, borne) for borne in (0.0, 100.0, 400.0)] == pytest.approx([0.1, 0.2, 0.5])

@@ -52,6 +52,7 @@ def compare(count: int, seed: int) -> list[float]:
     return excesses
 
 
+@pytest.mark.slow
 def test_forty_random_cases_cost_what_the_exact_solver_says() -> None:
     excesses = compare(40, seed=11)
     assert len(excesses) >= 35

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +70,7 @@ def test_blocks_are_in_order_do_not_overlap_and_sum_to_the_energy(
         assert energy_wh < 1.0
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(tick, min_size=1, max_size=40))
 def test_a_course_that_was_written_and_read_is_the_same(ticks: Ticks) -> None:
@@ -76,6 +78,7 @@ def test_a_course_that_was_written_and_read_is_the_same(ticks: Ticks) -> None:
     assert read_course(written_course(course)) == course
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(tick, min_size=1, max_size=40), st.integers(1, 39))
 def test_going_on_after_a_restart_is_going_on(ticks: Ticks, at: int) -> None:

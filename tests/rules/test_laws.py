@@ -121,6 +121,7 @@ def enter(home: Home, moment: Moment) -> None:
         car.plugged, car.hungry, car.obeys = plugged, moment.hungry, moment.obeys
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(homes(), st.lists(moments, min_size=1, max_size=12))
 def test_the_laws_hold_in_some_states_and_for_some_inputs(home: Home, day: list[Moment]) -> None:
@@ -259,6 +260,7 @@ def test_more_sun_never_gives_less_current_at_a_start(sun_w: float, more_w: floa
     assert watts[0] <= watts[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.floats(0, 20_000),

@@ -82,6 +82,7 @@ def test_the_pause_lasts_as_long_as_the_contactors_need() -> None:
     assert (waiting[-1].at - waiting[0].at).total_seconds() == pytest.approx(115.0, abs=5.0)
 
 
+@pytest.mark.slow
 def test_a_wallbox_that_stays_on_its_phases_is_believed_after_two_failures() -> None:
     home = on_one_phase()
     home.car.switches_phases = False
@@ -91,6 +92,7 @@ def test_a_wallbox_that_stays_on_its_phases_is_believed_after_two_failures() -> 
     assert home.last.phases == 1
 
 
+@pytest.mark.slow
 def test_a_car_that_uses_one_phase_only_is_not_asked_for_three_again_and_again() -> None:
     home = on_one_phase()
     home.car.car_phases = 1
@@ -99,6 +101,7 @@ def test_a_car_that_uses_one_phase_only_is_not_asked_for_three_again_and_again()
     assert home.last.phases == 1
 
 
+@pytest.mark.slow
 def test_a_new_car_gets_a_new_chance() -> None:
     home = on_one_phase()
     home.car.switches_phases = False
@@ -120,6 +123,7 @@ class Hangs(Box):
         self.hungry = self.phases == 1 or (self.hungry and before == self.phases)
 
 
+@pytest.mark.slow
 def test_wb_67_a_car_that_hangs_after_a_change_is_woken_and_then_gets_its_phases_back() -> None:
     home = on_one_phase(cars={"garage": Hangs()})
     began = len(home.said)
@@ -142,6 +146,7 @@ def test_every_step_of_a_change_can_be_given_up() -> None:
     assert all(SwitchStep.REST in following for following in NEXT_STEPS.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("since_change_s", "rule"), [(590.0, "pause"), (700.0, "phases")])
 def test_one_phase_takes_the_place_of_a_pause_once_the_shortest_dwell_is_over(since_change_s: float, rule: str) -> None:
     """Within the dwell time of 900 s the sun falls so low that three phases would have to pause."""

@@ -360,6 +360,7 @@ def tasks(draw: st.DrawFn, *, positive: bool = False) -> Task:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(tasks())
 def test_blocks_are_in_order_on_quarter_hours_and_apart(task: Task) -> None:
@@ -376,6 +377,7 @@ def test_blocks_are_in_order_on_quarter_hours_and_apart(task: Task) -> None:
     assert sum(block.energy_wh for block in plan.blocks) == pytest.approx(plan.energy_wh)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(tasks())
 def test_the_energy_meets_the_target_whenever_that_is_possible(task: Task) -> None:
@@ -395,6 +397,7 @@ def test_the_energy_meets_the_target_whenever_that_is_possible(task: Task) -> No
         assert plan.target_reached_at > task.deadline_at - QUARTER
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(tasks())
 def test_every_quarter_hour_gets_a_power_that_the_wallbox_can_do(task: Task) -> None:

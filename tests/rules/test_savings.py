@@ -92,6 +92,7 @@ def test_what_is_behind_and_what_is_planned_give_the_expected_savings() -> None:
     assert result.savings_eur == pytest.approx(2.0 * (DEAR - CHEAP))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 2000), st.floats(0, 2000)), min_size=1, max_size=12), st.floats(-0.2, 0.5))
 def test_at_one_price_and_without_sun_there_is_nothing_to_save(

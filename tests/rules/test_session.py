@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -155,6 +156,7 @@ def test_quarter_hours_lie_on_the_clock() -> None:
 registers = st.lists(st.one_of(st.none(), st.floats(0, 100_000)), min_size=1, max_size=30)
 
 
+@pytest.mark.slow
 @given(registers)
 def test_energy_never_falls_and_is_always_the_sum_of_its_sources(values: list[float | None]) -> None:
     running = begun(values[0])

@@ -202,6 +202,7 @@ def test_the_first_priority_is_full_before_the_second_begins() -> None:
     assert [car.limit_a for car in home.cars.values()] == [None, 16.0]
 
 
+@pytest.mark.slow
 def test_a_waiting_car_gets_its_turn() -> None:
     home = Home(boxes=TWO, sun_w=2000.0, steering=with_settings(rotate_after_s=600.0))
     home.play(3600.0)

@@ -105,6 +105,7 @@ def test_a_car_that_stopped_by_itself_has_had_what_it_wanted_until_a_pause_makes
     assert "wake_again" in [rule for _, rule, _ in sent(home)]
 
 
+@pytest.mark.slow
 def test_three_attempts_a_visit_half_an_hour_apart() -> None:
     home = asleep()
     home.play(4 * 3600.0)

@@ -122,6 +122,7 @@ some_values = st.lists(
 ENGINE = NumpyEngine()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(some_values, st.booleans())
 def test_no_session_is_too_odd_to_be_judged(values: list[MeterValue], whole: bool) -> None:

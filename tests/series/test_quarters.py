@@ -53,6 +53,7 @@ def test_a_later_answer_overwrites_but_does_not_forget() -> None:
     assert merged(old, {NOON: 0.5}, "another", NOON).values == (0.5,)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 90), st.floats(-1, 1)), min_size=1, max_size=20))
 def test_energy_is_kept_where_entries_follow_each_other(lengths: list[tuple[int, float]]) -> None:

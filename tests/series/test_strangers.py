@@ -80,6 +80,7 @@ def test_any_json_is_entries_or_a_sentence(name: str, answer: Any) -> None:
     read(name, answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(READERS))
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())

@@ -41,6 +41,7 @@ async def page_of(folder: Path, quirk: str = "honest") -> AsyncIterator[tuple[Da
         yield daemon, Page(client, daemon)
 
 
+@pytest.mark.slow
 async def test_a_tryout_ends_with_a_sheet_and_the_wallbox_is_steered_again(tmp_path: Path) -> None:
     async with page_of(tmp_path) as (daemon, page):
         assert (await page.ask("GET", "adoption"))[1] == {
@@ -70,6 +71,7 @@ async def test_a_tryout_ends_with_a_sheet_and_the_wallbox_is_steered_again(tmp_p
         assert [sample.offered_a for sample in shown.samples] == [16.0, 16.0]  # what its verdict rests on
 
 
+@pytest.mark.slow
 async def test_a_tryout_gives_way_to_the_grid_operator_and_to_whoever_gives_it_up(tmp_path: Path) -> None:
     async with page_of(tmp_path) as (daemon, page):
         await page.ask("POST", "adoption", AGREED)
@@ -87,6 +89,7 @@ async def test_a_tryout_gives_way_to_the_grid_operator_and_to_whoever_gives_it_u
         assert status == 200
 
 
+@pytest.mark.slow
 async def test_the_grid_meter_is_checked_and_nothing_else_meanwhile(tmp_path: Path) -> None:
     async with page_of(tmp_path) as (daemon, page):
         assert (await page.ask("POST", "meter-check", AGREED))[0] == 202

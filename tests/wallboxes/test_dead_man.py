@@ -35,6 +35,7 @@ def left_alone(*quirks: str) -> tuple[bool, float]:
     return virtually(scene())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["honest", "ignores_absolute", "no_answer_but_applies", "txdefault_next_tx_only"])
 def test_who_is_said_to_fall_back_does(name: str) -> None:
     says_so, offers_a = left_alone(name)

@@ -119,6 +119,7 @@ def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "FRAMES_A_SECOND", 10**9)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_limit")
 async def test_hundreds_of_damaged_frames_leave_link_and_neighbour_alone() -> None:
     await survives(400, seed=1)
@@ -131,6 +132,7 @@ async def test_ten_thousand_damaged_frames_leave_link_neighbour_and_memory_alone
     await survives(10_000, seed=2)
 
 
+@pytest.mark.slow
 async def test_a_flood_is_slowed_down_and_named_and_the_neighbour_is_served_at_once() -> None:
     system = central(lambda event: None)
     running = asyncio.create_task(system.run())
@@ -188,6 +190,7 @@ def spoiled(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return action, {**payload, **changed}
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(ACTIONS), payloads) | spoiled(), min_size=1, max_size=8))
 def test_each_call_gets_an_answer_whatever_is_in_it(calls: list[tuple[str, dict[str, Any]]]) -> None:

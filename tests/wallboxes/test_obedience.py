@@ -42,6 +42,7 @@ def judged_rightly(rows: Sequence[Row], name: str) -> None:
             assert row.verdict is row.truth, row
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MOST_TELLING)
 def test_the_most_telling_wallboxes_get_the_verdict_that_is_true(name: str) -> None:
     judged_rightly(judged(name), name)
@@ -56,6 +57,7 @@ def test_every_wallbox_gets_the_verdict_that_is_true_and_the_table_in_the_docs_s
     assert TABLE.read_text(encoding="utf-8") == document(rows), "python -m tests.wallboxes.obedience writes it anew"
 
 
+@pytest.mark.slow
 def test_a_wallbox_that_repeats_what_it_was_told_is_not_believed_before_a_car_that_takes_little() -> None:
     rows = judged("car_max7", "offered_echoes_and_ignores")
     assert [row for row in rows if row.rule.startswith("offered")] == []

@@ -39,6 +39,7 @@ async def charging(folder: Path, quirk: str) -> AsyncIterator[tuple[Daemon, Char
             await asyncio.wait_for(task, 200)
 
 
+@pytest.mark.slow
 async def test_a_wallbox_that_ignores_everything_is_named_left_alone_and_gets_another_chance(tmp_path: Path) -> None:
     async with charging(tmp_path, "ignores_profile") as (daemon, box):
         daemon.control.wish(Wish("garage", mode=Mode.OFF))
@@ -55,6 +56,7 @@ async def test_a_wallbox_that_ignores_everything_is_named_left_alone_and_gets_an
         await comes_true(lambda: box.controllable)
 
 
+@pytest.mark.slow
 async def test_a_wallbox_that_takes_relative_schedules_only_is_named_for_what_it_can_not_do(tmp_path: Path) -> None:
     async with charging(tmp_path, "ignores_absolute") as (daemon, _):
         daemon.control.wish(Wish("garage", mode=Mode.OFF))

@@ -98,6 +98,7 @@ async def test_the_right_password_opens_and_the_cookie_stays_out_of_reach(locked
     assert (await locked.get("/api/state")).status == 401
 
 
+@pytest.mark.slow
 async def test_wrong_guesses_are_slowed_down_and_then_even_the_right_one_waits(locked: TestClient) -> None:
     for _ in range(4):
         answer = await locked.post("/login", data={"password": "no"}, allow_redirects=False)

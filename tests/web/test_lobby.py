@@ -49,6 +49,7 @@ async def ended(reader: asyncio.StreamReader, within_s: float = 5.0) -> bool:
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [b"", b"G", b"GET /api/state HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "])
 async def test_who_does_not_finish_a_request_is_hung_up_on(said: bytes) -> None:
     async with served(FakeHouse(), Lobby(head_s=0.1)) as port:
@@ -69,6 +70,7 @@ async def test_a_request_that_takes_its_time_inside_is_none_of_those() -> None:
         assert await stream.content.readline() == b"retry: 2000\n"
 
 
+@pytest.mark.slow
 async def test_a_body_that_trickles_in_is_refused_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lobby, "BODY_S", 0.1)
     async with served(FakeHouse(), Lobby()) as port:
@@ -90,6 +92,7 @@ async def test_a_body_of_a_stranger_is_not_even_read(token: str | None) -> None:
             assert answer.status == (413 if token else 401)
 
 
+@pytest.mark.slow
 async def test_a_reader_who_takes_nothing_is_hung_up_on_and_its_memory_is_free_again() -> None:
     limits = Lobby(stalled_s=0.2)
     async with served(FakeHouse(), limits) as port:
@@ -149,6 +152,7 @@ PIECES = (
 )
 
 
+@pytest.mark.slow
 async def test_damaged_requests_break_nothing_and_are_not_worth_a_line(caplog: pytest.LogCaptureFixture) -> None:
     chance = random.Random(23)
     async with served(FakeHouse(), Lobby(head_s=0.5)) as port:

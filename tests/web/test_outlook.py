@@ -100,6 +100,7 @@ async def test_the_schedule_s_target_is_told_before_and_after_the_car_comes(tmp_
         assert box.soc_age_s is not None
 
 
+@pytest.mark.slow
 async def test_a_running_visit_says_what_it_has_cost_and_what_is_planned(tmp_path: Path) -> None:
     cheap = (datetime(2025, 6, 11, 1, 0, tzinfo=UTC), datetime(2025, 6, 11, 6, 0, tzinfo=UTC))
     async with played(tmp_path, prices=CheapAt([cheap]), step_s=60.0) as home:

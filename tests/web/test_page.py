@@ -33,6 +33,7 @@ def words(text: str) -> re.Pattern[str]:
     return re.compile(r"\s".join(re.escape(word) for word in text.split()))
 
 
+@pytest.mark.slow
 async def test_one_glance_tells_what_happens_and_why(browser: Browser) -> None:
     house = FakeHouse()
     async with serving(house) as url, opened(browser, url) as page:
@@ -45,6 +46,7 @@ async def test_one_glance_tells_what_happens_and_why(browser: Browser) -> None:
         await expect(page.get_by_role("status").filter(has_text="Asked the wallbox")).to_contain_text("obeyed")
 
 
+@pytest.mark.slow
 async def test_a_press_answers_at_once_and_then_shows_the_verdict(browser: Browser) -> None:
     house = FakeHouse()
     async with serving(house) as url, opened(browser, url) as page:
@@ -66,6 +68,7 @@ def _fields(command: object) -> dict[str, object]:
     return {name: getattr(command, name) for name in command.__slots__}  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 async def test_a_refused_press_says_why(browser: Browser) -> None:
     house = FakeHouse()
     async with serving(house) as url, opened(browser, url) as page:
@@ -76,6 +79,7 @@ async def test_a_refused_press_says_why(browser: Browser) -> None:
         await expect(page.locator(".obedience")).to_have_text("no wallbox 'garage'; there is none")
 
 
+@pytest.mark.slow
 async def test_ready_by_asks_for_a_level_at_a_time_of_the_house(browser: Browser) -> None:
     house = FakeHouse()
     async with serving(house) as url, opened(browser, url) as page:
@@ -92,6 +96,7 @@ async def test_ready_by_asks_for_a_level_at_a_time_of_the_house(browser: Browser
         assert asked.ready_by_at.isoformat() == "2026-06-22T04:30:00+00:00"  # 06:30 in Berlin
 
 
+@pytest.mark.slow
 async def test_a_press_into_a_dead_line_says_that_nothing_was_changed(browser: Browser) -> None:
     house = FakeHouse()
     async with serving(house) as url, opened(browser, url) as page:
@@ -101,6 +106,7 @@ async def test_a_press_into_a_dead_line_says_that_nothing_was_changed(browser: B
         await expect(page.get_by_role("button", name="Solar", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("moment", "midnight"),
     [
@@ -120,6 +126,7 @@ async def test_the_day_begins_at_the_midnight_of_the_house(browser: Browser, mom
         assert found == midnight
 
 
+@pytest.mark.slow
 async def test_a_lost_line_dims_the_numbers_says_since_when_and_mends_itself(browser: Browser) -> None:
     house = FakeHouse()
     async with AsyncExitStack() as stack:
@@ -132,6 +139,7 @@ async def test_a_lost_line_dims_the_numbers_says_since_when_and_mends_itself(bro
             await expect(page.locator("body.lost")).not_to_be_attached(timeout=8000)
 
 
+@pytest.mark.slow
 async def test_tapping_the_day_tells_what_was_decided_and_what_came_of_it(browser: Browser) -> None:
     house = FakeHouse()
     async with serving(house) as url, opened(browser, url) as page:
@@ -146,6 +154,7 @@ async def test_tapping_the_day_tells_what_was_decided_and_what_came_of_it(browse
         await expect(page.locator(".reason")).not_to_contain_text(words(newest.reason))
 
 
+@pytest.mark.slow
 async def test_every_command_shows_its_evidence(browser: Browser) -> None:
     house = FakeHouse()
     ignored = [one for one in house.plant.commands if one.outcome is Outcome.ACCEPTED_INEFFECTIVE][-1]
@@ -158,6 +167,7 @@ async def test_every_command_shows_its_evidence(browser: Browser) -> None:
         await expect(entry).to_contain_text("TxProfile Absolute")
 
 
+@pytest.mark.slow
 async def test_what_if_tells_the_difference_in_one_sentence(browser: Browser) -> None:
     async with serving(FakeHouse()) as url, opened(browser, f"{url}#/visits/{VISIT_ID}") as page:
         await page.get_by_label("Bought before a pause").fill("60")
@@ -167,6 +177,7 @@ async def test_what_if_tells_the_difference_in_one_sentence(browser: Browser) ->
         )
 
 
+@pytest.mark.slow
 async def test_a_new_decision_joins_the_story_without_a_reload(browser: Browser) -> None:
     house = FakeHouse()
     async with serving(house) as url, opened(browser, url) as page:
@@ -178,6 +189,7 @@ async def test_a_new_decision_joins_the_story_without_a_reload(browser: Browser)
         await expect(entries.first).to_contain_text(words(newest.reason))
 
 
+@pytest.mark.slow
 async def test_what_a_receiver_refused_is_shown_with_its_answer_and_sent_again_by_a_press(browser: Browser) -> None:
     async with serving(FakeHouse()) as url, opened(browser, f"{url}#/devices") as page:
         told = page.locator("#told")
@@ -190,6 +202,7 @@ async def test_what_a_receiver_refused_is_shown_with_its_answer_and_sent_again_b
         await expect(told.get_by_text("500 oops (178 tries)")).to_be_visible()
 
 
+@pytest.mark.slow
 async def test_the_installer_sees_faults_strangers_settings_and_the_log(browser: Browser) -> None:
     async with serving(FakeHouse()) as url, opened(browser, f"{url}#/devices") as page:
         await page.get_by_role("link", name="Installer").click()
@@ -204,6 +217,7 @@ async def test_the_installer_sees_faults_strangers_settings_and_the_log(browser:
         )
 
 
+@pytest.mark.slow
 async def test_a_wallbox_is_tried_out_with_consent_and_its_steps_are_seen(browser: Browser) -> None:
     async with serving(FakeHouse()) as url, opened(browser, f"{url}#/devices") as page:
         await page.get_by_text("Try the wallbox out").click()
@@ -221,6 +235,7 @@ async def test_a_wallbox_is_tried_out_with_consent_and_its_steps_are_seen(browse
         await expect(page.get_by_text("All is well").first).to_be_visible()
 
 
+@pytest.mark.slow
 async def test_the_plan_says_what_when_why_and_what_would_change_it(browser: Browser) -> None:
     async with serving(FakeHouse()) as url, opened(browser, f"{url}#/plan", locale="de") as page:
         await expect(page.locator(".plan-say")).to_have_text(words("80 % bis Mo 07:00"))
@@ -230,12 +245,14 @@ async def test_the_plan_says_what_when_why_and_what_would_change_it(browser: Bro
         await expect(page.get_by_role("img", name=re.compile("kWh"))).to_be_visible()
 
 
+@pytest.mark.slow
 async def test_a_german_page_tells_alerts_and_evidence_in_german(browser: Browser) -> None:
     async with serving(FakeHouse("stale")) as url, opened(browser, url, locale="de") as page:
         await expect(page.locator(".alerts")).to_contain_text(words("Der Netzzähler schweigt seit 75 s."))
         await expect(page.locator(".alerts")).not_to_contain_text("silent")
 
 
+@pytest.mark.slow
 async def test_visits_lead_to_the_story_of_one(browser: Browser) -> None:
     house = FakeHouse()
     async with serving(house) as url, opened(browser, url) as page:
@@ -247,6 +264,7 @@ async def test_visits_lead_to_the_story_of_one(browser: Browser) -> None:
         await expect(page.get_by_text("commands obeyed")).to_be_visible()
 
 
+@pytest.mark.slow
 async def test_a_house_without_a_visit_teaches_what_to_do(browser: Browser) -> None:
     async with serving(FakeHouse("empty")) as url, opened(browser, url) as page:
         await expect(page.get_by_role("heading", level=1)).to_have_text("No car plugged in.")
@@ -255,6 +273,7 @@ async def test_a_house_without_a_visit_teaches_what_to_do(browser: Browser) -> N
         await expect(page.get_by_role("button", name="Charge now")).to_be_disabled()
 
 
+@pytest.mark.slow
 async def test_the_page_speaks_german(browser: Browser) -> None:
     async with serving(FakeHouse()) as url, opened(browser, url, locale="de-DE") as page:
         await expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"Lädt mit Sonne, \d,\d\skW"))
@@ -262,6 +281,7 @@ async def test_the_page_speaks_german(browser: Browser) -> None:
         await expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Charging from the sun"))
 
 
+@pytest.mark.slow
 async def test_what_is_planned_and_what_it_costs_stands_in_the_day(browser: Browser) -> None:
     async with serving(FakeHouse()) as url, opened(browser, url) as page:
         await expect(page.locator(".planned")).to_have_count(1)
@@ -269,6 +289,7 @@ async def test_what_is_planned_and_what_it_costs_stands_in_the_day(browser: Brow
         await expect(page.get_by_role("img", name=re.compile(r"Price per kWh: lowest €0\.20 at 13:30"))).to_be_visible()
 
 
+@pytest.mark.slow
 async def test_history_is_walked_dragged_zoomed_and_saved(browser: Browser) -> None:
     async with serving(FakeHouse()) as url, opened(browser, f"{url}#/history", device=DESKTOP) as page:
         span = page.locator(".walk b")
@@ -293,6 +314,7 @@ async def test_history_is_walked_dragged_zoomed_and_saved(browser: Browser) -> N
         await expect(span).to_have_text(re.compile("Jun 14 – Thu, Jun 18|Jun 15 – Thu, Jun 18"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("locale", "why"),
     [
@@ -305,6 +327,7 @@ async def test_at_night_a_lack_is_told_and_no_negative_surplus(browser: Browser,
         await expect(page.locator(".why")).to_have_text(words(why))
 
 
+@pytest.mark.slow
 async def test_a_wallbox_that_calls_itself_a_script_stays_a_text(browser: Browser) -> None:
     house = FakeHouse()
     evil = "<img src=x onerror=\"document.title='owned'\">"
@@ -316,6 +339,7 @@ async def test_a_wallbox_that_calls_itself_a_script_stays_a_text(browser: Browse
         assert await page.title() == "Home"
 
 
+@pytest.mark.slow
 async def test_a_level_that_was_reckoned_says_from_what_and_how_old_that_is(browser: Browser) -> None:
     state = FakeHouse().state().model_dump(mode="json")
     level = {"soc_pct": 35.0, "soc_now_pct": 61.8, "soc_age_s": 7200.0, "told_by": "person"}
@@ -334,6 +358,7 @@ async def test_a_level_that_was_reckoned_says_from_what_and_how_old_that_is(brow
         await expect(page.locator(".devices dd").filter(has_text="you")).to_have_text("you")
 
 
+@pytest.mark.slow
 async def test_a_page_that_breaks_says_so_instead_of_going_blank(browser: Browser) -> None:
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serving(FakeHouse()))
@@ -349,6 +374,7 @@ async def test_a_page_that_breaks_says_so_instead_of_going_blank(browser: Browse
         await expect(page.get_by_role("heading", level=1)).to_have_text("This page broke.")
 
 
+@pytest.mark.slow
 async def test_the_password_is_asked_for_once(browser: Browser) -> None:
     house = FakeHouse()
     async with serving(house, FakeDoors("correct horse")) as url, opened(browser, url) as page:
@@ -367,6 +393,7 @@ async def test_the_password_is_asked_for_once(browser: Browser) -> None:
         await expect(page).to_have_url(re.compile("/login$"))
 
 
+@pytest.mark.slow
 async def test_a_guest_may_look_and_change_nothing(browser: Browser) -> None:
     house = FakeHouse()
     async with serving(house, FakeDoors("correct horse"), guests=True) as url, opened(browser, url) as page:
@@ -381,6 +408,7 @@ async def test_a_guest_may_look_and_change_nothing(browser: Browser) -> None:
         await expect(page.get_by_role("button", name="Solar", exact=True)).to_be_visible()
 
 
+@pytest.mark.slow
 async def test_the_installed_page_opens_while_the_house_is_away(browser: Browser) -> None:
     async with AsyncExitStack() as stack:
         context = await browser.new_context(**PHONE)  # type: ignore[arg-type]
@@ -410,6 +438,7 @@ async def _settled(page: Page) -> None:
     await page.wait_for_timeout(300)  # for what is faded in
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scene", "theme", "device"), [("charging", "light", PHONE), ("stale", "dark", PHONE), ("two", "dark", DESKTOP)]
 )
@@ -423,6 +452,7 @@ async def test_nothing_keeps_anybody_out(browser: Browser, scene: str, theme: st
             assert [(view, one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
 
 
+@pytest.mark.slow
 async def test_nothing_sticks_out_sideways(browser: Browser) -> None:
     async with serving(FakeHouse("two")) as url, opened(browser, url, device=DESKTOP, locale="de") as page:
         for view in VIEWS:
@@ -433,6 +463,7 @@ async def test_nothing_sticks_out_sideways(browser: Browser) -> None:
                 assert await page.evaluate("document.documentElement.scrollWidth") <= width, (view, width)
 
 
+@pytest.mark.slow
 async def test_motion_stops_for_those_who_asked_for_it(browser: Browser) -> None:
     device = {**PHONE, "reduced_motion": "reduce"}
     async with serving(FakeHouse()) as url, opened(browser, url, device=device) as page:

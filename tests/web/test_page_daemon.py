@@ -102,6 +102,7 @@ async def until(true: Callable[[], bool], within_s: float = 60.0) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_the_first_visit_is_told_as_it_happens(home: Home) -> None:
     async with shown(home) as page:
         await expect(page.get_by_role("heading", level=1)).to_have_text(
@@ -113,6 +114,7 @@ async def test_the_first_visit_is_told_as_it_happens(home: Home) -> None:
         await expect(page.locator(".timeline .entry").first).to_be_visible()
 
 
+@pytest.mark.slow
 async def test_a_mode_reaches_the_wallbox_and_the_page_shows_the_verdict(home: Home) -> None:
     async with shown(home) as page:
         await page.get_by_role("button", name="Fast").click()
@@ -125,6 +127,7 @@ async def test_a_mode_reaches_the_wallbox_and_the_page_shows_the_verdict(home: H
         await expect(page.get_by_role("heading", level=1)).to_have_text("Switched off.")
 
 
+@pytest.mark.slow
 async def test_charge_now_starts_a_car_that_waits_and_can_be_taken_back(home: Home) -> None:
     async with shown(home) as page:
         await page.get_by_role("button", name="Solar", exact=True).click()
@@ -136,6 +139,7 @@ async def test_charge_now_starts_a_car_that_waits_and_can_be_taken_back(home: Ho
         await until(lambda: home.offers_a < 16.0)
 
 
+@pytest.mark.slow
 async def test_a_target_becomes_a_plan_with_blocks_and_a_reason(home: Home) -> None:
     async with shown(home, "#/plan") as page:
         await page.get_by_role("button", name=re.compile("Change it|Ready by")).click()
@@ -148,6 +152,7 @@ async def test_a_target_becomes_a_plan_with_blocks_and_a_reason(home: Home) -> N
         await expect(page.get_by_text("Charge now: starts at once")).to_be_visible()
 
 
+@pytest.mark.slow
 async def test_the_installer_lets_a_program_in_and_makes_a_block(home: Home) -> None:
     async with shown(home, "#/installer") as page:
         await page.get_by_label("Name of the program").fill("energy cloud")
@@ -164,6 +169,7 @@ async def test_the_installer_lets_a_program_in_and_makes_a_block(home: Home) -> 
         assert "192.168.1.20" not in (home.folder / "config.yaml").read_text()
 
 
+@pytest.mark.slow
 async def test_an_odd_visit_has_a_badge_and_says_what_when_and_what_to_do(home: Home) -> None:
     """A visit of yesterday whose charge dropped out for a while, judged by the daemon itself."""
     visit = await visited(home.daemon.store, PIT, number=9)
@@ -177,6 +183,7 @@ async def test_an_odd_visit_has_a_badge_and_says_what_when_and_what_to_do(home: 
         await expect(finding.locator(".quiet")).not_to_be_empty()
 
 
+@pytest.mark.slow
 async def test_a_restart_is_survived_with_a_clear_word(home: Home) -> None:
     async with shown(home) as page:
         await expect(page.locator(".say")).to_be_visible()
@@ -187,6 +194,7 @@ async def test_a_restart_is_survived_with_a_clear_word(home: Home) -> None:
         await expect(page.locator("body.lost")).not_to_be_attached(timeout=30_000)
 
 
+@pytest.mark.slow
 async def test_a_guest_looks_and_presses_nothing(home: Home) -> None:
     page = await home.browser.new_page()
     await page.goto(home.url)
@@ -199,6 +207,7 @@ async def test_a_guest_looks_and_presses_nothing(home: Home) -> None:
     await page.close()
 
 
+@pytest.mark.slow
 async def test_who_guesses_is_locked_out_for_a_while(home: Home) -> None:
     page = await home.browser.new_page()
     await page.goto(f"{home.url}login")

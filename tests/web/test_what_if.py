@@ -38,6 +38,7 @@ def test_a_larger_budget_bears_more_clouds_with_fewer_starts() -> None:
     assert page.then.grid_kwh > page.now.grid_kwh
 
 
+@pytest.mark.slow
 def test_a_play_that_takes_too_long_ends_for_both_at_the_same_minute() -> None:
     clock = iter([0.0, 1.0, 2.0, 99.0])
     page = compare(recorded(5), SETTINGS, SETTINGS, most_s=10, time_s=lambda: next(clock))
@@ -76,6 +77,7 @@ async def noon(home: Played) -> str:
     return visit
 
 
+@pytest.mark.slow
 async def test_a_recorded_visit_is_played_with_the_mode_it_had(tmp_path: Path) -> None:
     async with played(tmp_path, sun_s=18_000.0, scopes=("local",)) as home:
         visit_id = await noon(home)
@@ -90,12 +92,14 @@ async def test_a_recorded_visit_is_played_with_the_mode_it_had(tmp_path: Path) -
         assert page.then.kwh == 0.0
 
 
+@pytest.mark.slow
 def test_money_is_told_where_prices_are_known() -> None:
     page = compare(recorded(1), SETTINGS, SETTINGS, price_of=lambda _: (0.32, 0.08))
     assert page.now.cost == pytest.approx(0.08 * page.now.solar_kwh + 0.32 * page.now.grid_kwh, abs=0.01)
     assert compare(recorded(0.5), SETTINGS, SETTINGS).now.cost is None
 
 
+@pytest.mark.slow
 async def test_while_one_is_played_the_loop_goes_round_and_no_second_one_begins() -> None:
     playing = WhatIf(lambda: SETTINGS)
     one = asyncio.create_task(playing.answer(VISIT, recorded(1).minutes, (), {}))
