@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
 
-from drivers.forecast.making import Forecast
+from drivers.forecast.expected import Forecast
 from drivers.tariffs.calendar import contracted
 from drivers.tariffs.prices import Direction
 from drivers.tariffs.prices import Prices as Told

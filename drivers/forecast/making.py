@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from drivers.base import Driver
 from drivers.forecast import sources
+from drivers.forecast.expected import Forecast
 from drivers.forecast.settings import ForecastSettings
 from drivers.series.poller import Luck, Poller, Say, Source
 from drivers.series.quarters import Entry, Series
 from drivers.series.timetable import Every
 from hemsd.clock import Clock
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """The mean power expected of the panels in each UTC quarter-hour, without a break; None: not known."""
-
-    starts_at: tuple[datetime, ...]
-    pv_w: tuple[float | None, ...]
-    source: str
-    fetched_at: datetime
-
 
 ForecastSink = Callable[[Forecast], None]
 """Takes everything that is expected, each time that the forecast changes. Never blocks."""

@@ -12,7 +12,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from drivers.base import DeviceError
-from drivers.forecast.making import Forecast, label, make_forecast
+from drivers.forecast.expected import Forecast
+from drivers.forecast.making import label, make_forecast
 from drivers.forecast.settings import ForecastSettings
 from drivers.forecast.sources import entries
 from drivers.series.quarters import on_quarters
