@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
+# Most slow tests wait more than they work, so two cores bear three of them at once.
+SCENES ?= 3
 
 .PHONY: run test test-all test-roots soak audit sbom check format schema lock setup-dev setup-run browser clean
 
@@ -40,10 +42,10 @@ check: $(VENV)/.dev                    ## what a commit must pass; under a minut
 # Tests that start processes, brokers and browsers depend on a machine that others use too: one that fails is run
 # again, twice at the most, and the summary names it (R). A fault of ours fails every time.
 test: $(VENV)/.dev browser             ## every test, long scenarios in their short form; under 10 minutes
-	$(BIN)/pytest -n $(JOBS) -m "not long" --reruns 2 --reruns-delay 2
+	$(BIN)/pytest -n $(SCENES) -m "not long" --reruns 2 --reruns-delay 2
 
 test-all: $(VENV)/.dev browser         ## the long forms as well
-	HYPOTHESIS_PROFILE=search $(BIN)/pytest -n $(JOBS) --timeout 3600
+	HYPOTHESIS_PROFILE=search $(BIN)/pytest -n $(SCENES) --timeout 3600
 
 soak: $(VENV)/.dev                     ## days of a simulated home with outages and kills; HOURS=72 takes about 40 minutes
 	$(BIN)/python -m benchmarks.soak --hours $(or $(HOURS),72) --report benchmarks/soak.md
