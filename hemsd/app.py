@@ -29,7 +29,7 @@ from hemsd.adopting import Adopting
 from hemsd.assembly import cars_of, control_settings, failsafe_of, on_time, outlets_of, speaker_of
 from hemsd.clock import Clock
 from hemsd.cloud.service import Cloud
-from hemsd.config import Config, ConfigError, load, named_meters
+from hemsd.config import Config, ConfigError, NamedMeter, load, named_meters
 from hemsd.control import Control
 from hemsd.core import Core
 from hemsd.dimming import FACT
@@ -69,6 +69,7 @@ from hemsd.store.rows import StoreError
 from hemsd.store.store import Store
 from hemsd.supervise import Health, Systemd, keep
 from hemsd.watch import Watch
+from rules.lateness import Bounds
 from web.server import WebServer
 
 if TYPE_CHECKING:
@@ -417,9 +418,17 @@ class Daemon:
         self.control.disobeyed = lambda command: self.central.wallboxes[command.wallbox].verdict(command.outcome)
         self.control.zero_pauses = lambda wallbox: self.central.wallboxes[wallbox].zero_pauses
         self.control.controllable = lambda wallbox: self.central.wallboxes[wallbox].controllable
+        self.control.grid_delay.remember = lambda meter, bounds: self.learned.lateness(self._named(meter), bounds)
+        self.control.grid_delay.begin(self._late_by)
         for wallbox, mode in self.learned.modes().items():
             if wallbox in self.config.wallboxes:
                 self.control.wish(Wish(wallbox, mode=mode))
+
+    def _named(self, meter: str) -> NamedMeter:
+        return next(each for each in named_meters(self.config) if each.name == meter)
+
+    def _late_by(self, meter: str) -> tuple[Bounds, ...]:
+        return self.learned.late_by(self._named(meter))
 
     def identified(self, wallbox: str) -> None:
         """A wallbox said who it is: what was learned of its kind counts again."""
@@ -464,6 +473,7 @@ class Daemon:
             self.health.troubles.clear()
             meters = named_meters(config)
             self.latest.replace_meters({meter.name: meter.role for meter in meters}, behind_inverter(meters))
+            self.control.grid_delay.begin(self._late_by)
             self._start_meters(group, drivers)
         if alerts_changed:
             self._start_tellers(group)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from hemsd.clock import Clock, SystemClock
 from hemsd.dimming import GridOrders
 from hemsd.dispatch import Courier
+from hemsd.grid_delay import GridDelay
 from hemsd.journal import DecisionRows, Journal
 from hemsd.latest import Latest
 from hemsd.model import (
@@ -93,6 +94,7 @@ class Control:
     decisions: dict[str, Decision] = field(default_factory=dict)  # the newest of each wallbox
     orders: dict[str, Order] = field(default_factory=dict)
     trials: Trials = field(init=False)
+    grid_delay: GridDelay = field(init=False)
     last_tick_s: float | None = None
     failsafe_a: float = field(init=False)  # what a wallbox falls back to by itself: less while the house is dimmed
     _wishes: list[Wish] = field(default_factory=list)
@@ -103,6 +105,7 @@ class Control:
         self.trials = Trials(self.settings.verification, self._judged, self._say_otherwise)
         self._rows = DecisionRows(self.journal)
         self.grid_orders = GridOrders(self.clock)
+        self.grid_delay = GridDelay(self.clock, self.latest, self.settings.site.voltage_v)
         self.failsafe_a = self.settings.steering.failsafe_a
         for name, courier in self.couriers.items():
             self.orders[name] = Order()
@@ -138,6 +141,7 @@ class Control:
         match event:
             case Sampled(sample=sample):
                 self.trials.sample(name, sample)
+                self.grid_delay.sampled(name, sample)
                 self.visits.sampled(name, sample)
             case Booted(restarted=restarted):
                 if restarted:
@@ -227,6 +231,7 @@ class Control:
         self.trials.open(command, image.sample, image.sample_interval_s, before_phases)
         self.journal.record_command(command)
         log.info("%s: %s %g A: %s", decision.wallbox, decision.kind, decision.limit_a, decision.reason)
+        self.grid_delay.told(decision.wallbox, self.memory.boxes[decision.wallbox].response.delay_s)
         self.couriers[decision.wallbox].give(command, order.failsafe_a)
         return replace(decision, dispatched=True, command_id=command.id)
 

@@ -183,6 +183,7 @@ class Home:
             power_w=reading.power_w,
             age_s=round(metered.age_s, 1),
             ok=reading.power_w is not None and metered.age_s <= limit_s,
+            delay_s=metered.delay_s or None,
             role=role,
             soc_pct=reading.soc_pct,
             doubts=list(reading.doubts),

@@ -7,7 +7,7 @@ said before it lost its link is forgotten with the link.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from hemsd.clock import Clock
@@ -70,6 +70,8 @@ class Latest:
         self._roles = dict(roles)
         self._behind = frozenset(behind)
         self._readings: dict[str, tuple[MeterReading, float]] = {}
+        self.delays_s: dict[str, float] = {}  # by meter, how late it was found to be
+        self.heard: Callable[[str, MeterReading], None] = lambda _meter, _reading: None  # hears of each reading
         now_s = clock.monotonic()
         self._boxes = {name: _Box(WallboxImage(name), now_s) for name in wallboxes}
 
@@ -80,6 +82,7 @@ class Latest:
             self._readings[meter] = (replace(old, doubts=reading.doubts), at_s)
         else:
             self._readings[meter] = (reading, self._clock.monotonic())
+        self.heard(meter, reading)
 
     def apply(self, event: WallboxEvent) -> None:
         """Takes what happened at a wallbox into its image; events of wallboxes that are not configured are ignored."""
@@ -145,13 +148,14 @@ class Latest:
         self._roles = dict(roles)
         self._behind = frozenset(behind)
         self._readings.clear()
+        self.delays_s.clear()
 
     def meter(self, name: str) -> Metered | None:
         """One meter as the page shows it."""
         found = self._readings.get(name)
         if found is None:
             return None
-        metered = Metered(found[0], self._clock.monotonic() - found[1])
+        metered = Metered(found[0], self._clock.monotonic() - found[1], self.delays_s.get(name, 0.0))
         return self._at_the_connection(metered) if name in self._behind else metered
 
     def _at_the_connection(self, house: Metered) -> Metered:
@@ -165,7 +169,7 @@ class Latest:
             power_w -= sum(watts for watts in given_w if watts is not None)
         ages_s = [house.age_s, *(source.age_s for source in sources if source)]
         reading = MeterReading(power_w=power_w, voltages_v=house.reading.voltages_v, doubts=house.reading.doubts)
-        return Metered(reading, max(ages_s))
+        return Metered(reading, max(ages_s), house.delay_s)
 
     def role_of(self, name: str) -> Role:
         return self._roles[name]
@@ -186,7 +190,8 @@ class Latest:
         total = None if any(power is None for power in powers) else sum(power for power in powers if power is not None)
         levels = [part.reading.soc_pct for part in known if part.reading.soc_pct is not None]
         soc_pct = sum(levels) / len(levels) if levels else None
-        return Metered(MeterReading(power_w=total, soc_pct=soc_pct), max(part.age_s for part in known))
+        reading = MeterReading(power_w=total, soc_pct=soc_pct)
+        return Metered(reading, max(part.age_s for part in known), max(part.delay_s for part in known))
 
     def freeze(self) -> Snapshot:
         """The present, for one tick."""

@@ -1,11 +1,13 @@
 """What was learned or chosen and outlives a restart, as facts in the store.
 
 What is learned of a wallbox holds for its kind (vendor, model, firmware), so another box of the same kind profits, and
-a new firmware is learned anew. A note of an older hemsd that no longer fits is dropped.
+a new firmware is learned anew. What is learned of a meter holds while config.yaml says the same of it. A note of an
+older hemsd that no longer fits is dropped.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +16,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from drivers.ocpp16.memory import Memory as LadderMemory
 from hemsd.capabilities import Capabilities
+from hemsd.config import NamedMeter
 from hemsd.model import Mode
 from hemsd.store.store import Store
+from rules.lateness import Bounds
 from rules.witness import Witness
 
 log = logging.getLogger(__name__)
@@ -24,10 +28,22 @@ MODE_FACT = "mode."
 LADDER_FACT = "ladder."
 WITNESS_FACT = "witness."
 CAPABILITIES_FACT = "capabilities."
+LATENESS_FACT = "lateness."
 
 _LADDER = TypeAdapter(LadderMemory)
 _WITNESS = TypeAdapter(Witness)
 _CAPABILITIES = TypeAdapter(Capabilities)
+
+
+@dataclass(frozen=True, slots=True)
+class MeterNote:
+    """How late a meter was at the last steps, under which settings."""
+
+    settings: str
+    bounds: tuple[Bounds, ...]
+
+
+_METER_NOTE = TypeAdapter(MeterNote)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +92,25 @@ class Learned:
         except ValidationError:
             return None
 
+    def late_by(self, meter: NamedMeter) -> tuple[Bounds, ...]:
+        """What the last steps told of a meter's delay; nothing once its settings are others."""
+        stored = self.store.facts().get(LATENESS_FACT + meter.name)
+        try:
+            note = _METER_NOTE.validate_python(stored) if stored else None
+        except ValidationError:
+            return ()
+        return note.bounds if note is not None and note.settings == _fingerprint(meter) else ()
+
+    def lateness(self, meter: NamedMeter, bounds: tuple[Bounds, ...]) -> None:
+        note = MeterNote(_fingerprint(meter), bounds)
+        self.store.save_fact(LATENESS_FACT + meter.name, _METER_NOTE.dump_python(note, mode="json"))
+
     def _facts(self, prefix: str) -> Iterator[tuple[str, object]]:
         for key, value in self.store.facts().items():
             if key.startswith(prefix):
                 yield key.removeprefix(prefix), value
+
+
+def _fingerprint(meter: NamedMeter) -> str:
+    """Changes with any setting of the meter but a secret's value."""
+    return hashlib.sha256(f"{meter.role} {meter.settings.model_dump_json()}".encode()).hexdigest()

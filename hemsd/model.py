@@ -264,7 +264,8 @@ class Metered:
     """A meter's newest reading, as old as ``age_s`` says."""
 
     reading: MeterReading
-    age_s: float
+    age_s: float  # since it arrived
+    delay_s: float = 0.0  # how old it was when it arrived, as far as that was learned
 
     @property
     def power_w(self) -> float | None:

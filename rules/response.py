@@ -141,18 +141,18 @@ def drawn(response: Response, image: WallboxImage, grid_age_s: float, voltage_v:
     expected_w = expected_a * phases * voltage_v
     as_expected_a = _on_phases(expected_a, phases)
     sample = image.sample
-    power_w = _power_w(sample, voltage_v) if sample is not None else None
-    if sample is None or power_w is None:
+    drawn_w = power_w(sample, voltage_v) if sample is not None else None
+    if sample is None or drawn_w is None:
         return Drawn(expected_w, as_expected_a, expected_w, as_expected_a, certain=expected_a == 0.0)
-    match _effect(response, image, grid_age_s, asleep=bool(image.limit_a) and power_w < DRAWS_W):
+    match _effect(response, image, grid_age_s, asleep=bool(image.limit_a) and drawn_w < DRAWS_W):
         case Effect.SURE:
             return Drawn(expected_w, as_expected_a, expected_w, as_expected_a)
         case effect:
             active = sample.active_phases or phases
-            even_a = _on_phases(power_w / active / voltage_v, active)
+            even_a = _on_phases(drawn_w / active / voltage_v, active)
             now_a = _currents(*(even if a is None else a for a, even in zip(sample.currents_a, even_a, strict=True)))
             most_a = _currents(*(max(pair) for pair in zip(now_a, as_expected_a, strict=True)))
-            return Drawn(power_w, now_a, max(power_w, expected_w), most_a, certain=effect is Effect.NONE)
+            return Drawn(drawn_w, now_a, max(drawn_w, expected_w), most_a, certain=effect is Effect.NONE)
 
 
 def told_a(image: WallboxImage) -> float:
@@ -204,7 +204,8 @@ def _arrived(response: Response, image: WallboxImage) -> bool:
     return drawn_a is None or abs(response.draw_a(image.limit_a or 0.0) - drawn_a) <= CAP_GAP_A
 
 
-def _power_w(sample: Sample, voltage_v: float) -> float | None:
+def power_w(sample: Sample, voltage_v: float) -> float | None:
+    """What a sample says of the power, by its currents where it does not name it."""
     if sample.power_w is not None:
         return sample.power_w
     known = [current_a for current_a in sample.currents_a if current_a is not None]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from hemsd.model import Dimmed, Mode, SiteSettings, Snapshot, SteeringSettings, WallboxImage, WallboxSettings
-from rules import dimming, limits, response, surplus
+from rules import dimming, hindsight, limits, response, surplus
 from rules.charge import BoxMemory
+from rules.hindsight import Look
 from rules.response import Currents, Drawn
 from rules.surplus import BatteryMemory, BatteryRules
 
@@ -70,6 +71,7 @@ class SiteMemory:
     quarter: int | None = None  # the quarter-hour whose import is being counted
     quarter_wh: float = 0.0
     last_s: float | None = None
+    looks: tuple[Look, ...] = ()  # at the wallboxes, while the grid meter is late
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,10 @@ def look(
     soc_pct = battery.reading.soc_pct if battery is not None else None
     age_s = needed_age_s(steering, snapshot)
     fresh = freshness(steering, age_s)
-    grid_age_s = grid.age_s if grid is not None else 0.0
-    drawn = {p.box.name: response.drawn(p.memory.response, p.image, grid_age_s, site.voltage_v) for p in parties}
+    looks, then = hindsight.look_back(memory.looks, snapshot.now_s, {p.box.name: p.image for p in parties}, grid)
+    if looks:
+        parties = tuple(replace(p, image=then.images.get(p.box.name, p.image)) for p in parties)
+    drawn = {p.box.name: response.drawn(p.memory.response, p.image, then.grid_age_s, site.voltage_v) for p in parties}
     ours = tuple(p for p in parties if p.taking_part)
     cars_w = sum(drawn[p.box.name].power_w for p in ours)
     known = Known(ours, drawn, snapshot, certain=all(drawn[p.box.name].certain for p in ours))
@@ -117,7 +121,7 @@ def look(
         certain_w = surplus.surplus_w(grid_w or 0.0, battery_w or 0.0, cars_w)
         house_a, certain_s = known.house_a(site), snapshot.now_s
     dt_s = 0.0 if memory.last_s is None else min(snapshot.now_s - memory.last_s, LONGEST_TICK_S)
-    memory = SiteMemory(order, certain_w, house_a, certain_s, quarter, quarter_wh, last_s=snapshot.now_s)
+    memory = SiteMemory(order, certain_w, house_a, certain_s, quarter, quarter_wh, snapshot.now_s, looks)
     usable_w = surplus.for_cars_w(certain_w or 0.0, order, rules, soc_pct)
     if site.export_limit_w is not None and grid_w is not None and -grid_w >= site.export_limit_w - THROTTLE_MARGIN_W:
         usable_w += PROBE_W
@@ -139,7 +143,8 @@ def look(
         spared_at_pct=rules.floor_pct if order.spared else None,
         inputs={
             "grid_w": grid_w,
-            "grid_age_s": round(grid_age_s, 1) if grid is not None else None,
+            "grid_age_s": round(grid.age_s, 1) if grid is not None else None,
+            **({"grid_delay_s": grid.delay_s} if grid is not None and grid.delay_s > 0.0 else {}),
             "pv_w": snapshot.pv.power_w if snapshot.pv is not None else None,
             "battery_w": battery_w,
             "battery_soc_pct": soc_pct,

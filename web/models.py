@@ -56,6 +56,8 @@ class MeterPage(Page):
     age_s: float | None
     """None: it never said anything"""
     ok: bool
+    delay_s: float | None = None
+    """How old its readings are already when they arrive, learned from steps of the wallboxes; null: none is known"""
     role: Role | None = None
     """None: what it is named after"""
     soc_pct: float | None = None

@@ -348,6 +348,7 @@ class FakeHouse:
         self.socs: dict[str, float] = {}
         self.dimmed: DimmedPage | None = None
         self.alive = True
+        self.grid_delay_s: float | None = None
         self.vehicles: Sequence[str] = ("car",)
         self.plant = Plant()
         self.minute = 0.0
@@ -408,7 +409,9 @@ class FakeHouse:
 
     def state(self) -> StatePage:
         plant, stale = self.plant, self.scene == "stale"
-        grid = MeterPage(power_w=round(plant.grid_w, 1), age_s=75.0 if stale else 0.6, ok=not stale)
+        grid = MeterPage(
+            power_w=round(plant.grid_w, 1), age_s=75.0 if stale else 0.6, ok=not stale, delay_s=self.grid_delay_s
+        )
         boxes = {"garage": self._garage()}
         if self.scene == "two":
             boxes["carport"] = _carport(self.at)

@@ -203,6 +203,14 @@ async def test_what_a_receiver_refused_is_shown_with_its_answer_and_sent_again_b
 
 
 @pytest.mark.slow
+async def test_the_devices_view_says_how_late_the_grid_meter_reports(browser: Browser) -> None:
+    house = FakeHouse()
+    house.grid_delay_s = 4.2
+    async with serving(house) as url, opened(browser, f"{url}#/devices") as page:
+        await expect(page.get_by_text(words("reports 4 s late"))).to_have_count(1)
+
+
+@pytest.mark.slow
 async def test_the_installer_sees_faults_strangers_settings_and_the_log(browser: Browser) -> None:
     async with serving(FakeHouse()) as url, opened(browser, f"{url}#/devices") as page:
         await page.get_by_role("link", name="Installer").click()

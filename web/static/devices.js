@@ -45,7 +45,7 @@ function Meter({ role, meter }) {
   return html`<li>
     <${Icon} name=${PICTURE[kindOf(role, meter)] ?? "devices"} size="28" />
     <div><h2>${nameOf(role, kindOf(role, meter))}</h2>
-      <p>${[powerWords(kindOf(role, meter), meter.power_w), meter.soc_pct != null && percent(meter.soc_pct)].filter(Boolean).join(" · ")}</p>
+      <p>${[powerWords(kindOf(role, meter), meter.power_w), meter.soc_pct != null && percent(meter.soc_pct), meter.delay_s && t("devices.late", { time: duration(meter.delay_s) })].filter(Boolean).join(" · ")}</p>
       ${[meter.trouble, ...meter.doubts].filter(Boolean).map((text) => html`<p key=${text} class="doubt"><${Icon} name="alarm" size="16" />${text}</p>`)}</div>
     <${Health} ok=${meter.ok} text=${age} />
   </li>`;
