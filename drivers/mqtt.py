@@ -12,21 +12,33 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import aiomqtt
 
 from drivers.base import DeviceError, Driver, MeterSink
 from drivers.cancelling import heeded
 from drivers.device_file import load
+from drivers.mqtt_charge import ChargeSink, ChargeSource
 from drivers.mqtt_device import DeviceSource
 from drivers.mqtt_file import MqttFile
 from drivers.mqtt_payload import Malformed, Missing
-from drivers.mqtt_settings import MqttBrokerSettings, MqttSettings, MqttSocSettings
+from drivers.mqtt_settings import MqttBrokerSettings, MqttChargeSettings, MqttSettings, MqttSocSettings
 from drivers.mqtt_sources import DimmedSink, DimmedSource, MeterSource, SocSink, SocSource, Source
 from hemsd.clock import Clock
 from hemsd.model import Role
 
-__all__ = ["DimmedSink", "MqttBrokerSettings", "MqttReader", "MqttSettings", "MqttSocSettings", "SocSink", "build"]
+__all__ = [
+    "ChargeSink",
+    "DimmedSink",
+    "MqttBrokerSettings",
+    "MqttChargeSettings",
+    "MqttReader",
+    "MqttSettings",
+    "MqttSocSettings",
+    "SocSink",
+    "build",
+]
 
 log = logging.getLogger(__name__)
 
@@ -197,8 +209,10 @@ def build(
     soc_sink: SocSink,
     folder: Path | None = None,
     dimmed_sink: DimmedSink | None = None,
+    charges: Mapping[str, MqttChargeSettings] = MappingProxyType({}),
+    charge_sink: ChargeSink | None = None,
 ) -> list[Driver]:
-    """The drivers of everything that is read over MQTT; none when nothing is. ``socs`` goes by vehicle.
+    """The drivers of everything that is read over MQTT; none when nothing is. ``socs`` and ``charges`` go by vehicle.
 
     ``folder`` holds the installer's own device files. Raises ValueError for a device file that is not sound.
     """
@@ -207,6 +221,8 @@ def build(
     sources: list[Source] = [*metered, *cars]
     if broker.dimmed_topic is not None and dimmed_sink is not None:
         sources.append(DimmedSource(broker.dimmed_topic, dimmed_sink))
+    if charge_sink is not None:
+        sources.extend(ChargeSource(name, settings, charge_sink) for name, settings in charges.items())
     if not sources:
         return []
     silent = [source for source in metered if source.max_age_s is not None]

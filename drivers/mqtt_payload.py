@@ -20,7 +20,7 @@ LARGEST_BYTES = 64 * 1024  # no meter says more at once
 _STEP = re.compile(
     r"""\.(?P<name>[^.\[\]]+) | \[(?P<index>\d+)\] | \['(?P<single>[^']*)'\] | \["(?P<double>[^"]*)"\]""", re.X
 )
-_NO_NUMBER = frozenset({"", "none", "null", "nan", "unknown", "unavailable"})  # Home Assistant's states among them
+NO_NUMBER = frozenset({"", "none", "null", "nan", "unknown", "unavailable"})  # Home Assistant's states among them
 
 
 class Malformed(ValueError):
@@ -62,8 +62,8 @@ def document(payload: bytes) -> Json:
     return found
 
 
-def number(found: Json, steps: Path) -> float | None:
-    """The number at a path; None where the publisher says that it has none. Raises Malformed, or Missing."""
+def at(found: Json, steps: Path) -> Json:
+    """What stands at a path. Raises Malformed, or Missing."""
     for step in steps:
         match found, step:
             case dict(), str() if step in found:
@@ -74,12 +74,18 @@ def number(found: Json, steps: Path) -> float | None:
                 raise Malformed("it is not JSON")
             case _:
                 raise Missing(f"nothing stands at {_shown(steps)}")
+    return found
+
+
+def number(found: Json, steps: Path) -> float | None:
+    """The number at a path; None where the publisher says that it has none. Raises Malformed, or Missing."""
+    found = at(found, steps)
     match found:
         case bool() | dict() | list():
             raise Malformed(f"what stands at {_shown(steps)} is no number")
         case None:
             return None
-        case str() if found.strip().lower() in _NO_NUMBER:
+        case str() if found.strip().lower() in NO_NUMBER:
             return None
     try:
         value = float(found)

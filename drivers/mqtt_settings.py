@@ -94,6 +94,26 @@ class MqttSocSettings(Strict):
         return " ".join(word for word in (self.device, self.topic) if word)
 
 
+class MqttChargeSettings(Strict):
+    """What a car says of itself wherever it is: whether it charges, and how much."""
+
+    driver: Literal["mqtt"]
+    topic: Topic
+    """Where it is published."""
+    charging: JsonPath | None = None
+    """Where in the JSON payload it says whether it charges, like $.charging; left out, the whole payload says it."""
+    power: JsonPath | None = None
+    """Where the power stands."""
+    power_scale: float = 1.0
+    """Power is multiplied by this: 1000 for a source in kilowatts."""
+    energy: JsonPath | None = None
+    """Where a counter of the energy stands; it may begin anew with each charge."""
+    energy_scale: float = 1.0
+    """Energy is multiplied by this: 1000 for a source in kilowatt-hours."""
+    soc: JsonPath | None = None
+    """Where the state of charge in percent stands."""
+
+
 class MqttBrokerSettings(Strict):
     """The MQTT broker of the house."""
 

@@ -34,6 +34,7 @@ from hemsd.control import Control
 from hemsd.core import Core
 from hemsd.dimming import FACT
 from hemsd.dispatch import Dispatcher
+from hemsd.elsewhere import Elsewhere, residents
 from hemsd.front import cloud_of, house_of, page_of
 from hemsd.grid_co2 import GridCo2
 from hemsd.house import Home, Obedience, house_w
@@ -149,6 +150,7 @@ class Daemon:
     learned: Learned
     prices: ToldPrices
     co2: GridCo2
+    elsewhere: Elsewhere
     cloud: Cloud
     office: Office
     upkeep: Upkeep
@@ -229,6 +231,7 @@ class Daemon:
             learned=core.learned,
             prices=core.prices,
             co2=core.co2,
+            elsewhere=core.elsewhere,
             cloud=cloud,
             upkeep=upkeep,
             metrics=metrics,
@@ -325,7 +328,9 @@ class Daemon:
         ]
 
     def _drivers(self, config: Config) -> list[Driver]:
-        return meter_drivers(config, self.clock, self._metered, self.told_soc, self.devices, self.dimmed)
+        return meter_drivers(
+            config, self.clock, self._metered, self.told_soc, self.devices, self.dimmed, self.elsewhere.hear
+        )
 
     def _start_meters(self, group: asyncio.TaskGroup, drivers: Sequence[Driver]) -> None:
         self._readers = readers(drivers)
@@ -396,6 +401,7 @@ class Daemon:
         self.systemd.alive()
         if self.snapshots is not None:
             self.snapshots.append(snapshot)
+        self.elsewhere.look()
         self.prices.uses(house_w(snapshot), self.config.steering.tick_s)
         found = self.watch.found(snapshot, self.config.steering)
         self.alerts.update(found, snapshot.at)
@@ -466,6 +472,7 @@ class Daemon:
         if self.control.visits.courses is not None:
             take_over(self.control.visits.courses, config, self.store)
         self.control.visits.apply(cars_of(config))
+        self.elsewhere.cars = residents(config)
         if meters_changed:
             for task in self._meters:
                 task.cancel()

@@ -12,6 +12,7 @@ from hemsd.config import Config, named_meters
 from hemsd.control import Control
 from hemsd.courses import Courses
 from hemsd.dispatch import Dispatcher
+from hemsd.elsewhere import Elsewhere, residents, watched
 from hemsd.grid_co2 import GridCo2
 from hemsd.latest import Latest
 from hemsd.learned import Learned
@@ -37,6 +38,7 @@ class Core:
     co2: GridCo2
     courses: Courses
     visits: Visits
+    elsewhere: Elsewhere
     control: Control
 
     @classmethod
@@ -62,6 +64,8 @@ class Core:
         courses = courses_of(config, store, prices, co2)
         visits = Visits(store, cars_of(config), courses)
         await adopt(visits, store)
+        elsewhere = Elsewhere(residents(config), watched(visits, latest), store, clock)
+        elsewhere.recall(store.facts())
         control = Control(
             clock=clock,
             latest=latest,
@@ -70,4 +74,6 @@ class Core:
             journal=store,
             visits=visits,
         )
-        return cls(clock, store, latest, learned, central, dispatchers, prices, co2, courses, visits, control)
+        return cls(
+            clock, store, latest, learned, central, dispatchers, prices, co2, courses, visits, elsewhere, control
+        )

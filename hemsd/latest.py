@@ -138,6 +138,11 @@ class Latest:
         if box is not None:
             box.told_soc(soc_pct, by, self._clock.monotonic())
 
+    def tells(self, wallbox: str) -> bool:
+        """Whether a wallbox is connected and has said how its connector is."""
+        box = self._boxes.get(wallbox)
+        return box is not None and box.image.connected and box.image.status is not None
+
     def identity(self, wallbox: str) -> str:
         """Vendor, model and firmware: what is learned of a wallbox holds for its kind."""
         image = self._boxes[wallbox].image

@@ -22,6 +22,7 @@ def meter_drivers(
     soc_sink: mqtt.SocSink,
     devices: Path | None,
     dimmed_sink: mqtt.DimmedSink | None = None,
+    charge_sink: mqtt.ChargeSink | None = None,
 ) -> list[Driver]:
     """The drivers of every meter, and of what cars say of themselves; ``devices`` holds the installer's device files.
 
@@ -41,12 +42,13 @@ def meter_drivers(
             case _:
                 assert_never(meter.settings)
     socs = {name: car.soc for name, car in config.vehicles.items() if car.soc is not None}
+    charges = {name: car.elsewhere for name, car in config.vehicles.items() if car.elsewhere is not None}
     broker = config.mqtt or mqtt.MqttBrokerSettings()
     try:
         return [
             *modbus.build(over_modbus, clock, sink, devices),
             *(Pulse(name, role, its, clock, sink, devices) for name, (role, its) in over_http.items()),
-            *mqtt.build(broker, over_mqtt, socs, clock, sink, soc_sink, devices, dimmed_sink),
+            *mqtt.build(broker, over_mqtt, socs, clock, sink, soc_sink, devices, dimmed_sink, charges, charge_sink),
         ]
     except ValueError as error:  # `hemsd check` reads the device files too, so one has changed since
         raise DeviceError(str(error)) from error

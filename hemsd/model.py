@@ -427,13 +427,27 @@ class Command:
     evidence: Evidence | None = None
 
 
+ELSEWHERE = ""
+"""The wallbox of a charge away from home."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeReport:
+    """What a car says of itself, wherever it is."""
+
+    charging: bool
+    power_w: float | None = None
+    energy_wh: float | None = None  # a counter; it may begin anew with each charge
+    soc_pct: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One stay of a car at a wallbox. Energy is split by where it came from."""
 
     id: str  # uuid
     number: int  # small, rising: the partner dialect's session id
-    wallbox: str
+    wallbox: str  # ELSEWHERE: at none of the house
     plugged_in_at: datetime
     plugged_out_at: datetime | None = None
     vehicle: str | None = None
@@ -448,6 +462,10 @@ class Visit:
     battery_wh: float = 0.0
     grid_wh: float = 0.0
     final_state: SteeringState = SteeringState.IDLE
+
+    @property
+    def at_home(self) -> bool:
+        return self.wallbox != ELSEWHERE
 
 
 @dataclass(frozen=True, slots=True)

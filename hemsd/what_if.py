@@ -216,6 +216,8 @@ class WhatIf:
     ) -> WhatIfPage:
         """Raises web.house.NotPlayable, whose text is for people."""
         recorded, present = Recorded(visit, minutes, decisions), self._settings()
+        if not visit.at_home:
+            raise NotPlayable("nobody steered this visit: the car charged away from home")
         if visit.wallbox not in [box.name for box in present.boxes]:
             raise NotPlayable(f"there is no wallbox {visit.wallbox} any more")
         base = changed(present, visit.wallbox, {})

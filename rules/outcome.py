@@ -61,7 +61,7 @@ def hems_outcome(visit: Visit, decisions: Sequence[Decision], commands: Sequence
 
 
 class SessionOutcome(StrEnum):
-    """The partner dialect's words for a car's session; docs/dialects.md says why three of them are never said here."""
+    """The partner dialect's words for a car's session; docs/dialects.md says why two of them are never said here."""
 
     NOT_AT_HOME = "not_at_home"
     NOT_AUTHENTICATED = "not_authenticated"
@@ -85,6 +85,8 @@ class SessionOutcome(StrEnum):
 
 def session_outcome(visit: Visit, course: Course | None, commands: Sequence[Command]) -> SessionOutcome:
     """While the visit runs it is in progress, unless hemsd has no part in it or somebody wanted it at once."""
+    if not visit.at_home:
+        return SessionOutcome.NOT_AT_HOME
     if course is None or visit.aborted:
         return SessionOutcome.UNKNOWN if visit.plugged_out_at is not None else SessionOutcome.IN_PROGRESS
     if not visit.managed:

@@ -206,12 +206,12 @@ class WallboxPage(Page):
     session_cost: float | None = None
     session_saved: float | None = None
     """Against charging at full power at once"""
-    plugged_in_at: Utc | None = None
-    link_since: Utc | None = None
     session_co2_g: float | None = None
     """What its energy from the grid stands for; sun and battery count as nothing"""
     session_co2_saved_g: float | None = None
     """Against charging at full power at once"""
+    plugged_in_at: Utc | None = None
+    link_since: Utc | None = None
     """Since when it has been connected, or not"""
     status: str | None = None
     """The connector's status in the words of OCPP 1.6, 7.7"""
@@ -510,6 +510,7 @@ class VisitPage(Page):
     id: str
     number: int
     wallbox: str
+    """Empty: the car charged away from home, by its own word"""
     vehicle: str | None
     plugged_in_at: Utc
     plugged_out_at: Utc | None
@@ -522,11 +523,11 @@ class VisitPage(Page):
     cost: float | None = None
     saved: float | None = None
     """Against charging at full power at once"""
-    findings: list[str] = []
-    """Against charging at full power at once"""
     co2_g: float | None = None
     """What its energy from the grid stands for; sun and battery count as nothing; null: not known"""
     co2_saved_g: float | None = None
+    """Against charging at full power at once"""
+    findings: list[str] = []
     """What the judgement of the visit found unusual, for people"""
     anomalies: list[AnomalyPage] = []
     """The same, with where it lies"""

@@ -153,6 +153,8 @@ def _broker(config: Config) -> Iterator[Fault]:
     for name, vehicle in config.vehicles.items():
         if vehicle.soc is not None:
             yield _no_broker(("vehicles", name, "soc"))
+        if vehicle.elsewhere is not None:
+            yield _no_broker(("vehicles", name, "elsewhere"))
 
 
 def _no_broker(path: KeyPath) -> Fault:

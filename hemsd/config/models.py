@@ -17,7 +17,7 @@ from drivers.base import Strict
 from drivers.co2.settings import Co2Settings
 from drivers.forecast.settings import ForecastSettings
 from drivers.modbus import ModbusSettings
-from drivers.mqtt import MqttBrokerSettings, MqttSettings, MqttSocSettings
+from drivers.mqtt import MqttBrokerSettings, MqttChargeSettings, MqttSettings, MqttSocSettings
 from drivers.ocpp16.settings import OcppServerSettings, OcppWallboxSettings
 from drivers.pulse_settings import PulseSettings
 from drivers.simulated.settings import SimulateSettings
@@ -63,6 +63,8 @@ class VehicleSettings(Strict):
     """True for a car that does not wake up after a pause: it gets the minimum current instead"""
     soc: MqttSocSettings | None = None
     """Who tells its state of charge; left out: the wallbox, or the driver by hand"""
+    elsewhere: MqttChargeSettings | None = None
+    """Who tells that it charges away from home; left out: nobody, and such a charge leaves no visit"""
 
 
 class DayGoal(Strict):

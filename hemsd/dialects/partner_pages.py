@@ -111,7 +111,7 @@ def ev_session(
         actual_cost_eur=_eur(bill.cost_eur) if bill is not None else None,
         expected_savings_eur=_eur(expected_savings_eur if not ended else known.expected_savings_eur),
         actual_savings_eur=_eur(bill.savings_eur) if bill is not None else None,
-        is_at_home=True,
+        is_at_home=visit.at_home,
         session_outcome=session_outcome(visit, course, commands).value,
         is_hidden=hidden,
         hidden_reason="short_duration" if hidden else None,

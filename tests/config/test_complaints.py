@@ -176,6 +176,12 @@ MISTAKES = [
         "2: meters.grid.driver: is read over MQTT, and no broker is named; add mqtt: {host: ...}",
     ),
     (
+        "a car that tells of charges elsewhere without a broker",
+        "wallboxes:\n  garage: {driver: ocpp, charge_point: WB}\n"
+        "vehicles:\n  car: {wallbox: garage, elsewhere: {driver: mqtt, topic: t}}",
+        "4: vehicles.car.elsewhere: is read over MQTT, and no broker is named; add mqtt: {host: ...}",
+    ),
+    (
         "no such file",
         GARAGE + "    password_file: secret.txt",
         "4: wallboxes.garage.password_file: {folder}/secret.txt does not exist; create it, or correct the path",

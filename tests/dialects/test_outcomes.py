@@ -1,6 +1,6 @@
 """What a car's session is said to have come to (PODERO-70): each word out of a visit that was played.
 
-The three words that no visit here can lead to are named with their reasons in docs/dialects.md.
+The two words that no visit here can lead to are named with their reasons in docs/dialects.md.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import pytest
 from hemsd.model import DispatchStatus
 from rules.outcome import SessionOutcome
 from tests.dialects import stories
+from tests.dialects.away import TELLING_CAR, charged_elsewhere
 from tests.dialects.home import CheapAt, Played, played
 from tests.dialects.stories import MINUTE, at
 
-NEVER_SAID = {"not_at_home", "ev_not_found", "no_battery_capacity"}
+NEVER_SAID = {"ev_not_found", "no_battery_capacity"}
 TODAY = {"from": "2025-06-11", "to": "2025-06-11"}
 BOX = {"driver": "ocpp", "charge_point": "WB-001", "phases": "3"}
 
@@ -41,7 +42,7 @@ TOLD: dict[str, Callable[[], Any]] = {
 }
 PLAYED = {
     "smart_optimization_disabled", "not_authenticated", "oem_not_capable", "oem_reported_full",
-    "hems_only_mode", "insufficient_price_coverage", "other",
+    "hems_only_mode", "insufficient_price_coverage", "other", "not_at_home",
 }  # fmt: skip
 
 
@@ -106,6 +107,16 @@ async def test_podero_70_insufficient_price_coverage_where_a_price_is_missing(tm
 async def test_podero_70_other_where_nothing_flowed_for_none_of_these_reasons(tmp_path: Path) -> None:
     async with stay(tmp_path, "other", policies={}):
         pass
+
+
+async def test_podero_70_not_at_home_where_the_car_told_of_a_charge_elsewhere(tmp_path: Path) -> None:
+    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR) as home:
+        charged_elsewhere(home)
+        session = one(await home.get(home.ev_path, **TODAY))
+        assert (session["session_outcome"], session["is_at_home"]) == ("not_at_home", False)
+        assert session["energy_charged_kwh"] == 5.5
+        assert (session["initial_soc_pct"], session["final_soc_pct"]) == (40.0, 49.0)
+        assert (session["actual_cost_eur"], session["actual_savings_eur"]) == (None, None), "nobody knows its price"
 
 
 def test_podero_70_each_of_the_words_is_led_to_or_never_said() -> None:

@@ -137,7 +137,7 @@ function Lately() {
   const [visits, setVisits] = useState([]);
   useEffect(() => {
     const from = new Date(now() - 30 * 86_400_000).toISOString();
-    call("GET", `api/sessions?from=${from}&limit=500`).then((page) => setVisits(page.sessions), () => {});
+    call("GET", `api/sessions?from=${from}&limit=500`).then((page) => setVisits(page.sessions.filter((visit) => visit.wallbox)), () => {});
   }, []);
   if (visits.length < 2) return null;
   const sum = (value) => visits.reduce((total, visit) => total + (value(visit) ?? 0), 0);
@@ -165,7 +165,7 @@ function VisitRow({ visit, most }) {
     <span class="who"><b>${day(visit.plugged_in_at)}</b> <span class="quiet">${clock(visit.plugged_in_at)}</span></span>
     <span class="amount"><b>${energy(visit.kwh)}</b> <span class="quiet">${share == null ? "" : t("visits.solar", { share: percent(share) })}</span></span>
     <${SourceBar} kwh=${kwhOf(visit)} most=${most} slim />
-    <span class="note quiet">${[visit.plugged_out_at ? lengthOf(visit) : t("visits.now"), visit.vehicle, visit.wallbox, !visit.managed && t("visits.unmanaged"),
+    <span class="note quiet">${[visit.plugged_out_at ? lengthOf(visit) : t("visits.now"), visit.vehicle, visit.wallbox || t("visits.elsewhere"), !visit.managed && visit.wallbox && t("visits.unmanaged"),
       visit.cost != null && money(visit.cost), visit.saved > 0 && t("visits.saved_much", { amount: money(visit.saved) }),
       visit.judged > 0 && t("visits.obeyed", { n: visit.obeyed, all: visit.judged })].filter(Boolean).join(" · ")}
       ${visit.anomalies.length > 0 && html`<em><${Icon} name="alarm" size="16" />${oddWords(visit.anomalies[0])}${visit.anomalies.length > 1 ? ` (+${visit.anomalies.length - 1})` : ""}</em>`}</span>
@@ -187,7 +187,7 @@ export function VisitView({ id, news }) {
   return html`<main class="page" id="main" tabindex="-1">
     <${Back} />
     <header class="title"><h1>${day(visit.plugged_in_at)}, ${clock(visit.plugged_in_at)}</h1></header>
-    <p class="quiet">${[visit.vehicle, visit.wallbox, lengthOf(visit), visit.managed ? "" : t("visits.unmanaged")].filter(Boolean).join(" · ")}</p>
+    <p class="quiet">${[visit.vehicle, visit.wallbox || t("visits.elsewhere"), lengthOf(visit), visit.managed || !visit.wallbox ? "" : t("visits.unmanaged")].filter(Boolean).join(" · ")}</p>
     ${visit.anomalies.map((one) => html`<p key=${one.category + one.begin} class="finding"><${Icon} name="alarm" size="18" /><span>
       <b>${t("odd.span", { from: clock(one.begin), to: clock(one.end) })}</b> ${oddWords(one)}
       <span class="quiet">${one.advice[language] ?? one.advice.en ?? ""}</span></span></p>`)}
@@ -204,7 +204,7 @@ export function VisitView({ id, news }) {
       <b>${clock(one.start)} – ${one.end ? clock(one.end) : t("block.running")}</b><span class="quiet">${t(`block.done.${one.type}`)}</span><span>${energy(one.kwh)}</span></li>`)}</ul></section>`}
     ${visit.cloud && html`<${CloudVerdict} verdict=${visit.cloud} own=${visit.anomalies} />`}
     <section><h2>${t("timeline.title")}</h2><${Timeline} decisions=${decisions} commands=${commands} /></section>
-    ${history?.points.length > 1 && html`<${WhatIf} id=${id} />`}
+    ${visit.wallbox && history?.points.length > 1 && html`<${WhatIf} id=${id} />`}
     <p class="buttons apart"><a class="pill" href=${`api/sessions/${visit.id}.csv`} download>${t("visits.csv")}</a></p>
   </main>`;
 }
