@@ -6,6 +6,9 @@ JOBS   ?= 2
 # Most slow tests wait more than they work, so two cores bear three of them at once.
 SCENES ?= 3
 
+# Tests start many processes: what one has compiled the next need not.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-all test-roots soak audit sbom check format schema lock setup-dev setup-run browser clean
 
 run: $(VENV)/.run                      ## the shipped simulated home, or CONFIG=your.yaml

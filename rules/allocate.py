@@ -7,7 +7,6 @@ that wait, so that a start keeps what it was started with; after a while the tur
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -118,9 +117,12 @@ class Room:
 
     def each_a(self, claims: Sequence[Claim]) -> float:
         """How much more current each of these cars could get at the same time."""
-        users = Counter(phase for claim in claims for phase in claim.phases)
-        by_phase_a = min(self.left_a[phase - 1] / count for phase, count in users.items())
-        return max(0.0, min(by_phase_a, self.left_w / (self.volts * users.total())))
+        users = [0, 0, 0]
+        for claim in claims:
+            for phase in claim.phases:
+                users[phase - 1] += 1
+        by_phase_a = min(left_a / count for left_a, count in zip(self.left_a, users, strict=True) if count)
+        return max(0.0, min(by_phase_a, self.left_w / (self.volts * sum(users))))
 
     def take(self, claims: Sequence[Claim], current_a: float) -> None:
         for claim in claims:

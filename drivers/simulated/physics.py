@@ -84,13 +84,14 @@ class Home:
     def _measure(self) -> None:
         even_w = -(self.pv_w + self.battery_w) / 3
         shared_w = self.house_w - sum(self.extra_phases_w)
-        house_w = [shared_w * share + extra_w for share, extra_w in zip(HOUSE_SHARES, self.extra_phases_w, strict=True)]
-        cars_w = [station.powers_w for station in self.stations.values()]
-        self.grid_phases_w = (
-            house_w[0] + even_w + sum(car[0] for car in cars_w),
-            house_w[1] + even_w + sum(car[1] for car in cars_w),
-            house_w[2] + even_w + sum(car[2] for car in cars_w),
+        one_w, two_w, three_w = (
+            shared_w * share + extra_w + even_w
+            for share, extra_w in zip(HOUSE_SHARES, self.extra_phases_w, strict=True)
         )
+        for station in self.stations.values():
+            a_w, b_w, c_w = station.powers_w
+            one_w, two_w, three_w = one_w + a_w, two_w + b_w, three_w + c_w
+        self.grid_phases_w = (one_w, two_w, three_w)
 
     def _count(self, dt_s: float) -> None:
         self.pv_wh += self.pv_w * dt_s / 3600
