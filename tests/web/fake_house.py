@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 
 from hemsd.bench import Bench
 from hemsd.model import (
+    ELSEWHERE,
     Attempt,
     Command,
     Decision,
@@ -510,6 +511,8 @@ class FakeHouse:
             session_grid_kwh=round(visit.grid_wh / 1000, 3) if visit else None,
             session_cost=_money(visit)[0] if visit else None,
             session_saved=_money(visit)[1] if visit else None,
+            session_co2_g=round(visit.grid_wh * 0.35, 1) if visit else None,
+            session_co2_saved_g=round(visit.solar_wh * 0.35, 1) if visit else None,
             session_id=VISIT_ID if visit else None,
             plugged_in_at=visit.plugged_in_at if visit else None,
             decision=decision_page(plant.decisions[-1]) if visit and plant.decisions else None,
@@ -733,7 +736,7 @@ def _old_visits() -> list[VisitStory]:
         visit = Visit(
             id=f"00000000-0000-4000-8000-{317 - number:012d}",
             number=317 - number,
-            wallbox="garage",
+            wallbox="garage" if number < 38 else ELSEWHERE,
             vehicle="car" if number % 5 else None,
             plugged_in_at=plugged_in_at,
             plugged_out_at=plugged_in_at + timedelta(hours=2 + number % 9, minutes=number * 13 % 60),

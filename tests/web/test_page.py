@@ -268,8 +268,10 @@ async def test_visits_lead_to_the_story_of_one(browser: Browser) -> None:
         await expect(page.locator(".visits li")).to_have_count(20)
         await page.get_by_role("button", name="Earlier visits").click()
         await expect(page.locator(".visits li")).to_have_count(40)
+        await expect(page.locator(".visits li").last).to_contain_text("away from home")
         await page.locator(".visits a").first.click()
         await expect(page.get_by_text("commands obeyed")).to_be_visible()
+        await expect(page.get_by_text(re.compile(r"^CO₂, [\d.]+\s(g|kg) saved$"))).to_be_visible()
 
 
 @pytest.mark.slow
