@@ -15,7 +15,7 @@ RESTS = ChargeReport(False)
 
 
 async def test_enode_20_50_52_53_a_charge_elsewhere_is_one_settled_session_of_nobody(tmp_path: Path) -> None:
-    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR) as home:
+    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR, step_s=60.0) as home:
         before = await home.flex()
         elsewhere = telling(home)
         elsewhere.hear("car", CHARGES)
@@ -35,7 +35,7 @@ async def test_enode_20_50_52_53_a_charge_elsewhere_is_one_settled_session_of_no
 
 
 async def test_it_is_listed_once_and_is_no_run_of_the_steering(tmp_path: Path) -> None:
-    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR) as home:
+    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR, step_s=60.0) as home:
         charged_elsewhere(home)
         (visit,) = (await home.get("/api/sessions"))["sessions"]
         assert (visit["wallbox"], visit["vehicle"], visit["managed"]) == ("", "car", False)
@@ -45,7 +45,7 @@ async def test_it_is_listed_once_and_is_no_run_of_the_steering(tmp_path: Path) -
 
 
 async def test_what_the_car_says_at_home_is_the_wallboxs_visit_and_no_other(tmp_path: Path) -> None:
-    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR) as home:
+    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR, step_s=60.0) as home:
         elsewhere = telling(home)
         home.plug(15.0)
         elsewhere.hear("car", CHARGES)
@@ -57,7 +57,7 @@ async def test_what_the_car_says_at_home_is_the_wallboxs_visit_and_no_other(tmp_
 
 
 async def test_coming_home_ends_it_with_its_last_word(tmp_path: Path) -> None:
-    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR) as home:
+    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR, step_s=60.0) as home:
         elsewhere = telling(home)
         elsewhere.hear("car", CHARGES)
         home.play(MINUTE * 10)
@@ -68,11 +68,11 @@ async def test_coming_home_ends_it_with_its_last_word(tmp_path: Path) -> None:
         home.plug(50.0)
         elsewhere.look()
         (session,) = await home.settled()
-        assert session["pluggedOutAt"] == "2025-06-11T10:10:10Z"
+        assert session["pluggedOutAt"] == "2025-06-11T10:11:00Z"
 
 
 async def test_a_restart_loses_nothing_of_it(tmp_path: Path) -> None:
-    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR) as home:
+    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR, step_s=60.0) as home:
         telling(home).hear("car", CHARGES)
         home.play(timedelta(minutes=30))
         again = telling(home)
@@ -84,7 +84,7 @@ async def test_a_restart_loses_nothing_of_it(tmp_path: Path) -> None:
 
 
 async def test_a_wallbox_that_can_not_be_seen_may_have_the_car(tmp_path: Path) -> None:
-    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR) as home:
+    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR, step_s=60.0) as home:
         elsewhere = telling(home)
         home.control.notice(LinkDown("garage", "test"))
         elsewhere.hear("car", CHARGES)
@@ -92,3 +92,16 @@ async def test_a_wallbox_that_can_not_be_seen_may_have_the_car(tmp_path: Path) -
         home.control.notice(LinkUp("garage", "test"))
         elsewhere.hear("car", CHARGES)
         assert set(elsewhere.away) == {"car"}
+
+
+async def test_a_stranger_at_the_cars_wallbox_is_not_the_car(tmp_path: Path) -> None:
+    box = {"garage": {"driver": "ocpp", "charge_point": "WB-001", "phases": "3", "id_tags": ["ours"]}}
+    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR, wallboxes=box, step_s=60.0) as home:
+        elsewhere = telling(home)
+        home.plug(50.0, card="guest")
+        elsewhere.hear("car", CHARGES)
+        home.play(MINUTE * 10)
+        elsewhere.hear("car", RESTS)
+        home.unplug()
+        places = {visit["vehicle"]: visit["wallbox"] for visit in (await home.get("/api/sessions"))["sessions"]}
+        assert places == {"car": "", None: "garage"}

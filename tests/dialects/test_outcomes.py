@@ -110,7 +110,7 @@ async def test_podero_70_other_where_nothing_flowed_for_none_of_these_reasons(tm
 
 
 async def test_podero_70_not_at_home_where_the_car_told_of_a_charge_elsewhere(tmp_path: Path) -> None:
-    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR) as home:
+    async with played(tmp_path, start_at=at("10:00"), vehicles=TELLING_CAR, step_s=60.0) as home:
         charged_elsewhere(home)
         session = one(await home.get(home.ev_path, **TODAY))
         assert (session["session_outcome"], session["is_at_home"]) == ("not_at_home", False)
