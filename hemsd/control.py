@@ -231,7 +231,9 @@ class Control:
         self.trials.open(command, image.sample, image.sample_interval_s, before_phases)
         self.journal.record_command(command)
         log.info("%s: %s %g A: %s", decision.wallbox, decision.kind, decision.limit_a, decision.reason)
-        self.grid_delay.told(decision.wallbox, self.memory.boxes[decision.wallbox].response.delay_s)
+        remembered = self.memory.boxes.get(decision.wallbox)
+        if remembered is not None:
+            self.grid_delay.told(decision.wallbox, remembered.response.delay_s)
         self.couriers[decision.wallbox].give(command, order.failsafe_a)
         return replace(decision, dispatched=True, command_id=command.id)
 
