@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 # Most slow tests wait more than they work, so two cores bear three of them at once.
 SCENES ?= 3
+# Each of their tests plays a home behind an HTTP interface.
+WHOLE_HOMES := tests/analysis tests/cloud tests/dialects
 
 # Tests start many processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
@@ -40,7 +42,7 @@ check: $(VENV)/.dev                    ## what a commit must pass; under a minut
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n $(JOBS) -m "not slow and not long"
+	$(BIN)/pytest -q -n $(JOBS) -m "not slow and not long" $(WHOLE_HOMES:%=--ignore=%)
 
 # Tests that start processes, brokers and browsers depend on a machine that others use too: one that fails is run
 # again, twice at the most, and the summary names it (R). A fault of ours fails every time.
