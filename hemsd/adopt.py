@@ -16,7 +16,7 @@ from pathlib import Path
 from drivers.base import DeviceError
 from drivers.ocpp16.server import CentralSystem
 from hemsd.app import only_one
-from hemsd.assembly import failsafe_of
+from hemsd.assembly import central_of
 from hemsd.clock import Clock
 from hemsd.config import Config, load
 from hemsd.latest import Latest
@@ -77,16 +77,7 @@ async def adopt(config: Config, clock: Clock, name: str, say: Say) -> int:
         for tryout in tryouts:
             tryout.notice(event)
 
-    central = CentralSystem(
-        config.ocpp,
-        config.wallboxes,
-        failsafe_of(config),
-        store,
-        clock,
-        notice,
-        memories=learned.ladders(),
-        remember=learned.ladder,
-    )
+    central = central_of(config, store, clock, notice, learned)
     try:
         async with _served(config, clock, central):
             say(f"Waiting for {name} at ws://{config.ocpp.host}:{central.port}/{config.wallboxes[name].charge_point}")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from drivers.ocpp16.reception import HEMSD_ID_TAG
+from drivers.ocpp16.server import CentralSystem
 from drivers.ocpp16.steering import Failsafe
+from hemsd.clock import Clock
 from hemsd.cloud.analysis_upload import Station
 from hemsd.config import Config, wallbox_settings
 from hemsd.control import ControlSettings
+from hemsd.learned import Learned
+from hemsd.model import WallboxEvent
 from hemsd.scoring.own import Outlet
 from hemsd.scoring.speaker import Speaker
 from hemsd.store.store import Store
@@ -23,6 +29,22 @@ def control_settings(config: Config) -> ControlSettings:
 def failsafe_of(config: Config) -> Failsafe:
     """What a wallbox falls back to when it hears nothing."""
     return Failsafe(config.steering.failsafe_a, config.steering.failsafe_after_s)
+
+
+def central_of(
+    config: Config, store: Store, clock: Clock, notice: Callable[[WallboxEvent], None], learned: Learned
+) -> CentralSystem:
+    """The central system of the configured wallboxes, with what was learned of how to speak to each kind."""
+    return CentralSystem(
+        config.ocpp,
+        config.wallboxes,
+        failsafe_of(config),
+        store,
+        clock,
+        notice,
+        memories=learned.ladders(),
+        remember=learned.ladder,
+    )
 
 
 def cars_of(config: Config) -> dict[str, Car]:

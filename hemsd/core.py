@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from drivers.ocpp16.server import CentralSystem
-from hemsd.assembly import adopt, cars_of, control_settings, failsafe_of
+from hemsd.assembly import adopt, cars_of, central_of, control_settings
 from hemsd.clock import Clock
 from hemsd.config import Config, named_meters
 from hemsd.control import Control
@@ -49,16 +49,7 @@ class Core:
             clock, {meter.name: meter.role for meter in meters}, tuple(config.wallboxes), behind_inverter(meters)
         )
         learned = Learned(store)
-        central = CentralSystem(
-            config.ocpp,
-            config.wallboxes,
-            failsafe_of(config),
-            store,
-            clock,
-            notice,
-            memories=learned.ladders(),
-            remember=learned.ladder,
-        )
+        central = central_of(config, store, clock, notice, learned)
         dispatchers = {name: Dispatcher(wallbox, clock) for name, wallbox in central.wallboxes.items()}
         prices, co2 = ToldPrices(), GridCo2()
         courses = courses_of(config, store, prices, co2)
