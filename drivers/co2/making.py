@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from drivers.base import Driver
 from drivers.co2 import sources
 from drivers.co2.settings import Co2Settings, EnergyChartsCo2
 from drivers.series.poller import Luck, Poller, Say, Source
-from drivers.series.quarters import Entry, Series
+from drivers.series.quarters import Series
 from drivers.series.timetable import Every
 from hemsd.clock import Clock
 
@@ -31,12 +32,9 @@ def make_co2(
 ) -> Driver:
     """A Driver that gives what it knows to ``sink``. ``folder`` is where it is kept over a restart; None: nowhere."""
 
-    async def entries(now: datetime) -> list[Entry]:
-        return await sources.entries(settings, now)
-
     return Poller(
         name="CO2 forecast",
-        source=Source(label(settings), entries, Every(timedelta(seconds=settings.poll_s))),
+        source=Source(label(settings), partial(sources.entries, settings), Every(timedelta(seconds=settings.poll_s))),
         file=None if folder is None else folder / "co2.json",
         deliver=sink,
         clock=clock,

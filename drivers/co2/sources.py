@@ -11,7 +11,7 @@ from typing import assert_never
 
 from drivers.base import DeviceError
 from drivers.co2.settings import EnergyChartsCo2, HttpCo2
-from drivers.mqtt_payload import Json, path
+from drivers.mqtt_payload import Json
 from drivers.series import reading
 from drivers.series.http import Question, ask, secret
 from drivers.series.quarters import Entry, lasting
@@ -54,10 +54,4 @@ def energy_charts(answer: Json) -> list[Entry]:
 
 def custom(answer: Json, settings: HttpCo2) -> list[Entry]:
     """The entries at the paths of the settings. Raises DeviceError."""
-    rows = reading.items(reading.at(answer, *path(settings.values)))
-    start, co2 = path(settings.start), path(settings.co2)
-    values = {}
-    for row in rows:
-        value = reading.number(reading.at(row, *co2))
-        values[reading.moment(reading.at(row, *start))] = None if value is None else value * settings.scale
-    return lasting(values)
+    return lasting(reading.table(answer, settings.values, settings.start, settings.co2, settings.scale))

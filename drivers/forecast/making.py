@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from drivers.forecast import sources
 from drivers.forecast.expected import Forecast
 from drivers.forecast.settings import ForecastSettings
 from drivers.series.poller import Luck, Poller, Say, Source
-from drivers.series.quarters import Entry, Series
+from drivers.series.quarters import Series
 from drivers.series.timetable import Every
 from hemsd.clock import Clock
 
@@ -32,15 +33,12 @@ def make_forecast(
 ) -> Driver:
     """A Driver that gives forecasts to ``sink``. ``folder`` is where they are kept over a restart; None: nowhere."""
 
-    async def entries(now: datetime) -> list[Entry]:
-        return await sources.entries(settings, now)
-
     def deliver(series: Series) -> None:
         sink(Forecast(series.starts_at, series.values, series.source, series.fetched_at))
 
     return Poller(
         name="solar forecast",
-        source=Source(label(settings), entries, Every(timedelta(seconds=settings.poll_s))),
+        source=Source(label(settings), partial(sources.entries, settings), Every(timedelta(seconds=settings.poll_s))),
         file=None if folder is None else folder / "forecast.json",
         deliver=deliver,
         clock=clock,

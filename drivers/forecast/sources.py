@@ -21,7 +21,7 @@ from drivers.forecast.settings import (
     OpenMeteoSettings,
     Plane,
 )
-from drivers.mqtt_payload import Json, path
+from drivers.mqtt_payload import Json
 from drivers.series import reading
 from drivers.series.http import Question, ask, secret
 from drivers.series.quarters import QUARTER, Entry, around, lasting, on_quarters
@@ -125,10 +125,5 @@ async def _custom(settings: HttpForecastSettings) -> list[Entry]:
 
 def custom(answer: Json, settings: HttpForecastSettings) -> list[Entry]:
     """The entries at the paths of the settings. Raises DeviceError."""
-    rows = reading.items(reading.at(answer, *path(settings.values)))
-    start, power = path(settings.start), path(settings.power)
-    values = {}
-    for row in rows:
-        value = reading.number(reading.at(row, *power))
-        values[reading.moment(reading.at(row, *start))] = None if value is None else max(0.0, value * settings.scale)
-    return lasting(values)
+    told = reading.table(answer, settings.values, settings.start, settings.power, settings.scale)
+    return lasting({start_at: None if power_w is None else max(0.0, power_w) for start_at, power_w in told.items()})

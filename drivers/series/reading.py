@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 
 from drivers.base import DeviceError
-from drivers.mqtt_payload import Json, Path
+from drivers.mqtt_payload import Json, Path, path
 
 MILLISECONDS_FROM = 1e11  # as seconds that is the year 5138
 EARLIEST_S, LATEST_S = 946_684_800.0, 4_102_444_800.0  # 2000 and 2100: anything else is no moment of a price
@@ -38,6 +38,16 @@ def items(found: Json) -> list[Json]:
 def pairs(found: Json) -> dict[str, Json]:
     if not isinstance(found, dict):
         raise DeviceError("the answer has no object where one was expected")
+    return found
+
+
+def table(answer: Json, rows: str, start: str, value: str, scale: float) -> dict[datetime, float | None]:
+    """Of each entry of the list at the path ``rows``, its beginning and its value, times ``scale``."""
+    start_at, value_at = path(start), path(value)
+    found = {}
+    for row in items(at(answer, *path(rows))):
+        told = number(at(row, *value_at))
+        found[moment(at(row, *start_at))] = None if told is None else told * scale
     return found
 
 

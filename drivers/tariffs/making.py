@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 from urllib.parse import urlsplit
 
 from drivers.base import Driver
 from drivers.series.poller import Luck, Poller, Say, Source
-from drivers.series.quarters import Entry
 from drivers.series.timetable import DayAhead, Every
 from drivers.tariffs import sources
 from drivers.tariffs.calendar import CalendarTariff
@@ -55,12 +55,8 @@ def make_tariff(
 
 def source_of(settings: sources.Fetched, zone: tzinfo) -> Source:
     """Whom to ask, and when."""
-
-    async def entries(now: datetime) -> list[Entry]:
-        return await sources.entries(settings, now)
-
     timetable = Every(timedelta(seconds=settings.poll_s)) if isinstance(settings, HttpTariff) else DayAhead(zone)
-    return Source(label=label(settings), entries=entries, timetable=timetable)
+    return Source(label=label(settings), entries=partial(sources.entries, settings), timetable=timetable)
 
 
 def label(settings: sources.Fetched) -> str:
