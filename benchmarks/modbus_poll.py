@@ -12,13 +12,10 @@ import argparse
 import asyncio
 import json
 import resource
-import socket
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,6 +28,7 @@ from drivers.simulated.physics import Home
 from hemsd.clock import SystemClock
 from hemsd.model import MeterReading, Role
 from hemsd.supervise import Health, keep
+from tests.drivers_modbus.device import black_hole
 
 DEVICES = 5
 POLL_S = 1.0
@@ -40,18 +38,6 @@ async def serve() -> None:
     servers = [MeterServer(Home(day.load("serf-2022-03-18"), t_s=22_000), lambda: None) for _ in range(DEVICES)]
     print(json.dumps([await server.start() for server in servers]), flush=True)
     await asyncio.Event().wait()
-
-
-@contextmanager
-def black_hole() -> Iterator[int]:
-    """A port whose queue of connections is full: from then on the kernel drops what asks for one."""
-    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for filler in (first, second):
-            filler.setblocking(False)
-            filler.connect_ex(listener.getsockname())
-        yield int(listener.getsockname()[1])
 
 
 async def read(ports: list[int], seconds: float) -> dict[str, list[float]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -80,3 +81,13 @@ class TransactionBook(Protocol):
     async def open_one(self, wallbox: str, connector_id: int) -> int | None:
         """The transaction that is open on this connector, for adoption after a restart."""
         ...
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -19,9 +19,9 @@ from aiohttp.typedefs import Middleware
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from drivers.base import is_loopback
 from hemsd.clock import SystemClock
 from web.routes import Refused, Scope, route_of
-from web.settings import is_loopback
 
 COOKIE = "hemsd"
 COOKIE_S = 90 * 24 * 3600

@@ -23,8 +23,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler as AioHandler
 from aiohttp.typedefs import Middleware
 
+from drivers.base import is_loopback
 from web.routes import Refused, route_of
-from web.settings import is_loopback
 
 MAX_CONNECTIONS = 256
 MAX_OF_AN_ADDRESS = 64  # a browser opens six; a family behind one router has several

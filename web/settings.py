@@ -6,13 +6,12 @@ written in config.yaml but known to the store, so the check is a function of bot
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
-from drivers.base import Strict
+from drivers.base import Strict, is_loopback
 
 
 class TlsSettings(Strict):
@@ -39,16 +38,6 @@ class WebSettings(Strict):
     """Names under which a browser may ask, beside this machine's own name and its addresses"""
     tls: TlsSettings | None = None
     """Serve https with this certificate"""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def refusal(settings: WebSettings, *, has_password: bool) -> str | None:

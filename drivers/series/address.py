@@ -5,11 +5,12 @@ Apart from the asking itself, so that reading a config.yaml does not take an HTT
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
+
+from drivers.base import is_loopback
 
 
 def safe_url(text: str) -> str:
@@ -18,20 +19,11 @@ def safe_url(text: str) -> str:
     host = parts.hostname
     if host is None or parts.scheme not in ("http", "https"):
         raise ValueError(f'"{text}" is not an address; write https://...')
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(f"http to {host} would go through the open; write https://{host}/...")
     if parts.username is not None or parts.password is not None:
         raise ValueError("a user or password has no place in an address; use token_file")
     return text
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 SafeUrl = Annotated[str, AfterValidator(safe_url)]

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from drivers.base import DeviceError
+from drivers.base import DeviceError, is_loopback
 from drivers.device_file import SHIPPED, load
 from drivers.modbus import CUSTOM, DEVICES, ModbusSettings
 from drivers.mqtt import MqttSettings
@@ -25,7 +25,7 @@ from hemsd.config.meter_checks import line_faults, mqtt_faults, position_faults
 from hemsd.config.models import Config, role_of
 from hemsd.config.words import Fault, one_of
 from hemsd.model import Role
-from web.settings import is_loopback, refusal
+from web.settings import refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from zeroconf import NonUniqueNameException, ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
 
 import hemsd
-from drivers.base import DeviceError
-from web.settings import is_loopback
+from drivers.base import DeviceError, is_loopback
 
 log = logging.getLogger(__name__)
 

@@ -15,23 +15,11 @@ from drivers.modbus import ModbusSettings, build
 from hemsd.clock import SystemClock
 from hemsd.model import MeterReading, Role
 from hemsd.supervise import Health, keep
-from tests.drivers_modbus.device import serving
+from tests.drivers_modbus.device import black_hole, serving
 from tests.drivers_modbus.images import fronius_meter
 
 POLL_S = 0.2
 BEATS = 8
-
-
-@contextmanager
-def black_hole() -> Iterator[int]:
-    """A port whose queue of connections is full: the kernel drops whoever asks for one more."""
-    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for filler in (first, second):
-            filler.setblocking(False)
-            filler.connect_ex(listener.getsockname())
-        yield int(listener.getsockname()[1])
 
 
 @contextmanager
