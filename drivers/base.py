@@ -50,8 +50,13 @@ class Wallbox(Protocol):
 
     name: str
 
-    async def send_limit(self, limit_a: float, phases: int | None, *, failsafe_a: float) -> Dispatch:
-        """Offers ``limit_a`` per phase (0 pauses) on ``phases`` (None: as it is), and ``failsafe_a`` after silence."""
+    async def send_limit(
+        self, limit_a: float, phases: int | None, *, failsafe_a: float, at_once: bool = False
+    ) -> Dispatch:
+        """Offers ``limit_a`` per phase (0 pauses) on ``phases`` (None: as it is), and ``failsafe_a`` after silence.
+
+        ``at_once``: a fuse asks for it, so nothing that is only gentle may delay it.
+        """
         ...
 
     async def start_transaction(self) -> Dispatch: ...

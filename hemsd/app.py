@@ -353,6 +353,7 @@ class Daemon:
         if reader is not None and self.health.troubles.get(reader.name):
             self.health.say(reader.name, None)
         self.latest.put(meter, reading)
+        self.control.metered()
 
     def _why_silent(self, meter: str) -> str | None:
         reader = self._readers.get(meter)

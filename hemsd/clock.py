@@ -2,7 +2,7 @@
 
 ``SystemClock`` is the machine's time. ``FastClock`` runs faster from a chosen moment on: the simulated home plays a
 day in minutes, and every tick, poll, hold and window follows it, while network time-outs stay real. ``ManualClock``
-moves only when a test leaps.
+moves only when a test leaps. ``happens_within`` waits by any of them.
 """
 
 from __future__ import annotations
@@ -84,3 +84,16 @@ class ManualClock:
             _, _, done = heapq.heappop(self._sleepers)
             if not done.done():
                 done.set_result(None)
+
+
+async def happens_within(clock: Clock, seconds: float, event: asyncio.Event) -> bool:
+    """True as soon as the event is set, False once the clock has passed that many seconds without it."""
+    if event.is_set():
+        return True
+    async with asyncio.TaskGroup() as group:
+        happened = group.create_task(event.wait())
+        elapsed = group.create_task(clock.sleep(seconds))
+        await asyncio.wait({happened, elapsed}, return_when=asyncio.FIRST_COMPLETED)
+        happened.cancel()
+        elapsed.cancel()
+    return event.is_set()

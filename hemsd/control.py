@@ -7,11 +7,12 @@ waits for a device: commands go by a courier for each wallbox, the journal takes
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from hemsd.clock import Clock, SystemClock
+from hemsd.clock import Clock, SystemClock, happens_within
 from hemsd.dimming import GridOrders
 from hemsd.dispatch import Courier
 from hemsd.grid_delay import GridDelay
@@ -25,6 +26,7 @@ from hemsd.model import (
     Dispatch,
     DispatchStatus,
     Outcome,
+    Role,
     Sampled,
     SiteSettings,
     Snapshot,
@@ -39,7 +41,7 @@ from hemsd.model import (
 )
 from hemsd.trials import Trials
 from hemsd.visits import Visits
-from rules import dimming
+from rules import dimming, limits
 from rules.steer import Memory, steer
 
 log = logging.getLogger(__name__)
@@ -100,6 +102,8 @@ class Control:
     _wishes: list[Wish] = field(default_factory=list)
     _elsewhere: set[str] = field(default_factory=set)  # the wallboxes that are only watched for a while
     _rows: DecisionRows = field(init=False)
+    _overloaded: bool = False  # by the newest grid reading
+    _overload: asyncio.Event = field(default_factory=asyncio.Event)  # set when that begins
 
     def __post_init__(self) -> None:
         self.trials = Trials(self.settings.verification, self._judged, self._say_otherwise)
@@ -156,17 +160,29 @@ class Control:
                 self.trials.forget_car(name)
                 self.orders[name] = Order(failures=self.orders[name].failures, retry_s=self.orders[name].retry_s)
 
+    def metered(self) -> None:
+        """A meter said something. More than the fuse bears is not left to the next tick."""
+        overloaded = limits.overloaded(self.latest.metered(Role.GRID), self.settings.site)
+        if overloaded and not self._overloaded:
+            self._overload.set()
+        self._overloaded = overloaded
+
     # --- the tick
 
     async def run(self) -> None:
         """Ticks for ever, on a grid of its own: a slow tick delays the next, but they never pile up."""
         due_s = self.clock.monotonic()
         while True:
-            began_s = REAL.monotonic()
-            self.tick()
-            self.took(REAL.monotonic() - began_s)
+            self._timed_tick()
             due_s = max(due_s + self.settings.steering.tick_s, self.clock.monotonic())
-            await self.clock.sleep(due_s - self.clock.monotonic())
+            while await happens_within(self.clock, due_s - self.clock.monotonic(), self._overload):
+                self._timed_tick()
+
+    def _timed_tick(self) -> None:
+        self._overload.clear()
+        began_s = REAL.monotonic()
+        self.tick()
+        self.took(REAL.monotonic() - began_s)
 
     def tick(self) -> tuple[Decision, ...]:
         snapshot = self._freeze()
@@ -277,6 +293,7 @@ class Control:
             watts=round(decision.limit_a * phases * self.settings.site.voltage_v, 1),
             visit_id=self.visits.visit_id(decision.wallbox),
             before_a=self.orders[decision.wallbox].limit_a,
+            at_once=decision.at_once,
         )
 
     # --- what becomes of a command

@@ -96,6 +96,8 @@ class Dispatcher:
 
     def _may_go(self, command: Command) -> bool:
         """One at a time, but what lowers the limit overtakes: it must not wait for a pause or a slow answer."""
+        if command.at_once:
+            return True
         if not self._flying:
             return not self._rest_flies
         newest = self._flying[-1]
@@ -103,7 +105,9 @@ class Dispatcher:
 
     async def _send(self, command: Command, failsafe_a: float) -> None:
         began_s = self._clock.monotonic()
-        answer = await self._wallbox.send_limit(command.amps, command.phases, failsafe_a=failsafe_a)
+        answer = await self._wallbox.send_limit(
+            command.amps, command.phases, failsafe_a=failsafe_a, at_once=command.at_once
+        )
         answered_s = self._clock.monotonic()
         self._flying.remove(command)
         self._changed.set()

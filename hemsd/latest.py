@@ -165,7 +165,7 @@ class Latest:
 
     def _at_the_connection(self, house: Metered) -> Metered:
         """What flows there: all that the house uses, less what sun and battery give. As old as its oldest part."""
-        sources = [self._metered(role) for role in (Role.PV, Role.BATTERY) if role in self._roles.values()]
+        sources = [self.metered(role) for role in (Role.PV, Role.BATTERY) if role in self._roles.values()]
         given_w = [source.power_w if source else None for source in sources]
         power_w = house.power_w
         if power_w is None or None in given_w:
@@ -183,7 +183,7 @@ class Latest:
     def meters(self) -> tuple[str, ...]:
         return tuple(self._roles)
 
-    def _metered(self, role: Role) -> Metered | None:
+    def metered(self, role: Role) -> Metered | None:
         """All meters of a role as one: powers add up, and the sum is as old, and as unknown, as its worst part."""
         parts = [self.meter(name) for name, its in self._roles.items() if its is role]
         known = [part for part in parts if part is not None]
@@ -216,8 +216,8 @@ class Latest:
         return Snapshot(
             at=self._clock.utc(),
             now_s=now_s,
-            grid=self._metered(Role.GRID),
-            pv=self._metered(Role.PV),
-            battery=self._metered(Role.BATTERY),
+            grid=self.metered(Role.GRID),
+            pv=self.metered(Role.PV),
+            battery=self.metered(Role.BATTERY),
             wallboxes=images,
         )

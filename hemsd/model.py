@@ -370,6 +370,7 @@ class Decision:
     limit_a: float | None = None  # what the wallbox shall offer from now on; 0 pauses; None: not ours to say
     phases: int | None = None
     target_w: float | None = None
+    at_once: bool = False  # a cut by the fuse: no politeness delays it
     inputs: Mapping[str, float | str | bool | None] = field(default_factory=dict)
     dispatched: bool = False
     command_id: int | None = None
@@ -417,6 +418,7 @@ class Command:
     watts: float
     visit_id: str | None = None
     before_a: float | None = None  # the limit that was in force before
+    at_once: bool = False  # nothing gentle on the way to it, and it waits for no other command
     dispatch_status: DispatchStatus = DispatchStatus.APPLIED
     outcome: Outcome = Outcome.UNVERIFIED
     final: bool = False  # the verdict will not change any more

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hemsd.model import MIN_PILOT_A, Metered, PerPhase, SiteSettings, WallboxSettings
 
 UNBALANCE_W = 4600.0
+FUSE = "fuse"  # the name of its rule: a cut that it asks for is carried out at once
 FUSE_STALE_S = 30.0  # an older grid reading says nothing about the fuse
 
 
@@ -22,7 +23,7 @@ class Bound:
 
     limit_a: float
     because: str
-    rule: str = "fuse"  # the name of the rule that a cut to it goes by
+    rule: str = FUSE  # the name of the rule that a cut to it goes by
 
 
 def tightest(bounds: Sequence[Bound]) -> Bound:

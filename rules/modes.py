@@ -30,6 +30,7 @@ class Choice:
     rule: str
     reason: str
     insists: bool = False  # it is sent even where it is in force already
+    at_once: bool = False  # without the detour that spares a contactor
 
 
 def choose(

@@ -237,7 +237,7 @@ def _free_w(
 
     ``house_net_w``: the grid's power without our cars; ``others_w``: what other cars draw.
     """
-    free_w, because, rule = math.inf, "the house fuse", "fuse"
+    free_w, because, rule = math.inf, "the house fuse", limits.FUSE
     if dimmed is not None:
         free_w, rule = max(0.0, dimmed.power_w - others_w), "dimmed"
         because = f"the grid operator's {dimmed.power_w / 1000:g} kW"

@@ -24,7 +24,7 @@ from hemsd.model import (
     WallboxSettings,
     Wish,
 )
-from rules import charge, modes, phases, response, sight, wake
+from rules import charge, limits, modes, phases, response, sight, wake
 from rules.charge import BoxMemory
 from rules.modes import Choice
 from rules.sight import Freshness, Party, Sight, SiteMemory
@@ -269,11 +269,13 @@ def _cut(memory: BoxMemory, now: Situation, ceiling_a: float) -> tuple[BoxMemory
     memory = replace(memory, cut_s=now.now_s)
     because = modes.sentence(now.ceiling_because)
     if limit_a < now.outlet.minimum_a:
-        return modes.paused(
-            memory, now, now.ceiling_rule, f"{because} leaves {ceiling_a:.1f} A on a phase: paused at once."
-        )
-    text = f"{because} leaves {ceiling_a:.1f} A on a phase: down to {limit_a:g} A at once."
-    return replace(memory, step_wh=0.0), Choice(limit_a, memory.phase.phases, now.ceiling_rule, text)
+        text = f"{because} leaves {ceiling_a:.1f} A on a phase: paused at once."
+        memory, choice = modes.paused(memory, now, now.ceiling_rule, text)
+    else:
+        text = f"{because} leaves {ceiling_a:.1f} A on a phase: down to {limit_a:g} A at once."
+        memory = replace(memory, step_wh=0.0)
+        choice = Choice(limit_a, memory.phase.phases, now.ceiling_rule, text)
+    return memory, replace(choice, at_once=choice.rule == limits.FUSE)
 
 
 def _stale(memory: BoxMemory, house: Sight, now: Situation) -> tuple[BoxMemory, Choice | None]:
@@ -323,6 +325,7 @@ def _sent(
         limit_a=choice.limit_a,
         phases=choice.phases,
         target_w=now.outlet.power_w(choice.limit_a, choice.phases),
+        at_once=choice.at_once,
         inputs={
             **house.inputs,
             "mode": party.asked_mode,

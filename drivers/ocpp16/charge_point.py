@@ -83,8 +83,10 @@ class ChargePoint:
 
     # -- what Control may ask (``drivers.base.Wallbox``) ---------------------------------------------------------------
 
-    async def send_limit(self, limit_a: float, phases: int | None, *, failsafe_a: float) -> Dispatch:
-        return await self.steering.command(Setpoint(limit_a, phases, failsafe_a))
+    async def send_limit(
+        self, limit_a: float, phases: int | None, *, failsafe_a: float, at_once: bool = False
+    ) -> Dispatch:
+        return await self.steering.command(Setpoint(limit_a, phases, failsafe_a), at_once=at_once)
 
     async def start_transaction(self) -> Dispatch:
         tag = self.reception.own_tag()

@@ -23,8 +23,7 @@ from drivers.ocpp16.inbound import Boot
 from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.saying import Speaker
 from drivers.ocpp16.vigil import Observed
-from drivers.ocpp16.waiting import happens_within
-from hemsd.clock import Clock
+from hemsd.clock import Clock, happens_within
 from hemsd.model import ConnectorStatus
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,8 @@
 
 Control gives a *setpoint*. Carrying it out may take several frames: a pause goes to 6 A first, so that the box opens
 its contactor without load, and a way that is refused is followed by the next one (``saying``). These are attempts
-within one command. A newer command pre-empts an older one between 6 A and 0 A.
+within one command. A newer command pre-empts an older one between 6 A and 0 A. A cut that a fuse asks for goes to 0 A
+at once: a contactor is cheaper than a fuse.
 
 What the box accepted is *installed*, and it does not stay so by itself. The profile falls back to the failsafe unless
 it is renewed at half time; a reboot, a new transaction and an outage may lose it. Each of these marks the installed
@@ -20,8 +21,7 @@ from dataclasses import dataclass, replace
 from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.profiles import Setpoint, quantised_a, renewal_due
 from drivers.ocpp16.saying import Installed, Speaker, Station
-from drivers.ocpp16.waiting import happens_within
-from hemsd.clock import Clock
+from hemsd.clock import Clock, happens_within
 from hemsd.model import ACTIVE_PHASE_A, MIN_PILOT_A, Attempt, Dispatch, DispatchStatus, Outcome, Sample
 
 log = logging.getLogger(__name__)
@@ -107,13 +107,13 @@ class Steering:
 
     # -- commands ---------------------------------------------------------------------------------------------------
 
-    async def command(self, setpoint: Setpoint) -> Dispatch:
+    async def command(self, setpoint: Setpoint, *, at_once: bool = False) -> Dispatch:
         """Says a setpoint; the newest wins."""
         if self._released:
             return Dispatch(DispatchStatus.UNREACHABLE, text="hemsd is stopping; the wallbox stays at its failsafe")
-        return await self._command(setpoint)
+        return await self._command(setpoint, at_once=at_once)
 
-    async def _command(self, setpoint: Setpoint) -> Dispatch:
+    async def _command(self, setpoint: Setpoint, *, at_once: bool = False) -> Dispatch:
         setpoint = self.speaker.sayable(setpoint)
         refuses_zero = setpoint.limit_a == 0 and self.memory.zero_ends_tx
         if refuses_zero:
@@ -124,7 +124,8 @@ class Steering:
         async with self._turn:
             if superseded.is_set():
                 return Dispatch(DispatchStatus.UNREACHABLE, text="superseded by a newer command before it was sent")
-            dispatch = await self._carry_out(setpoint, superseded)
+            carry_out = self._cut if at_once else self._carry_out
+            dispatch = await carry_out(setpoint, superseded)
         if self.speaker.gave_up:
             self._give_up()
         if refuses_zero and dispatch.status is DispatchStatus.APPLIED:
@@ -150,9 +151,22 @@ class Steering:
             if gentle.status in (DispatchStatus.UNREACHABLE, DispatchStatus.NOT_CAPABLE):
                 return gentle
         said = await self._say(setpoint, superseded)
-        if said.status is DispatchStatus.REJECTED and self.installed is not None and setpoint == self.wanted:
-            self.wanted = self.installed.setpoint  # what stands is to be kept, and not what the box refuses
+        self._keep_what_stands(setpoint, said)
         return replace(said, attempts=attempts + said.attempts)
+
+    async def _cut(self, setpoint: Setpoint, superseded: asyncio.Event) -> Dispatch:
+        """Straight to the setpoint; a box that refuses a pause is left at 6 A at least."""
+        said = await self._say(setpoint, superseded)
+        if said.status is DispatchStatus.REJECTED and self._eases_off_first(setpoint):
+            least = await self._say(replace(setpoint, limit_a=MIN_PILOT_A), superseded)
+            said = replace(said, attempts=said.attempts + least.attempts)
+        self._keep_what_stands(setpoint, said)
+        return said
+
+    def _keep_what_stands(self, setpoint: Setpoint, said: Dispatch) -> None:
+        """And not what the box refuses."""
+        if said.status is DispatchStatus.REJECTED and self.installed is not None and setpoint == self.wanted:
+            self.wanted = self.installed.setpoint
 
     def _eases_off_first(self, setpoint: Setpoint) -> bool:
         """Going to 6 A before 0 A spares the contactor; pointless when the box offers no more than 6 A already."""

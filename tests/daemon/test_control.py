@@ -1,5 +1,6 @@
 """One tick after another, on the played home: what Control sends, records and believes."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -163,3 +164,29 @@ def test_a_raise_waits_until_the_last_command_is_proved_and_a_reduction_does_not
     superseded = [now for before, now in pairs if before.evidence and before.evidence.rule == "superseded"]
     assert len(pairs) > 10
     assert all(command.amps < (command.before_a or 0) for command in superseded)
+
+
+async def test_more_than_the_fuse_bears_is_not_left_to_the_next_tick() -> None:
+    at = scene()
+    control, over = at.control, MeterReading(8e3, currents_a=(36.0, 0.0, 0.0))
+    control.latest.heard = lambda *_: None
+    ticks: list[float] = []
+    control.ticked = lambda snapshot: ticks.append(snapshot.now_s - began_s)
+    began_s = at.clock.monotonic()
+    running = asyncio.create_task(control.run())
+
+    async def after(leap_s: float, reading: MeterReading) -> list[float]:
+        at.clock.leap(leap_s)
+        at.latest.put("grid", reading)
+        control.metered()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return ticks
+
+    assert await after(0.0, MeterReading(0.0)) == [0.0]
+    assert await after(1.0, over) == [0.0, 1.0]
+    assert await after(1.0, over) == [0.0, 1.0]  # that has been judged, and an answer takes its time
+    assert await after(1.0, MeterReading(0.0)) == [0.0, 1.0]
+    assert await after(1.0, over) == [0.0, 1.0, 4.0]
+    assert await after(1.0, over) == [0.0, 1.0, 4.0, 5.0]  # the regular one comes when it would have come
+    running.cancel()

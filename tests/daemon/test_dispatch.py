@@ -49,7 +49,9 @@ class SlowWallbox:
         self.asked_for_samples = 0
         self.go = asyncio.Event()
 
-    async def send_limit(self, limit_a: float, phases: int | None, *, failsafe_a: float) -> Dispatch:
+    async def send_limit(
+        self, limit_a: float, phases: int | None, *, failsafe_a: float, at_once: bool = False
+    ) -> Dispatch:
         self.heard.append(limit_a)
         await self.go.wait()
         return Dispatch(DispatchStatus.APPLIED)

@@ -91,6 +91,28 @@ async def test_a_pause_goes_to_six_amperes_first_and_waits_for_the_car():
         assert [attempt.status for attempt in dispatch.attempts] == [DispatchStatus.APPLIED, DispatchStatus.APPLIED]
 
 
+async def test_a_pause_that_a_fuse_asks_for_is_zero_at_once():
+    async with home() as at, charging_box(at) as (station, _):
+        await at.garage.send_limit(10, None, failsafe_a=6)
+        dispatch = await at.garage.send_limit(0, None, failsafe_a=6, at_once=True)
+        assert station.limits == [10.0, 0.0]
+        assert dispatch.status is DispatchStatus.APPLIED
+
+
+async def test_a_box_that_refuses_zero_is_at_six_amperes_after_a_cut():
+    async with home() as at, charging_box(at) as (station, _):
+        await at.garage.send_limit(10, None, failsafe_a=6)
+        station.answers["SetChargingProfile"] = refusing_zero
+        dispatch = await at.garage.send_limit(0, None, failsafe_a=6, at_once=True)
+        assert station.limits == [10.0, 0.0, 6.0]
+        assert dispatch.status is DispatchStatus.REJECTED
+
+
+def refusing_zero(payload: dict) -> dict:
+    offered_a = payload["csChargingProfiles"]["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"]
+    return {"status": "Accepted" if offered_a > 0 else "Rejected"}
+
+
 async def test_a_newer_command_preempts_a_pause_that_has_not_come_to_zero():
     async with home() as at, charging_box(at) as (station, _):
         await at.garage.send_limit(10, None, failsafe_a=6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -31,7 +32,9 @@ class Busy:
         self.heard: list[float] = []
         self._asked: list[asyncio.Future[Dispatch]] = []
 
-    async def send_limit(self, limit_a: float, phases: int | None, *, failsafe_a: float) -> Dispatch:
+    async def send_limit(
+        self, limit_a: float, phases: int | None, *, failsafe_a: float, at_once: bool = False
+    ) -> Dispatch:
         self.heard.append(limit_a)
         self._asked.append(asyncio.get_running_loop().create_future())
         return await self._asked[-1]
@@ -86,6 +89,19 @@ async def test_only_what_lowers_the_limit_overtakes(first: Command, second: Comm
         carrier.give(second, 6)
         await turns()
         assert (len(box.heard) == 2) is overtakes
+
+
+async def test_a_cut_by_the_fuse_waits_for_nothing_that_flies() -> None:
+    box = Busy()
+    async with courier(box) as (carrier, _):
+        carrier.rest(0.0, None, 6)
+        await turns()
+        carrier.give(command(1, 6), 6)
+        await turns()
+        assert box.heard == [0]
+        carrier.give(replace(command(2, 0), at_once=True), 6)
+        await turns()
+        assert box.heard == [0, 0]
 
 
 async def test_each_command_gets_its_own_answer_in_whatever_order_they_come() -> None:
