@@ -24,6 +24,7 @@ from drivers.modbus_line import Parity
 from drivers.modbus_words import Kind, WordOrder
 from drivers.mqtt_file import MqttFile
 from hemsd.model import Role
+from hemsd.said import said
 
 SHIPPED = Path(__file__).parent / "devices"
 
@@ -219,10 +220,20 @@ class DeviceFile(Strict):
         maps = {Role.GRID: self.grid, Role.PV: self.pv, Role.BATTERY: self.battery}
         found = maps[role]
         if not self.has_registers:
-            raise DeviceError(f"{self.name} has no registers; write driver: mqtt")
+            raise DeviceError(
+                said("device.no_registers", "{name} has no registers; write driver: mqtt", name=self.name)
+            )
         if found is None:
             served = ", ".join(name for name, its in maps.items() if its is not None)
-            raise DeviceError(f"{self.name} is no {role} meter; it serves {served}")
+            raise DeviceError(
+                said(
+                    "device.no_role",
+                    "{name} is no {role} meter; it serves {served}",
+                    name=self.name,
+                    role=role,
+                    served=served,
+                )
+            )
         return found
 
 

@@ -10,6 +10,7 @@ from drivers.modbus_blocks import Image, Space, Span
 from drivers.modbus_words import Kind, WordOrder, decode, scaled
 from drivers.phases import corrected, signed
 from hemsd.model import MeterReading, PerPhase, Role
+from hemsd.said import said
 
 DIGITS = 6  # so that 2301 steps of 0.1 are 230.1
 
@@ -33,7 +34,7 @@ class DeviceMeter:
 
     def reading(self, image: Image) -> MeterReading:
         if not self._holds(self.map.only_if, image, otherwise=True):
-            return MeterReading(doubts=("the device says that its values mean nothing now",))
+            return MeterReading(doubts=(said("doubt.meaningless", "the device says that its values mean nothing now"),))
         sign = -1.0 if self.invert else 1.0
         power_w = self._value(self.map.power_w, image)
         if power_w is None and self._holds(self.map.at_rest, image, otherwise=False):

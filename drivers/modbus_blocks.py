@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from drivers.base import DeviceError
+from hemsd.said import said
 
 MAX_WORDS = 125
 MAX_GAP = 16  # fewer words than this are cheaper to carry along than to ask around
@@ -137,7 +138,7 @@ class BlockReader:
                 waiting[:0] = self._smaller(block)
                 self._blocks = done + waiting
         if not done:
-            raise DeviceError("it refuses every register that hemsd asks for")
+            raise DeviceError(said("modbus.refuses_all", "it refuses every register that hemsd asks for"))
         if len(away) == len(done):
             raise next(iter(away.values()))
         return image

@@ -33,6 +33,7 @@ from drivers.base import DeviceError
 from drivers.cancelling import heeded
 from drivers.modbus_blocks import Absent, Read, Refused, Space, Span
 from drivers.modbus_line import Asked, Framer, Line, SerialLine, TcpLine, garbled, rtu_answer
+from hemsd.said import said
 
 # Whatever pymodbus has to say reaches us as an exception or a time-out, and is then said once instead of each time.
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
@@ -113,13 +114,30 @@ class Connection:
                 async with asyncio.timeout(timeout_s):
                     connected = await self._client.connect()
         except TimeoutError:
-            raise DeviceError(f"{self._line.place} does not answer") from None
+            raise DeviceError(said("modbus.no_connection", "{place} does not answer", place=self._line.place)) from None
         except termios.error as error:  # no OSError, and so not caught by pymodbus
-            raise DeviceError(f"{self._line} can't be set up: {error.args[-1]}") from error
+            raise DeviceError(
+                said(
+                    "modbus.not_set_up",
+                    "{line} can't be set up: {error}",
+                    line=str(self._line),
+                    error=str(error.args[-1]),
+                )
+            ) from error
         if not connected:  # pymodbus keeps the reason for itself
             if isinstance(self._line, SerialLine):
-                raise DeviceError(f"{self._line.place} can't be opened: is it plugged in, and may hemsd use it?")
-            raise DeviceError(f"{self._line.place} can't be reached, or refuses the connection")
+                raise DeviceError(
+                    said(
+                        "modbus.not_opened",
+                        "{place} can't be opened: is it plugged in, and may hemsd use it?",
+                        place=self._line.place,
+                    )
+                )
+            raise DeviceError(
+                said(
+                    "modbus.unreachable", "{place} can't be reached, or refuses the connection", place=self._line.place
+                )
+            )
 
     async def _reopen(self, timeout_s: float) -> None:
         """Loses what may still be on its way. Raises DeviceError when the line can't be opened again."""
@@ -136,7 +154,7 @@ class Connection:
             raise
 
     def close(self) -> None:
-        self.lost = self.lost or "the connection was closed"
+        self.lost = self.lost or said("modbus.closed", "the connection was closed")
         self._client.close()
 
     async def read(self, unit: int, span: Span, timeout_s: float) -> list[int]:
@@ -155,9 +173,17 @@ class Connection:
                     return words
             self._silences += 1
             if self._silences >= SILENCES:
-                self._lose(f"{self._line.place} does not answer any more")
+                self._lose(said("modbus.fell_silent", "{place} does not answer any more", place=self._line.place))
                 self.close()
-            raise DeviceError(f"{self._line.place} unit {unit} does not answer within {timeout_s:g} s")
+            raise DeviceError(
+                said(
+                    "modbus.no_answer",
+                    "{place} unit {unit} does not answer within {timeout_s:g} s",
+                    place=self._line.place,
+                    unit=unit,
+                    timeout_s=timeout_s,
+                )
+            )
 
     def reader(self, unit: int, timeout_s: float) -> Read:
         """``read`` for one unit."""
@@ -184,7 +210,11 @@ class Connection:
         except ModbusException as error:
             if self.lost:  # during the pause before this request
                 raise DeviceError(self.lost) from None
-            raise DeviceError(f"{self._line.place} unit {unit}: {error}") from error
+            raise DeviceError(
+                said(
+                    "modbus.error", "{place} unit {unit}: {error}", place=self._line.place, unit=unit, error=str(error)
+                )
+            ) from error
         finally:
             self._deadline = self._asked = None
         self._unanswered = False
@@ -193,7 +223,14 @@ class Connection:
             _raise(answer.exception_code, unit, span)
         if len(answer.registers) != span.count:
             raise DeviceError(
-                f"{self._line.place} unit {unit} answers with {len(answer.registers)} registers instead of {span.count}"
+                said(
+                    "modbus.wrong_count",
+                    "{place} unit {unit} answers with {got} registers instead of {wanted}",
+                    place=self._line.place,
+                    unit=unit,
+                    got=len(answer.registers),
+                    wanted=span.count,
+                )
             )
         return list(answer.registers)
 
@@ -203,7 +240,9 @@ class Connection:
             return rtu_answer(data, self._asked) if self._asked else b""
         if not garbled(data):
             return data
-        self._lose(f"{self._line.place} answers with something that is not Modbus TCP")
+        self._lose(
+            said("modbus.no_modbus", "{place} answers with something that is not Modbus TCP", place=self._line.place)
+        )
         self._client.close()
         return b""
 
@@ -216,17 +255,34 @@ class Connection:
 def _raise(code: int, unit: int, span: Span) -> Never:
     match code:
         case 1 | 2 | 3:
-            raise Refused(f"unit {unit} does not serve {span.space} registers {span.start} to {span.end - 1}")
+            raise Refused(
+                said(
+                    "modbus.refused",
+                    "unit {unit} does not serve {space} registers {first} to {last}",
+                    unit=unit,
+                    space=span.space,
+                    first=str(span.start),
+                    last=str(span.end - 1),
+                )
+            )
         case 4:
-            raise Failed(f"unit {unit} reports a fault of its own (Modbus exception 4)")
+            raise Failed(
+                said("modbus.failed", "unit {unit} reports a fault of its own (Modbus exception 4)", unit=unit)
+            )
         case 5 | 6:
-            raise Busy(f"unit {unit} is busy (Modbus exception {code})")
+            raise Busy(said("modbus.busy", "unit {unit} is busy (Modbus exception {code})", unit=unit, code=code))
         case 10:
-            raise Absent(f"the gateway does not reach unit {unit} (Modbus exception 10)")
+            raise Absent(
+                said("modbus.absent", "the gateway does not reach unit {unit} (Modbus exception 10)", unit=unit)
+            )
         case 11:
-            raise DeviceError(f"the gateway does not reach unit {unit} (Modbus exception 11)")
+            raise DeviceError(
+                said("modbus.no_target", "the gateway does not reach unit {unit} (Modbus exception 11)", unit=unit)
+            )
         case _:
-            raise DeviceError(f"unit {unit} answers with Modbus exception {code}")
+            raise DeviceError(
+                said("modbus.exception", "unit {unit} answers with Modbus exception {code}", unit=unit, code=code)
+            )
 
 
 class ModbusLink:

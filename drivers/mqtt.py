@@ -27,6 +27,7 @@ from drivers.mqtt_settings import MqttBrokerSettings, MqttChargeSettings, MqttSe
 from drivers.mqtt_sources import DimmedSink, DimmedSource, MeterSource, SocSink, SocSource, Source
 from hemsd.clock import Clock
 from hemsd.model import Role
+from hemsd.said import said
 
 __all__ = [
     "ChargeSink",
@@ -79,7 +80,15 @@ class MqttReader:
                 async for message in client.messages:
                     self._take(message)
         except aiomqtt.MqttError as error:
-            raise DeviceError(f"MQTT broker {self._broker.host}:{self._broker.port}: {error}") from error
+            raise DeviceError(
+                said(
+                    "mqtt.lost",
+                    "MQTT broker {host}:{port}: {error}",
+                    host=self._broker.host,
+                    port=self._broker.port,
+                    error=str(error),
+                )
+            ) from error
         finally:
             self._connected = None
             for saying in self._saying.values():
@@ -102,7 +111,15 @@ class MqttReader:
                 with heeded():
                     await self._connected.publish(keepalive.topic, keepalive.payload)
         except aiomqtt.MqttError as error:
-            raise DeviceError(f"MQTT broker {self._broker.host}:{self._broker.port}: {error}") from error
+            raise DeviceError(
+                said(
+                    "mqtt.lost",
+                    "MQTT broker {host}:{port}: {error}",
+                    host=self._broker.host,
+                    port=self._broker.port,
+                    error=str(error),
+                )
+            ) from error
 
     async def _subscribe(self, client: aiomqtt.Client, topic: str) -> None:
         with heeded():
@@ -110,7 +127,14 @@ class MqttReader:
         for granted in grants:
             code = granted if isinstance(granted, int) else granted.value
             if code >= 0x80:  # MQTT 3.1.1 section 3.9.3: failure
-                raise DeviceError(f"the MQTT broker does not let {self._broker.user or 'us'} read {topic}")
+                raise DeviceError(
+                    said(
+                        "mqtt.forbidden",
+                        "the MQTT broker does not let {user} read {topic}",
+                        user=self._broker.user or said("mqtt.nameless", "us"),
+                        topic=topic,
+                    )
+                )
 
     def _take(self, message: aiomqtt.Message) -> None:
         payload = message.payload if isinstance(message.payload, bytes) else b""

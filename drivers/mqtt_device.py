@@ -19,6 +19,7 @@ from drivers.plausible import plausible
 from drivers.watch import Watch
 from hemsd.clock import Clock
 from hemsd.model import MeterReading, PerPhase, Role
+from hemsd.said import said
 
 FRESH_S = 30.0  # a part that is older is not known, where the file says nothing of silence
 SLOW_S = 3600.0  # levels and counters
@@ -99,7 +100,7 @@ class DeviceSource:
     def say(self) -> None:
         """Gives the sink what is known now."""
         if self._is_gone:
-            self._sink(self.name, MeterReading(doubts=("the broker says that the device is gone",)))
+            self._sink(self.name, MeterReading(doubts=(said("doubt.gone", "the broker says that the device is gone"),)))
         elif self._heard_s is not None:
             now_s = self._clock.monotonic()
             self._sink(self.name, self._watch.judge(plausible(self._reading(now_s)), now_s))
@@ -152,7 +153,14 @@ class DeviceSource:
                 some = True
             elif not point.optional:
                 if value is not None:
-                    doubts.append(f"{point.topic} has been silent for {now_s - at_s:.0f} s")
+                    doubts.append(
+                        said(
+                            "doubt.topic_silent",
+                            "{topic} has been silent for {silent_s:.0f} s",
+                            topic=point.topic,
+                            silent_s=now_s - at_s,
+                        )
+                    )
                 return None, doubts
         return (total_w if some else None), doubts
 

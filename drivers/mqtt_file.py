@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from drivers.base import DeviceError, Strict
 from drivers.mqtt_payload import document, path
 from hemsd.model import Role
+from hemsd.said import said
 
 _NAME = re.compile(r"\{(\w+)\}")
 
@@ -169,7 +170,15 @@ class MqttFile(Strict):
         found = maps[role]
         if found is None:
             served = ", ".join(word for word, its in maps.items() if its is not None) or "no meter at all"
-            raise DeviceError(f"{name} is no {role} meter over MQTT; it serves {served}")
+            raise DeviceError(
+                said(
+                    "device.no_role_mqtt",
+                    "{name} is no {role} meter over MQTT; it serves {served}",
+                    name=name,
+                    role=role,
+                    served=served,
+                )
+            )
         return found
 
     def words(self, topic: str | None, keys: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from drivers.base import DeviceError, Strict
 from drivers.mqtt_payload import path
 from drivers.position import Position
 from hemsd.model import Role
+from hemsd.said import said
 
 
 def _checked(text: str) -> str:
@@ -157,4 +158,6 @@ class MqttBrokerSettings(Strict):
         try:
             return self.password_file.read_text().strip()
         except OSError as error:
-            raise DeviceError(f"the password of the MQTT broker can't be read: {error}") from error
+            raise DeviceError(
+                said("mqtt.password", "the password of the MQTT broker can't be read: {error}", error=str(error))
+            ) from error

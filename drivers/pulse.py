@@ -27,6 +27,7 @@ from drivers.pulse_settings import TOPIC, PulseSettings
 from drivers.series.http import secret
 from hemsd.clock import Clock
 from hemsd.model import Role
+from hemsd.said import said
 
 USER = "admin"
 TIMEOUT_S = 5.0
@@ -65,8 +66,13 @@ class Pulse:
         if telegram == self._last:
             if now_s - self._changed_s > STILL_S:
                 raise DeviceError(
-                    f"{self._settings.host} has repeated one telegram for {now_s - self._changed_s:.0f} s; "
-                    "does the reading head sit on the meter, and is its battery good?"
+                    said(
+                        "pulse.still",
+                        "{host} has repeated one telegram for {still_s:.0f} s; "
+                        "does the reading head sit on the meter, and is its battery good?",
+                        host=self._settings.host,
+                        still_s=now_s - self._changed_s,
+                    )
                 )
             return
         is_first = self._last is None
@@ -76,7 +82,9 @@ class Pulse:
         except Malformed as error:
             self._spoilt += 1
             if self._spoilt >= MOST_SPOILT:
-                raise DeviceError(f"{self._settings.host}: {error}") from error
+                raise DeviceError(
+                    said("pulse.spoilt", "{host}: {error}", host=self._settings.host, error=str(error))
+                ) from error
             return
         self._spoilt = 0
         if news:
@@ -94,18 +102,24 @@ class Pulse:
                 self._check(response.status)
                 return await self._body(response)
         except TimeoutError:
-            raise DeviceError(f"{host} did not answer within {TIMEOUT_S:g} s") from None
+            raise DeviceError(
+                said("http.no_answer", "{host} did not answer within {timeout_s:g} s", host=host, timeout_s=TIMEOUT_S)
+            ) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise DeviceError(f"{host} can't be asked ({type(error).__name__})") from error
+            raise DeviceError(
+                said("http.not_asked", "{host} can't be asked ({error})", host=host, error=type(error).__name__)
+            ) from error
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         parts = bytearray()
         async for chunk in response.content.iter_chunked(CHUNK_BYTES):
             parts += chunk
             if len(parts) > LARGEST_BYTES:
-                raise DeviceError(f"{self._settings.host} sends more than a telegram")
+                raise DeviceError(said("pulse.too_much", "{host} sends more than a telegram", host=self._settings.host))
         if not parts:
-            raise DeviceError(f"{self._settings.host} has no telegram of the meter yet")
+            raise DeviceError(
+                said("pulse.nothing", "{host} has no telegram of the meter yet", host=self._settings.host)
+            )
         return bytes(parts)
 
     def _check(self, status: int) -> None:
@@ -114,8 +128,21 @@ class Pulse:
             case HTTPStatus.OK:
                 return
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-                raise DeviceError(f"{host} does not take the password; it is the one that is printed on the bridge")
+                raise DeviceError(
+                    said(
+                        "pulse.password",
+                        "{host} does not take the password; it is the one that is printed on the bridge",
+                        host=host,
+                    )
+                )
             case HTTPStatus.NOT_FOUND:
-                raise DeviceError(f"{host} has nothing of node {node}; its page shows the number under NODES")
+                raise DeviceError(
+                    said(
+                        "pulse.node",
+                        "{host} has nothing of node {node}; its page shows the number under NODES",
+                        host=host,
+                        node=node,
+                    )
+                )
             case _:
-                raise DeviceError(f"{host} answers with status {status}")
+                raise DeviceError(said("http.status", "{host} answers with status {status}", host=host, status=status))

@@ -22,6 +22,7 @@ from drivers.phases import corrected, signed
 from drivers.sunspec import SunSpecDevice
 from drivers.sunspec_models import FLOAT_METERS, INPUTS, INVERTERS, METERS, PORTS, STORAGE, Model, Point
 from hemsd.model import MeterReading, PerPhase, Role
+from hemsd.said import said
 
 AT_REST = (1, 2, 8)  # the operating states off, sleeping and standby of models 101 to 113 (St) and 701 (InvSt)
 BELOW_ZERO_WH = 2.0**31  # no home counts as much: the highest bit of a counter of 32 is a sign
@@ -147,7 +148,14 @@ def _named(model: Model, *names: str) -> tuple[Point, ...]:
 def _grid_meter(device: SunSpecDevice, invert: bool) -> SunSpecMeter:
     found = device.first(*METERS)
     if found is None:
-        raise DeviceError(f"{device} serves no meter (model 201 to 204 or 211 to 214), only {_chain(device)}")
+        raise DeviceError(
+            said(
+                "sunspec.no_meter",
+                "{device} serves no meter (model 201 to 204 or 211 to 214), only {models}",
+                device=str(device),
+                models=_chain(device),
+            )
+        )
     return SunSpecMeter(Role.GRID, found, Flow(found, _named(found, "W")), invert=invert)
 
 
@@ -156,11 +164,26 @@ def _pv_meter(device: SunSpecDevice, invert: bool, strings: Sequence[int]) -> Su
     dc_inputs = device.first(160)
     if dc_inputs is not None and (solar := strings or _solar_inputs(device)):
         if max(solar) > INPUTS.count(dc_inputs):
-            raise DeviceError(f"{device} has {INPUTS.count(dc_inputs)} DC inputs, not {max(solar)}")
+            raise DeviceError(
+                said(
+                    "sunspec.inputs",
+                    "{device} has {count} DC inputs, not {highest}",
+                    device=str(device),
+                    count=INPUTS.count(dc_inputs),
+                    highest=max(solar),
+                )
+            )
         flow = Flow(dc_inputs, tuple(INPUTS.point(number - 1) for number in solar))
         return SunSpecMeter(Role.PV, inverter, flow, invert=invert)
     if inverter is None:
-        raise DeviceError(f"{device} serves no inverter (model 101 to 103, 111 to 113 or 701), only {_chain(device)}")
+        raise DeviceError(
+            said(
+                "sunspec.no_inverter",
+                "{device} serves no inverter (model 101 to 103, 111 to 113 or 701), only {models}",
+                device=str(device),
+                models=_chain(device),
+            )
+        )
     remark = ""
     if device.first(*STORAGE):
         remark = "its AC power is sun and battery together; name the DC inputs that are solar in pv_strings"
@@ -174,7 +197,14 @@ def _battery_meter(device: SunSpecDevice, invert: bool) -> SunSpecMeter:
         (model, name) for id, name in ((802, "SoC"), (713, "SoC"), (124, "ChaState")) if (model := device.first(id))
     ]
     if flow is None and not levels:
-        raise DeviceError(f"{device} serves no battery (model 802, 713 with 714, or 124), only {_chain(device)}")
+        raise DeviceError(
+            said(
+                "sunspec.no_battery",
+                "{device} serves no battery (model 802, 713 with 714, or 124), only {models}",
+                device=str(device),
+                models=_chain(device),
+            )
+        )
     remark = "" if flow else "it tells the battery's state of charge, but not its power"
     return SunSpecMeter(Role.BATTERY, inverter, flow, levels[0] if levels else None, invert, remark=remark)
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from drivers.plausible import MOST_W
 from hemsd.model import MeterReading
+from hemsd.said import said
 
 FROZEN_S = 60.0
 FROZEN_READINGS = 6  # so that a poll every 30 s is not called frozen after three answers
@@ -29,6 +30,9 @@ LEAP_WITHIN_S = 60.0
 CONFIRMATIONS = 3
 NEW_METER_S = 3600.0
 SLACK_WH = 10_000.0  # counters may come in whole kilowatt-hours, and after a gap
+
+
+COUNTERS = {"import": said("counter.import", "import"), "export": said("counter.export", "export")}
 
 
 @dataclass(slots=True)
@@ -65,14 +69,27 @@ class Watch:
         if power_w is None:
             return None
         if self._is_frozen(reading, now_s):
-            doubts.append(f"the same to the last digit for {now_s - self._same_since_s:.0f} s: the meter is frozen")
+            doubts.append(
+                said(
+                    "doubt.frozen",
+                    "the same to the last digit for {still_s:.0f} s: the meter is frozen",
+                    still_s=now_s - self._same_since_s,
+                )
+            )
             return None
         before = self._power
         if before is not None and now_s - before[1] <= LEAP_WITHIN_S and abs(power_w - before[0]) > LEAP_W:
             agreed = self._leapt_to_w is not None and abs(power_w - self._leapt_to_w) <= AGREE_W
             if not agreed:
                 self._leapt_to_w = power_w
-                doubts.append(f"power leapt from {before[0]:.0f} to {power_w:.0f} W")
+                doubts.append(
+                    said(
+                        "doubt.power_leapt",
+                        "power leapt from {before_w:.0f} to {power_w:.0f} W",
+                        before_w=before[0],
+                        power_w=power_w,
+                    )
+                )
                 return None
         self._leapt_to_w = None
         self._power = power_w, now_s
@@ -96,7 +113,14 @@ class Watch:
             self._soc_leapt = [*agreeing, soc_pct]
             if len(self._soc_leapt) < CONFIRMATIONS:
                 self._soc = before[0], now_s  # it stands, however long the others take to agree
-                doubts.append(f"state of charge leapt from {before[0]:.0f} to {soc_pct:.0f} %")
+                doubts.append(
+                    said(
+                        "doubt.level_leapt",
+                        "state of charge leapt from {before_pct:.0f} to {soc_pct:.0f} %",
+                        before_pct=before[0],
+                        soc_pct=soc_pct,
+                    )
+                )
                 return None
         self._soc_leapt = []
         self._soc = soc_pct, now_s
@@ -118,7 +142,19 @@ class Watch:
     def _counter_doubt(self, name: str, before: tuple[float, float], energy_wh: float, now_s: float) -> str:
         most_wh = before[0] + SLACK_WH + MOST_W * (now_s - before[1]) / 3600
         if energy_wh < before[0]:
-            return f"the {name} counter fell from {before[0]:.0f} to {energy_wh:.0f} Wh"
+            return said(
+                "doubt.counter_fell",
+                "the {counter} counter fell from {before_wh:.0f} to {energy_wh:.0f} Wh",
+                counter=COUNTERS[name],
+                before_wh=before[0],
+                energy_wh=energy_wh,
+            )
         if energy_wh > most_wh:
-            return f"the {name} counter leapt from {before[0]:.0f} to {energy_wh:.0f} Wh"
+            return said(
+                "doubt.counter_leapt",
+                "the {counter} counter leapt from {before_wh:.0f} to {energy_wh:.0f} Wh",
+                counter=COUNTERS[name],
+                before_wh=before[0],
+                energy_wh=energy_wh,
+            )
         return ""

@@ -21,21 +21,32 @@ from hemsd.model import (
     StrangerRefused,
     WallboxImage,
 )
+from hemsd.said import Said, said
 
 log = logging.getLogger(__name__)
 
 LINK_GRACE_S = 60.0
 RIVAL_TIMES = 3
+VERDICTS = {
+    Outcome.APPLIED: said("verdict.applied", "applied"),
+    Outcome.ACCEPTED_INEFFECTIVE: said("verdict.accepted_ineffective", "accepted ineffective"),
+    Outcome.PHASE_SWITCH_INEFFECTIVE: said("verdict.phase_switch_ineffective", "phase switch ineffective"),
+    Outcome.UNVERIFIED: said("verdict.unverified", "unverified"),
+    Outcome.REJECTED: said("verdict.rejected", "rejected"),
+    Outcome.UNREACHABLE: said("verdict.unreachable", "unreachable"),
+    Outcome.TIMEOUT: said("verdict.timeout", "timeout"),
+    Outcome.NOT_CAPABLE: said("verdict.not_capable", "not capable"),
+}
 DISOBEYED = frozenset({Outcome.ACCEPTED_INEFFECTIVE, Outcome.PHASE_SWITCH_INEFFECTIVE, Outcome.REJECTED})
 
 SAID_BY = {
-    DimmedBy.CONFIG: "site.dimmed_w in config.yaml",
-    DimmedBy.SCHEDULE: "site.dimmed_schedule in config.yaml",
-    DimmedBy.API: "a program, over the API",
-    DimmedBy.MQTT: "a control box, over MQTT",
+    DimmedBy.CONFIG: said("dimmed.by.config", "site.dimmed_w in config.yaml"),
+    DimmedBy.SCHEDULE: said("dimmed.by.schedule", "site.dimmed_schedule in config.yaml"),
+    DimmedBy.API: said("dimmed.by.api", "a program, over the API"),
+    DimmedBy.MQTT: said("dimmed.by.mqtt", "a control box, over MQTT"),
 }
 
-Found = tuple[str, str, str]
+Found = tuple[str, Said, Said]
 """(key, what is wrong, what to do)"""
 
 
@@ -46,15 +57,23 @@ def of_meters(
     grid = snapshot.grid
     never = grid is None or grid.power_w is None
     if (never and up_s > steering.stale_step_s) or (grid is not None and grid.age_s > steering.stale_step_s):
-        silent = f"for {grid.age_s:.0f} s" if grid else "since the start"
         yield (
             Role.GRID,
-            f"The grid meter has been silent {silent}.",
-            "Charging for surplus goes down to the minimum and then pauses. Check the meter's power and network.",
+            said("alarm.grid", "The grid meter has been silent for {age_s:.0f} s.", age_s=grid.age_s)
+            if grid
+            else said("alarm.grid.never", "The grid meter has been silent since the start."),
+            said(
+                "alarm.grid.do",
+                "Charging for surplus goes down to the minimum and then pauses. Check the meter's power and network.",
+            ),
         )
     for name, trouble in troubles.items():
         if trouble:
-            yield f"device:{name}", f"{name}: {trouble}", "hemsd keeps trying."
+            yield (
+                f"device:{name}",
+                said("alarm.device", "{name}: {trouble}", name=name, trouble=trouble),
+                said("alarm.device.do", "hemsd keeps trying."),
+            )
 
 
 def of_wallbox(image: WallboxImage, outcomes: tuple[Outcome, ...]) -> Iterable[Found]:
@@ -63,24 +82,43 @@ def of_wallbox(image: WallboxImage, outcomes: tuple[Outcome, ...]) -> Iterable[F
     if not image.connected and image.link_age_s > LINK_GRACE_S:
         yield (
             f"link:{name}",
-            f"The wallbox {name} is not connected.",
-            "Check its power and network, and that its OCPP address points at this host.",
+            said("alarm.link", "The wallbox {name} is not connected.", name=name),
+            said("alarm.link.do", "Check its power and network, and that its OCPP address points at this host."),
         )
     if image.error_code not in ("NoError", ""):
-        yield f"fault:{name}", f"The wallbox {name} reports {image.error_code}.", "See its manual."
+        yield (
+            f"fault:{name}",
+            said("alarm.fault", "The wallbox {name} reports {error}.", name=name, error=image.error_code),
+            said("alarm.fault.do", "See its manual."),
+        )
     newest = outcomes[-2:]
     if not image.controllable:
         yield (
             f"control:{name}",
-            f"The wallbox {name} can't be steered: it accepts every limit, and none has an effect.",
-            "It is left at the failsafe until the next charge. Look for another app or load manager that steers it,"
-            " and for newer firmware.",
+            said(
+                "alarm.control",
+                "The wallbox {name} can't be steered: it accepts every limit, and none has an effect.",
+                name=name,
+            ),
+            said(
+                "alarm.control.do",
+                "It is left at the failsafe until the next charge. Look for another app or load manager that steers it,"
+                " and for newer firmware.",
+            ),
         )
     elif len(newest) == 2 and all(outcome in DISOBEYED for outcome in newest):
         yield (
             f"obedience:{name}",
-            f"The wallbox {name} does not do what it is told ({newest[-1].replace('_', ' ')}).",
-            "Look at the evidence of the last commands; another app or the car may be steering it as well.",
+            said(
+                "alarm.obedience",
+                "The wallbox {name} does not do what it is told ({verdict}).",
+                name=name,
+                verdict=VERDICTS[newest[-1]],
+            ),
+            said(
+                "alarm.obedience.do",
+                "Look at the evidence of the last commands; another app or the car may be steering it as well.",
+            ),
         )
 
 
@@ -89,8 +127,15 @@ def of_rival(wallbox: str, times: int) -> Iterable[Found]:
     if times >= RIVAL_TIMES:
         yield (
             f"rival:{wallbox}",
-            f"The wallbox {wallbox} keeps offering less than it may: something else limits it as well.",
-            "Look for a solar mode or a limit in its own app, or a load manager; only one should steer it.",
+            said(
+                "alarm.rival",
+                "The wallbox {name} keeps offering less than it may: something else limits it as well.",
+                name=wallbox,
+            ),
+            said(
+                "alarm.rival.do",
+                "Look for a solar mode or a limit in its own app, or a load manager; only one should steer it.",
+            ),
         )
 
 
@@ -98,44 +143,94 @@ def of_sleeper(decision: Decision) -> Found:
     name = decision.wallbox
     return (
         f"asleep:{name}",
-        f"The car at {name} takes nothing of the {decision.limit_a or 0.0:g} A that it is offered and did not wake up.",
-        "One that is full needs nothing. Else unlock it, or pull the plug and put it in again; for a car that often"
-        " does so, never_pause: true under vehicles keeps it awake.",
+        said(
+            "alarm.asleep",
+            "The car at {name} takes nothing of the {limit_a:g} A that it is offered and did not wake up.",
+            name=name,
+            limit_a=decision.limit_a or 0.0,
+        ),
+        said(
+            "alarm.asleep.do",
+            "One that is full needs nothing. Else unlock it, or pull the plug and put it in again; for a car that often"
+            " does so, never_pause: true under vehicles keeps it awake.",
+        ),
     )
 
 
 def of_dimming(dimmed: Dimmed) -> Found:
-    until = f" until {dimmed.until_at:%H:%M} UTC" if dimmed.until_at else ""
+    power_kw = dimmed.power_w / 1000
     return (
         "dimmed",
-        f"The grid operator leaves {dimmed.power_w / 1000:g} kW to the cars{until}.",
-        f"Nothing needs doing; it was said by {SAID_BY[dimmed.by]}.",
+        said(
+            "alarm.dimmed.until",
+            "The grid operator leaves {power_kw:g} kW to the cars until {until_at:%H:%M} UTC.",
+            power_kw=power_kw,
+            until_at=dimmed.until_at,
+        )
+        if dimmed.until_at
+        else said("alarm.dimmed", "The grid operator leaves {power_kw:g} kW to the cars.", power_kw=power_kw),
+        said("alarm.dimmed.do", "Nothing needs doing; it was said by {teller}.", teller=SAID_BY[dimmed.by]),
     )
 
 
 def of_no_fallback(wallbox: str, failsafe_a: float) -> Found:
     return (
         f"fallback:{wallbox}",
-        f"The wallbox {wallbox} would not go to {failsafe_a:g} A by itself if hemsd fell silent: it keeps what it has.",
-        "Set a limit for lost connections in the wallbox's own settings, if it has one.",
+        said(
+            "alarm.fallback",
+            "The wallbox {name} would not go to {failsafe_a:g} A by itself if hemsd fell silent: it keeps what it has.",
+            name=wallbox,
+            failsafe_a=failsafe_a,
+        ),
+        said("alarm.fallback.do", "Set a limit for lost connections in the wallbox's own settings, if it has one."),
     )
 
 
 def of_flood(wallbox: str) -> Found:
     return (
         f"flood:{wallbox}",
-        f"The wallbox {wallbox} sends many messages a second; they are taken up more slowly than it sends them.",
-        "Restart it, look at its sample interval, and look for newer firmware.",
+        said(
+            "alarm.flood",
+            "The wallbox {name} sends many messages a second; they are taken up more slowly than it sends them.",
+            name=wallbox,
+        ),
+        said("alarm.flood.do", "Restart it, look at its sample interval, and look for newer firmware."),
     )
 
 
 def of_stranger(stranger: StrangerRefused) -> Found:
     """Somebody at the OCPP port whom the configuration does not let in."""
-    name = stranger.identity or "without a name"
+    name = stranger.identity or said("stranger.nameless", "without a name")
     return (
         f"stranger:{stranger.identity}",
-        f"A wallbox calling itself {name} tried to connect from {stranger.remote} ({stranger.why}).",
-        f"If it is yours, add it to config.yaml with charge_point: {name}, or correct its password.",
+        said(
+            "alarm.stranger",
+            "A wallbox calling itself {name} tried to connect from {remote} ({why}).",
+            name=name,
+            remote=stranger.remote,
+            why=stranger.why,
+        ),
+        said(
+            "alarm.stranger.do",
+            "If it is yours, add it to config.yaml with charge_point: {name}, or correct its password.",
+            name=name,
+        ),
+    )
+
+
+def of_store(trouble: str) -> Found:
+    return (
+        "store",
+        said("alarm.store", "{trouble}", trouble=trouble),
+        said("alarm.store.do", "Charging goes on; check the memory card."),
+    )
+
+
+def of_lane(lane: str, trouble: str) -> Found:
+    return (
+        f"cloud:{lane}",
+        said("alarm.cloud", "{trouble}", trouble=trouble),
+        said("alarm.cloud.do", "What waits is kept; see Devices, Told to others."),
     )
 
 

@@ -133,7 +133,14 @@ class Home:
                 if image.name == box.name
             },
             alerts=[
-                AlertPage(key=alert.key, since=alert.since_at, text=alert.text, remedy=alert.remedy)
+                AlertPage(
+                    key=alert.key,
+                    since=alert.since_at,
+                    text=alert.text,
+                    remedy=alert.remedy,
+                    said=alert.text,
+                    todo=alert.remedy,
+                )
                 for alert in self.alerts.standing
             ],
             vehicles={name: self._vehicle(car, snapshot) for name, car in self.cars().items()},

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from drivers.base import DeviceError
+from hemsd.said import said
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ async def keep(
         began_s = time.monotonic()
         try:
             await _attempt(run, lasts, healthy_after_s)
-            trouble = "ended by itself"
+            trouble = said("task.ended", "ended by itself")
         except DeviceError as error:
             trouble = str(error)
         except Exception as error:

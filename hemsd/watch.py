@@ -79,10 +79,10 @@ class Watch:
             if snapshot.now_s - seen_s < STRANGER_SHOWN_S:
                 found.append(alerts.of_stranger(stranger))
         if self.store.trouble:
-            found.append(("store", self.store.trouble, "Charging goes on; check the memory card."))
+            found.append(alerts.of_store(self.store.trouble))
         found.extend(self.upkeep.found())
         for name, trouble in self.cloud.troubles().items():
-            found.append((f"cloud:{name}", trouble, "What waits is kept; see Devices, Told to others."))
+            found.append(alerts.of_lane(name, trouble))
         return found
 
     def _by_driver(self, wallbox: str, steering: SteeringSettings) -> Iterator[Found]:

@@ -14,19 +14,20 @@ from pydantic import BaseModel
 from hemsd.model import DispatchStatus
 from web.models import Asked, Page, Problem
 from web.routes import Refused, Route, answer, body_of
+from web.spoken import Spoken
 
 
 class SheetLinePage(Page):
     """One thing that was found out."""
 
-    about: str
-    found: str
+    about: Spoken
+    found: Spoken
 
 
 class AdoptionPage(Page):
     wallbox: str
     running: bool
-    said: list[str]
+    said: list[Spoken]
     """How far the newest tryout has come, in sentences"""
     sheet: list[SheetLinePage]
     """What is known of such a wallbox; empty: it was never tried out"""
@@ -37,7 +38,7 @@ class MeterCheckPage(Page):
 
     wallbox: str
     running: bool
-    said: list[str]
+    said: list[Spoken]
     """How far the newest check has come, and what it found, in sentences"""
 
 
@@ -51,7 +52,7 @@ class ClearedPage(Page):
 
     wallbox: str
     status: DispatchStatus
-    text: str
+    text: Spoken
 
 
 class NotNow(Exception):

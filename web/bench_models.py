@@ -8,6 +8,7 @@ from pydantic import Field
 
 from hemsd.model import Role
 from web.models import Asked, FaultPage, Page
+from web.spoken import Spoken, SpokenPage
 
 
 class KnownDevicePage(Page):
@@ -60,6 +61,6 @@ class ProbeBody(Asked):
 class ProbeLine(Page):
     """One line of the answer, which comes as it is found: JSON, a line each."""
 
-    text: str = ""
+    text: Spoken = SpokenPage(text="")
     block: str | None = None
     """With the last line: what config.yaml needs; empty when nobody known answered"""

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from web.models import Page, Problem, Utc
 from web.routes import Refused, Route, answer
+from web.spoken import Spoken
 
 
 class LanePage(Page):
@@ -24,7 +25,7 @@ class LanePage(Page):
     failing_since: Utc | None
     answered: Utc | None
     """When something was last taken"""
-    answer: str
+    answer: Spoken
     """The newest answer, or why there was none"""
     given_up: Utc | None
 
@@ -39,7 +40,7 @@ class LetterPage(Page):
     """The visit that it tells of; null for anything else"""
     time: Utc
     status: int | None
-    answer: str
+    answer: Spoken
 
 
 class LanesPage(Page):

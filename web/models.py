@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from hemsd.model import DecisionKind, DimmedBy, DispatchStatus, Mode, Outcome, Role, SteeringState, ToldBy
 from web.moments import Moment
+from web.spoken import Spoken
 
 
 def _utc_text(moment: datetime) -> str:
@@ -61,9 +62,9 @@ class MeterPage(Page):
     role: Role | None = None
     """None: what it is named after"""
     soc_pct: float | None = None
-    doubts: list[str] = []
+    doubts: list[Spoken] = []
     """Why values are withheld, for people"""
-    trouble: str | None = None
+    trouble: Spoken | None = None
     """Why it is silent, for people; null while nothing is known to be wrong"""
     limit_a: float | None = None
 
@@ -275,6 +276,10 @@ class AlertPage(Page):
     since: Utc
     text: str
     remedy: str = ""
+    said: Spoken | None = None
+    """The text, for those who say it in another language"""
+    todo: Spoken | None = None
+    """The remedy, likewise"""
 
 
 class SimulationPage(Page):
@@ -295,7 +300,7 @@ class StoragePage(Page):
     """None: nobody has looked yet"""
     newest_copy: str | None = None
     """The name of the newest daily copy"""
-    trouble: str | None = None
+    trouble: Spoken | None = None
     """Why nothing can be written at present"""
 
 
@@ -644,8 +649,8 @@ class FaultPage(Page):
 
     line: int
     path: str
-    wrong: str
-    remedy: str
+    wrong: Spoken
+    remedy: Spoken
 
 
 class StrangerPage(Page):
@@ -653,7 +658,7 @@ class StrangerPage(Page):
 
     identity: str
     remote: str
-    why: str
+    why: Spoken
     time: Utc
     block: str
     """What config.yaml would need for it"""
@@ -695,3 +700,5 @@ class Problem(Page):
     """The body of every error."""
 
     detail: str
+    said: Spoken | None = Field(default=None, exclude_if=lambda said: said is None)
+    """The same, for those who say it in another language"""

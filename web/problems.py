@@ -14,6 +14,7 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hemsd.said import Said
 from web.models import Problem
 from web.routes import Refused, answer, parsed
 
@@ -105,10 +106,14 @@ def refusal(request: web.Request, refused: Refused) -> web.Response:
         page = DetailPage(detail=[FindingPage.model_validate(_listed(each)) for each in findings])
         response = answer(page, refused.status)
     else:
-        response = answer(Problem(detail=refused.detail), refused.status)
+        response = answer(_spoken(refused.detail), refused.status)
     if refused.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"  # RFC 6750 section 3
     return response
+
+
+def _spoken(detail: str) -> Problem:
+    return Problem(detail=detail, said=detail if isinstance(detail, Said) else None)
 
 
 def _listed(finding: Finding) -> dict[str, object]:

@@ -15,6 +15,7 @@ from drivers.mqtt_payload import Json
 from drivers.series import reading
 from drivers.series.http import Question, ask, secret
 from drivers.series.quarters import Entry, lasting
+from hemsd.said import said
 
 BEHIND = timedelta(days=1)
 AHEAD = timedelta(days=2)
@@ -35,7 +36,13 @@ async def entries(settings: Settings, now: datetime) -> list[Entry]:
         case _:
             assert_never(settings)
     if any(entry.value is not None and not 0.0 <= entry.value <= MOST_G_PER_KWH for entry in found):
-        raise DeviceError(f"less than nothing, or more than {MOST_G_PER_KWH:g} g/kWh: the unit must be another one")
+        raise DeviceError(
+            said(
+                "co2.unit",
+                "less than nothing, or more than {most:g} g/kWh: the unit must be another one",
+                most=MOST_G_PER_KWH,
+            )
+        )
     return found
 
 
@@ -45,7 +52,7 @@ def energy_charts(answer: Json) -> list[Entry]:
     measured = reading.items(reading.at(answer, "co2eq"))
     foretold = reading.items(reading.pairs(answer).get("co2eq_forecast") or [None] * len(starts))
     if not len(starts) == len(measured) == len(foretold):
-        raise DeviceError("the answer has more times than values, or fewer")
+        raise DeviceError(said("answer.uneven", "the answer has more times than values, or fewer"))
     values = {}
     for start, known, expected in zip(starts, measured, foretold, strict=True):
         values[reading.moment(start)] = reading.number(expected if known is None else known)

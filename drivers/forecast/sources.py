@@ -25,6 +25,7 @@ from drivers.mqtt_payload import Json
 from drivers.series import reading
 from drivers.series.http import Question, ask, secret
 from drivers.series.quarters import QUARTER, Entry, around, lasting, on_quarters
+from hemsd.said import said
 
 RATED_W_PER_M2 = 1000.0  # IEC 60904: the irradiance that a panel's rated power is given for
 W_PER_KW = 1000.0
@@ -49,7 +50,7 @@ async def entries(settings: Settings, now: datetime) -> list[Entry]:
             assert_never(settings)
     found = added(around(part, now) for part in parts)
     if any(entry.value is not None and entry.value > MOST_W for entry in found):
-        raise DeviceError("a forecast of more than 2 MW: the unit must be another one")
+        raise DeviceError(said("forecast.unit", "a forecast of more than 2 MW: the unit must be another one"))
     return found
 
 
@@ -109,7 +110,7 @@ def open_meteo(answer: Json, kw: float) -> list[Entry]:
     times = reading.items(reading.at(answer, "minutely_15", "time"))
     irradiances = reading.items(reading.at(answer, "minutely_15", VARIABLE))
     if len(times) != len(irradiances):
-        raise DeviceError("the answer has more times than values, or fewer")
+        raise DeviceError(said("answer.uneven", "the answer has more times than values, or fewer"))
     found = []
     for time, value in zip(times, irradiances, strict=True):
         end_at, w_per_m2 = reading.moment(time), reading.number(value)

@@ -30,6 +30,7 @@ from drivers.ocpp16.settings import OcppServerSettings, OcppTlsSettings, OcppWal
 from drivers.ocpp16.steering import Failsafe
 from hemsd.clock import Clock
 from hemsd.model import StrangerRefused
+from hemsd.said import said
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,15 @@ class CentralSystem:
                 logger=_socket_log,
             )
         except OSError as error:
-            raise DeviceError(f"can't listen on {self._settings.host}:{self._settings.port}: {error}") from error
+            raise DeviceError(
+                said(
+                    "ocpp.no_port",
+                    "can't listen on {host}:{port}: {error}",
+                    host=self._settings.host,
+                    port=self._settings.port,
+                    error=str(error),
+                )
+            ) from error
         async with server:
             self._port = next(iter(server.sockets)).getsockname()[1]
             self._listening.set()
@@ -174,15 +183,21 @@ class CentralSystem:
         remote = _remote(socket)
         identity = identity_in(request.path, self._by_identity)
         if not self._attempts.allows(remote):
-            return self._refuse(socket, HTTPStatus.TOO_MANY_REQUESTS, identity, "too many attempts")
+            return self._refuse(
+                socket, HTTPStatus.TOO_MANY_REQUESTS, identity, said("door.too_many", "too many attempts")
+            )
         if len(self._open) >= MAX_CONNECTIONS:
-            return self._refuse(socket, HTTPStatus.SERVICE_UNAVAILABLE, identity, "too many connections")
+            return self._refuse(
+                socket, HTTPStatus.SERVICE_UNAVAILABLE, identity, said("door.crowded", "too many connections")
+            )
         if not identity and self._by_identity:
             return None  # its first message shall say who it is
         if identity not in self._by_identity:
-            return self._refuse(socket, HTTPStatus.NOT_FOUND, identity, "unknown charge point")
+            return self._refuse(socket, HTTPStatus.NOT_FOUND, identity, said("door.unknown", "unknown charge point"))
         if not self._knows_password(identity, request):
-            response = self._refuse(socket, HTTPStatus.UNAUTHORIZED, identity, "wrong password or none")
+            response = self._refuse(
+                socket, HTTPStatus.UNAUTHORIZED, identity, said("door.password", "wrong password or none")
+            )
             response.headers["WWW-Authenticate"] = 'Basic realm="hemsd"'
             return response
         return None
@@ -226,7 +241,11 @@ class CentralSystem:
         identity = introduced_in(link.early[0], self._by_identity) if link.early else ""
         if identity and self._knows_password(identity, request):
             return identity
-        why = "wrong password or none" if identity else "no identity in its address, and no serial number that is one"
+        why = (
+            said("door.password", "wrong password or none")
+            if identity
+            else "no identity in its address, and no serial number that is one"
+        )
         self._report(identity, link.remote, why)
         await link.socket.close(CloseCode.POLICY_VIOLATION, why)
         return ""

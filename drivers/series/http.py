@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from drivers.base import DeviceError
 from drivers.mqtt_payload import Json
+from hemsd.said import said
 
 TIMEOUT_S = 20.0
 LARGEST_BYTES = 2 * 1024 * 1024
@@ -60,23 +61,48 @@ async def ask(question: Question, *, timeout_s: float = TIMEOUT_S) -> Json:
             _check(response, question.host)
             payload = await _read(response, question.host)
     except TimeoutError:
-        raise DeviceError(f"{question.host} did not answer within {timeout_s:g} s") from None
+        raise DeviceError(
+            said(
+                "http.no_answer",
+                "{host} did not answer within {timeout_s:g} s",
+                host=question.host,
+                timeout_s=timeout_s,
+            )
+        ) from None
     except aiohttp.ClientError as error:
-        raise DeviceError(f"{question.host} can't be asked ({type(error).__name__})") from error
+        raise DeviceError(
+            said("http.not_asked", "{host} can't be asked ({error})", host=question.host, error=type(error).__name__)
+        ) from error
     except OSError as error:
-        raise DeviceError(f"{question.host} can't be reached ({error.strerror or type(error).__name__})") from error
+        raise DeviceError(
+            said(
+                "http.unreachable",
+                "{host} can't be reached ({error})",
+                host=question.host,
+                error=error.strerror or type(error).__name__,
+            )
+        ) from error
     return _parsed(payload, question.host)
 
 
 def _check(response: aiohttp.ClientResponse, host: str) -> None:
     if 300 <= response.status < 400:
-        raise DeviceError(f"{host} sends elsewhere (status {response.status}); redirects are not followed")
+        raise DeviceError(
+            said(
+                "http.redirects",
+                "{host} sends elsewhere (status {status}); redirects are not followed",
+                host=host,
+                status=response.status,
+            )
+        )
     if response.status in (401, 403):
-        raise DeviceError(f"{host} does not accept the token (status {response.status})")
+        raise DeviceError(
+            said("http.token", "{host} does not accept the token (status {status})", host=host, status=response.status)
+        )
     if response.status == 429:
-        raise DeviceError(f"{host} was asked too often (status 429)")
+        raise DeviceError(said("http.too_often", "{host} was asked too often (status 429)", host=host))
     if response.status != 200:
-        raise DeviceError(f"{host} answers with status {response.status}")
+        raise DeviceError(said("http.status", "{host} answers with status {status}", host=host, status=response.status))
 
 
 async def _read(response: aiohttp.ClientResponse, host: str) -> bytes:
@@ -84,7 +110,11 @@ async def _read(response: aiohttp.ClientResponse, host: str) -> bytes:
     async for chunk in response.content.iter_chunked(CHUNK_BYTES):
         parts += chunk
         if len(parts) > LARGEST_BYTES:
-            raise DeviceError(f"{host} sends more than {LARGEST_BYTES // 1024} KiB")
+            raise DeviceError(
+                said(
+                    "http.too_much", "{host} sends more than {most_kib} KiB", host=host, most_kib=LARGEST_BYTES // 1024
+                )
+            )
     return bytes(parts)
 
 
@@ -92,7 +122,7 @@ def _parsed(payload: bytes, host: str) -> Json:
     try:
         found: Json = json.loads(payload)
     except (ValueError, RecursionError):
-        raise DeviceError(f"{host} does not answer in JSON") from None
+        raise DeviceError(said("http.no_json", "{host} does not answer in JSON", host=host)) from None
     return found
 
 
@@ -103,7 +133,9 @@ async def secret(value: SecretStr | None, file: Path | None) -> SecretStr | None
     try:
         text = await asyncio.to_thread(file.read_text, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DeviceError(f"{file} can't be read ({type(error).__name__})") from error
+        raise DeviceError(
+            said("file.unreadable", "{file} can't be read ({error})", file=str(file), error=type(error).__name__)
+        ) from error
     if not text.strip():
-        raise DeviceError(f"{file} is empty")
+        raise DeviceError(said("file.empty", "{file} is empty", file=str(file)))
     return SecretStr(text.strip())

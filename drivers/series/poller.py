@@ -19,6 +19,7 @@ from drivers.base import DeviceError
 from drivers.series import cache
 from drivers.series.quarters import KEEP_DAYS, Entry, Series, around, merged, on_quarters
 from hemsd.clock import Clock
+from hemsd.said import said
 
 SLICE_S = 900.0
 FIRST_PAUSE_S = 60.0
@@ -87,7 +88,7 @@ class Poller:
         now = self.clock.utc()
         fresh = on_quarters(around(await self.source.entries(now), now))
         if all(value is None for value in fresh.values()):
-            raise DeviceError("the answer holds no value")
+            raise DeviceError(said("answer.empty", "the answer holds no value"))
         known = merged(self.known, fresh, self.source.label, now).from_(cache.earliest_kept(now, KEEP_DAYS))
         changed = self.known is None or replace(known, fetched_at=self.known.fetched_at) != self.known
         self.known = known

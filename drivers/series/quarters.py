@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from drivers.base import DeviceError
+from hemsd.said import said
 
 QUARTER = timedelta(minutes=15)
 ROUNDING = timedelta(milliseconds=10)
@@ -64,9 +65,9 @@ def around(entries: Iterable[Entry], now: datetime) -> list[Entry]:
     reach = timedelta(days=KEEP_DAYS)
     kept = [each for each in entries if now - reach <= each.start_at < each.end_at <= now + reach]
     if len(kept) > MOST_ENTRIES:
-        raise DeviceError(f"the answer has more than {MOST_ENTRIES} entries")
+        raise DeviceError(said("answer.too_many", "the answer has more than {most} entries", most=MOST_ENTRIES))
     if any(each.end_at - each.start_at > LONGEST_ENTRY for each in kept):
-        raise DeviceError("the answer has an entry of more than a day")
+        raise DeviceError(said("answer.long_entry", "the answer has an entry of more than a day"))
     return kept
 
 

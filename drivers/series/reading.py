@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from drivers.base import DeviceError
 from drivers.mqtt_payload import Json, Path, path
+from hemsd.said import said
 
 MILLISECONDS_FROM = 1e11  # as seconds that is the year 5138
 EARLIEST_S, LATEST_S = 946_684_800.0, 4_102_444_800.0  # 2000 and 2100: anything else is no moment of a price
@@ -21,7 +22,7 @@ def at(found: Json, *steps: str | int) -> Json:
             case list(), int() if step < len(found):
                 found = found[step]
             case _:
-                raise DeviceError(f"the answer has nothing at {shown(steps)}")
+                raise DeviceError(said("answer.nothing_at", "the answer has nothing at {place}", place=shown(steps)))
     return found
 
 
@@ -31,13 +32,13 @@ def shown(steps: Path | tuple[str | int, ...]) -> str:
 
 def items(found: Json) -> list[Json]:
     if not isinstance(found, list):
-        raise DeviceError("the answer has no list where one was expected")
+        raise DeviceError(said("answer.no_list", "the answer has no list where one was expected"))
     return found
 
 
 def pairs(found: Json) -> dict[str, Json]:
     if not isinstance(found, dict):
-        raise DeviceError("the answer has no object where one was expected")
+        raise DeviceError(said("answer.no_object", "the answer has no object where one was expected"))
     return found
 
 
@@ -56,13 +57,13 @@ def number(found: Json) -> float | None:
     if found is None:
         return None
     if isinstance(found, bool | dict | list):
-        raise DeviceError("the answer has no number where one was expected")
+        raise DeviceError(said("answer.no_number", "the answer has no number where one was expected"))
     try:
         value = float(found)
     except (ValueError, OverflowError):
-        raise DeviceError("the answer has no number where one was expected") from None
+        raise DeviceError(said("answer.no_number", "the answer has no number where one was expected")) from None
     if not math.isfinite(value):
-        raise DeviceError("the answer has no finite number where one was expected")
+        raise DeviceError(said("answer.no_finite", "the answer has no finite number where one was expected"))
     return value
 
 
@@ -70,11 +71,11 @@ def moment(found: Json) -> datetime:
     """ISO 8601 with a zone, or seconds or milliseconds since 1970."""
     seconds = _iso_s(found) if isinstance(found, str) and not _is_number(found) else number(found)
     if seconds is None:
-        raise DeviceError("the answer has an entry without a time")
+        raise DeviceError(said("answer.no_time", "the answer has an entry without a time"))
     if abs(seconds) >= MILLISECONDS_FROM:
         seconds /= 1000.0
     if not EARLIEST_S <= seconds <= LATEST_S:
-        raise DeviceError("the answer has a time that is no moment of today")
+        raise DeviceError(said("answer.odd_time", "the answer has a time that is no moment of today"))
     return datetime.fromtimestamp(seconds, UTC)
 
 
@@ -86,7 +87,7 @@ def _iso_s(text: str) -> float:
     try:
         parsed = datetime.fromisoformat(text.strip())
         if parsed.tzinfo is None:
-            raise DeviceError("the answer has a time without a zone")
+            raise DeviceError(said("answer.no_zone", "the answer has a time without a zone"))
         return parsed.timestamp()
     except (ValueError, OverflowError):
-        raise DeviceError("the answer has a time that is not ISO 8601") from None
+        raise DeviceError(said("answer.no_iso", "the answer has a time that is not ISO 8601")) from None

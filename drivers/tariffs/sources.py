@@ -21,6 +21,7 @@ from drivers.series import reading
 from drivers.series.http import Question, ask, secret
 from drivers.series.quarters import Entry, lasting
 from drivers.tariffs.settings import AwattarTariff, EnergyChartsTariff, HttpTariff, TibberTariff
+from hemsd.said import said
 
 MWH_PER_KWH = 0.001
 BEHIND = timedelta(days=1)
@@ -58,7 +59,13 @@ async def entries(settings: Fetched, now: datetime) -> list[Entry]:
     surcharge = surcharge_of(settings)
     found = [surcharge.on(entry) for entry in translate(settings, answer)]
     if any(entry.value is not None and abs(entry.value) > MOST_EUR_PER_KWH for entry in found):
-        raise DeviceError(f"a price of more than {MOST_EUR_PER_KWH:g} EUR/kWh: the unit must be another one")
+        raise DeviceError(
+            said(
+                "tariff.unit",
+                "a price of more than {most:g} EUR/kWh: the unit must be another one",
+                most=MOST_EUR_PER_KWH,
+            )
+        )
     return found
 
 
@@ -125,13 +132,17 @@ def _awattar(answer: Json) -> list[Entry]:
 def _tibber(answer: Json, home: str | None) -> list[Entry]:
     complaints = reading.pairs(answer).get("errors")
     if complaints:
-        raise DeviceError("Tibber refuses the question; is the token still good?")
+        raise DeviceError(said("tibber.refused", "Tibber refuses the question; is the token still good?"))
     homes = reading.items(reading.at(answer, "data", "viewer", "homes"))
     chosen = next((each for each in homes if home is None or reading.at(each, "id") == home), None)
     if chosen is None:
-        raise DeviceError("Tibber knows no such home" if home else "Tibber knows no home")
+        raise DeviceError(
+            said("tibber.no_such_home", "Tibber knows no such home")
+            if home
+            else said("tibber.no_home", "Tibber knows no home")
+        )
     if reading.at(chosen, "currentSubscription") is None:
-        raise DeviceError("Tibber knows no contract for this home")
+        raise DeviceError(said("tibber.no_contract", "Tibber knows no contract for this home"))
     info = reading.at(chosen, "currentSubscription", "priceInfo")
     days = [reading.items(reading.at(info, day) or []) for day in ("today", "tomorrow")]
     return lasting(
@@ -147,10 +158,10 @@ def _energy_charts(answer: Json) -> list[Entry]:
     starts = reading.items(reading.at(answer, "unix_seconds"))
     prices = reading.items(reading.at(answer, "price"))
     if len(starts) != len(prices):
-        raise DeviceError("the answer has more times than prices, or fewer")
+        raise DeviceError(said("tariff.uneven", "the answer has more times than prices, or fewer"))
     unit = reading.pairs(answer).get("unit")
     if isinstance(unit, str) and unit.replace(" ", "").casefold() != "eur/mwh":
-        raise DeviceError("the prices are not in EUR/MWh")
+        raise DeviceError(said("tariff.currency", "the prices are not in EUR/MWh"))
     return lasting({reading.moment(at): _per_mwh(price) for at, price in zip(starts, prices, strict=True)})
 
 

@@ -27,6 +27,7 @@ from drivers.base import DeviceError
 from hemsd.cloud.answer import Answer, Request
 from hemsd.cloud.backoff import retry_after_s
 from hemsd.cloud.sign_in import NotSignedIn, SignIn
+from hemsd.said import said
 
 CONNECT_S = 10.0
 WHOLE_S = 60.0
@@ -111,7 +112,11 @@ class Client:
             async with asyncio.timeout(self._manners.whole_s):
                 return replace(await self._exchange(request), sent_bytes=cost)
         except TimeoutError:
-            return Answer(None, f"no answer within {self._manners.whole_s:g} s", sent_bytes=cost)
+            return Answer(
+                None,
+                said("cloud.no_answer", "no answer within {whole_s:g} s", whole_s=self._manners.whole_s),
+                sent_bytes=cost,
+            )
         except DeviceError as error:
             return Answer(None, str(error))
         except aiohttp.ClientConnectorError as error:
@@ -132,7 +137,9 @@ class Client:
         ) as response:
             if 300 <= response.status < 400:
                 where = response.headers.get("Location", "nowhere")[:200]
-                return Answer(response.status, f"redirects to {where}; not followed")
+                return Answer(
+                    response.status, said("cloud.redirects", "redirects to {where}; not followed", where=where)
+                )
             wait_s = retry_after_s(response.headers.get("Retry-After"), response.headers.get("Date"))
             if not self._manners.reads_answer and response.ok:
                 return Answer(response.status, response.reason or "", retry_after_s=wait_s)
@@ -154,7 +161,11 @@ class Client:
         try:
             return ssl.create_default_context(cafile=self._ca_file)
         except (OSError, ssl.SSLError) as error:
-            raise DeviceError(f"{self._ca_file} is no certificate: {error}") from error
+            raise DeviceError(
+                said(
+                    "tls.no_certificate", "{file} is no certificate: {error}", file=str(self._ca_file), error=str(error)
+                )
+            ) from error
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -186,12 +197,16 @@ def _why(error: Exception) -> str:
     """In words for people; the address stands beside it anyway."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
-            return f"the certificate is not trusted: {error.certificate_error}"
+            return said(
+                "cloud.certificate", "the certificate is not trusted: {error}", error=str(error.certificate_error)
+            )
         case aiohttp.ClientConnectorError():
-            return f"no connection: {error.os_error.strerror or error.os_error}"
+            return said(
+                "cloud.no_connection", "no connection: {error}", error=str(error.os_error.strerror or error.os_error)
+            )
         case aiohttp.ServerDisconnectedError():
-            return "the connection was closed without an answer"
+            return said("cloud.closed", "the connection was closed without an answer")
         case aiohttp.ClientPayloadError():
-            return "the answer was cut off" if "longer than" not in str(error) else str(error)
+            return said("cloud.cut_off", "the answer was cut off") if "longer than" not in str(error) else str(error)
         case _:
             return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -32,6 +32,7 @@ from hemsd.cloud.backoff import CATCHING_UP_FOR_S, Dice, Pace, first_contact_s
 from hemsd.cloud.outbox import Outbox
 from hemsd.cloud.rests import TRIES, Rests, is_hopeless, is_worth_writing, may_be_its_own_fault
 from hemsd.cloud.route import Judgement, NothingToSay, Route, Transport
+from hemsd.said import said
 from hemsd.store import outbox as rows
 from hemsd.store.outbox import Backlog, Entry, LaneRow, Statement
 
@@ -52,6 +53,7 @@ class Lane:
     clock: Clock
     real: Clock
     bytes_s: float
+    give_way: Callable[[], Awaitable[None]]  # before each piece of work
     turn: int = 0  # which of the home's lanes it is: after a power cut they begin one after the other
     spreads: bool = True  # False: no other home comes back together with this one
     gives_up_after_s: float | None = None
@@ -77,7 +79,9 @@ class Lane:
     def trouble(self) -> str | None:
         """Why nothing leaves at present, for people; None when all is well."""
         if self.closed:
-            return f"given up after {self._patience}: {self.row.answer}"
+            return said(
+                "lane.given_up", "given up after {patience}: {answer}", patience=self._patience, answer=self.row.answer
+            )
         return self.row.answer if self.pace.failures else None
 
     @property
@@ -136,6 +140,7 @@ class Lane:
             return LOOK_S
         if now_s < self.pace.not_before_s:
             return self.pace.not_before_s - now_s
+        await self.give_way()
         if self.woken.is_set():
             self.woken.clear()
             await self.outbox.store.settle()  # what woke us is seen; a mere look must not cost the card a commit
@@ -155,6 +160,7 @@ class Lane:
         if parcel.plan is not None:
             entry = await self.outbox.freeze(entry, parcel.plan)
         answer = await self.transport.send(self.route.keyed(parcel.request, entry.delivery or ""))
+        await self.give_way()
         judgement = await self.route.judged(entry, parcel, answer, self.clock.utc())
         await self._write_down(entry, answer, judgement)
         return max(0.0, self.pace.not_before_s - self.real.monotonic())

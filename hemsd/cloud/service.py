@@ -17,6 +17,7 @@ from hemsd.cloud.batches import Batches
 from hemsd.cloud.client import Client, Manners
 from hemsd.cloud.fields import Document
 from hemsd.cloud.fleet_news import FleetNews
+from hemsd.cloud.give_way import GiveWay
 from hemsd.cloud.lanes import Lane
 from hemsd.cloud.marks import DECISIONS, SUMMARY, VISIT, Lines, Marks
 from hemsd.cloud.outbox import Outbox
@@ -27,6 +28,7 @@ from hemsd.cloud.sign_in import ClientCredentials, FixedToken, SignIn
 from hemsd.cloud.summaries import SummaryRoute
 from hemsd.cloud.telemetry import TELEMETRY, Fleet
 from hemsd.cloud.webhooks import ANSWER_S, GIVES_UP_AFTER_S, WebhookRoute
+from hemsd.said import said
 from hemsd.store import Store
 from hemsd.store import outbox as rows
 
@@ -57,11 +59,13 @@ class Cloud:
     outbox: Outbox = field(init=False)
     marks: Marks = field(init=False)
     spreads: bool = True  # False: a simulated home has no neighbours that come back with it after a power cut
+    give_way: GiveWay = field(init=False)
     lanes: dict[str, Lane] = field(default_factory=dict)
     fleet: Fleet | None = None
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(self.store)
+        self.give_way = GiveWay(self.clock)
         for turn, lane in enumerate(self._made()):
             lane.turn, lane.spreads = turn, self.spreads
             self.lanes[lane.name] = lane
@@ -121,14 +125,19 @@ class Cloud:
     def troubles(self) -> dict[str, str]:
         """What a person should know, by lane: a short outage is not worth their time."""
         now_s = self.real.monotonic()
-        found = {}
+        found: dict[str, str] = {}
         for name, lane in self.lanes.items():
             since_s = lane.pace.failing_since_s
             lasting = since_s is not None and now_s - since_s >= WORTH_TELLING_S
             if lane.trouble and (lane.closed or lasting):
-                found[name] = f"{lane.address} is not told anything: {lane.trouble}"
+                found[name] = said(
+                    "lane.silent",
+                    "{address} is not told anything: {trouble}",
+                    address=lane.address,
+                    trouble=lane.trouble,
+                )
             elif lane.dead:
-                found[name] = f"{lane.address} has refused something for good."
+                found[name] = said("lane.refused", "{address} has refused something for good.", address=lane.address)
         return found
 
     # -- making lanes -------------------------------------------------------------------------------------------------
@@ -150,7 +159,18 @@ class Cloud:
 
     def _lane(self, name: str, url: str, route: Route, transport: Transport, bytes_s: float) -> Lane:
         address = urlsplit(url).netloc.rpartition("@")[2]
-        return Lane(name, address, route, transport, self.outbox, self.clock, self.real, bytes_s, dice=self.dice)
+        return Lane(
+            name,
+            address,
+            route,
+            transport,
+            self.outbox,
+            self.clock,
+            self.real,
+            bytes_s,
+            self.give_way,
+            dice=self.dice,
+        )
 
     def _analysis(self) -> AnalysisRoute:
         settings = self.settings.analysis
@@ -165,7 +185,7 @@ class Cloud:
             settings.leave_out,
         )
         if settings.batch:
-            route.batches = Batches(ANALYSIS, self.outbox, route)
+            route.batches = Batches(ANALYSIS, self.outbox, route, self.give_way)
         return route
 
     def _summary(self) -> SummaryRoute:

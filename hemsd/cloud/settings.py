@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self, TypeVar, get_args
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from drivers.base import DeviceError, Strict
+from hemsd.said import said
 
 T = TypeVar("T")
 
@@ -51,14 +52,23 @@ def secret(
     if credential is not None:
         folder = environment.get("CREDENTIALS_DIRECTORY")
         if folder is None:
-            raise DeviceError(f"{what}: there is no systemd credential {credential}: this is not a systemd service")
+            raise DeviceError(
+                said(
+                    "secret.no_credential",
+                    "{what}: there is no systemd credential {credential}: this is not a systemd service",
+                    what=what,
+                    credential=credential,
+                )
+            )
         file = Path(folder) / credential
     if file is None:
         return None if plain is None else plain.get_secret_value()
     try:
         return file.read_text().strip()
     except (OSError, UnicodeError) as error:
-        raise DeviceError(f"{what} can't be read: {error}") from error
+        raise DeviceError(
+            said("secret.unreadable", "{what} can't be read: {error}", what=what, error=str(error))
+        ) from error
 
 
 class SignedIn(Strict):
@@ -197,7 +207,9 @@ class WebhookSettings(Strict):
     def signing_secret(self) -> str:
         found = secret("The webhook's secret", self.secret, self.secret_file, self.secret_credential)
         if not found:
-            raise DeviceError(f"The webhook to {self.url} has no secret to sign with")
+            raise DeviceError(
+                said("webhook.no_secret", "The webhook to {url} has no secret to sign with", url=self.url)
+            )
         return found
 
     def token_secret(self) -> str | None:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from drivers.base import DeviceError
 from hemsd.clock import Clock
 from hemsd.cloud.answer import Answer, Request
+from hemsd.said import said
 
 EXPIRES_S = 3600.0  # where the receiver does not say (RFC 6749 5.1 only recommends that it does)
 MARGIN = 0.1  # of its life, and at most a minute, a token is not trusted at the end
@@ -106,7 +107,7 @@ class ClientCredentials:
         """RFC 6749 2.3.1: both parts form-encoded first."""
         secret = self.secret()
         if not secret:
-            raise DeviceError("The cloud's client secret is empty")
+            raise DeviceError(said("cloud.empty_secret", "The cloud's client secret is empty"))
         pair = f"{quote(self.client_id, safe='')}:{quote(secret, safe='')}"
         return "Basic " + base64.b64encode(pair.encode()).decode()
 

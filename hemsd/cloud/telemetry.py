@@ -27,6 +27,7 @@ from hemsd.cloud.fleet_news import FleetNews
 from hemsd.cloud.outbox import Outbox
 from hemsd.cloud.route import NothingToSay
 from hemsd.cloud.settings import TelemetrySettings
+from hemsd.said import said
 from hemsd.store import outbox as rows
 from hemsd.store.outbox import LaneRow, Statement
 
@@ -71,7 +72,9 @@ class Fleet:
                     await self._say_goodbye(client)
         except* (aiomqtt.MqttError, OSError, ValueError) as errors:
             await self._failed(str(errors.exceptions[0]))
-            raise DeviceError(f"the fleet's broker: {errors.exceptions[0]}") from errors
+            raise DeviceError(
+                said("fleet.broker", "the fleet's broker: {error}", error=str(errors.exceptions[0]))
+            ) from errors
 
     async def _wait_for_its_turn(self) -> None:
         """Once: to connect at all is a load for a broker of a whole town, whether something is owed or not."""

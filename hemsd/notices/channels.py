@@ -18,6 +18,7 @@ from hemsd.cloud.client import Client, Manners
 from hemsd.cloud.sign_in import FixedToken
 from hemsd.notices.settings import HttpChannelSettings, MqttChannelSettings
 from hemsd.notices.teller import Notice
+from hemsd.said import said
 
 ANSWER_S = 10.0
 
@@ -74,7 +75,14 @@ class Http:
         async with Client(sign_in, Manners(whole_s=ANSWER_S, reads_answer=False)) as client:
             answer = await client.send(self.words(notice, self.site, self.settings.url))
         if not answer.is_good:
-            raise DeviceError(f"{self.settings.url} did not take an alert: {answer.summary}")
+            raise DeviceError(
+                said(
+                    "notice.not_taken",
+                    "{url} did not take an alert: {answer}",
+                    url=self.settings.url,
+                    answer=answer.summary,
+                )
+            )
 
 
 def _header(text: str) -> str:
@@ -107,7 +115,15 @@ class Mqtt:
             ):
                 await client.publish(self._topic, body, qos=1)
         except (aiomqtt.MqttError, TimeoutError, OSError) as error:
-            raise DeviceError(f"the MQTT broker {broker.host}:{broker.port} did not take an alert: {error}") from error
+            raise DeviceError(
+                said(
+                    "notice.not_published",
+                    "the MQTT broker {host}:{port} did not take an alert: {error}",
+                    host=broker.host,
+                    port=broker.port,
+                    error=str(error),
+                )
+            ) from error
 
 
 def _tls(broker: MqttBrokerSettings) -> aiomqtt.TLSParameters:

@@ -23,6 +23,7 @@ from drivers.mqtt_settings import MqttBrokerSettings
 from hemsd.model import MeterReading, Role, Wish
 from hemsd.ops import discovery
 from hemsd.ops.discovery import OFFLINE, ONLINE
+from hemsd.said import said
 from web.models import ModeBody, StatePage, TargetBody
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,15 @@ class HomeAssistant:
         except* aiomqtt.MqttError as errors:
             lost = errors.exceptions[0]  # what is raised in here would come out as a group
         if lost is not None:
-            raise DeviceError(f"MQTT broker {self.broker.host}:{self.broker.port}: {lost}") from lost
+            raise DeviceError(
+                said(
+                    "mqtt.lost",
+                    "MQTT broker {host}:{port}: {error}",
+                    host=self.broker.host,
+                    port=self.broker.port,
+                    error=str(lost),
+                )
+            ) from lost
 
     async def _publish(self, client: aiomqtt.Client) -> None:
         try:
@@ -141,7 +150,15 @@ class Farewell:
                 async with client_of(self.broker) as client:
                     await _take_back(client, self.told_before)
             except aiomqtt.MqttError as error:
-                raise DeviceError(f"MQTT broker {self.broker.host}:{self.broker.port}: {error}") from error
+                raise DeviceError(
+                    said(
+                        "mqtt.lost",
+                        "MQTT broker {host}:{port}: {error}",
+                        host=self.broker.host,
+                        port=self.broker.port,
+                        error=str(error),
+                    )
+                ) from error
             self.told_before = ()
             self.remember(())
             log.info("Home Assistant was told to forget this home")

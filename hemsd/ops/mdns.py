@@ -18,6 +18,7 @@ from zeroconf.asyncio import AsyncZeroconf
 
 import hemsd
 from drivers.base import DeviceError, is_loopback
+from hemsd.said import said
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,9 @@ class Announcer:
         try:
             zeroconf = AsyncZeroconf(interfaces=self._interfaces) if self._interfaces else AsyncZeroconf()
         except OSError as error:
-            raise DeviceError(f"multicast DNS is not possible here: {error}") from error
+            raise DeviceError(
+                said("mdns.impossible", "multicast DNS is not possible here: {error}", error=str(error))
+            ) from error
         try:
             for info in records(self._host_name, self._services, addresses):
                 await (await zeroconf.async_register_service(info))
@@ -120,8 +123,10 @@ class Announcer:
             while self._addresses() == addresses:  # noqa: ASYNC110 - the system tells nobody
                 await asyncio.sleep(LOOK_S)
         except NonUniqueNameException as error:
-            raise DeviceError(f"another machine is {self._host_name} already; choose another mdns.name") from error
+            raise DeviceError(
+                said("mdns.taken", "another machine is {name} already; choose another mdns.name", name=self._host_name)
+            ) from error
         except OSError as error:
-            raise DeviceError(f"multicast DNS: {error}") from error
+            raise DeviceError(said("mdns.error", "multicast DNS: {error}", error=str(error))) from error
         finally:
             await zeroconf.async_close()  # says goodbye, so that nobody keeps an old address

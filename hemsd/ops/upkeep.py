@@ -11,6 +11,7 @@ from hemsd.clock import Clock
 from hemsd.config.models import StorageSettings
 from hemsd.ops.backup import DailyCopies
 from hemsd.ops.retention import Retention
+from hemsd.said import said
 from hemsd.store.codec import DAY_MS, ms
 from hemsd.store.copies import kept
 from hemsd.store.store import Store
@@ -66,21 +67,32 @@ class Upkeep:
         if self._store.mended:
             yield (
                 "store:mended",
-                f"{self._store.mended}.",
-                "Charging goes on. A card that damages files wears out: replace it soon.",
+                said("alarm.store.mended", "{mended}.", mended=self._store.mended),
+                said(
+                    "alarm.store.mended.do", "Charging goes on. A card that damages files wears out: replace it soon."
+                ),
             )
         if self.copies.trouble:
             yield (
                 "store:copy",
-                f"No copy of the database could be made: {self.copies.trouble}.",
-                "Make room on the card.",
+                said(
+                    "alarm.store.copy", "No copy of the database could be made: {trouble}.", trouble=self.copies.trouble
+                ),
+                said("alarm.store.copy.do", "Make room on the card."),
             )
         most = self._settings.max_mb_per_day * 1_000_000
         if self.bytes_today() > most:
             yield (
                 "store:wear",
-                f"More than {self._settings.max_mb_per_day} MB were written today.",
-                "Memory cards wear out by writing: look for a wallbox or a program that causes it.",
+                said(
+                    "alarm.store.wear",
+                    "More than {most_mb:g} MB were written today.",
+                    most_mb=self._settings.max_mb_per_day,
+                ),
+                said(
+                    "alarm.store.wear.do",
+                    "Memory cards wear out by writing: look for a wallbox or a program that causes it.",
+                ),
             )
 
     def page(self) -> StoragePage:

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from shutil import disk_usage
 
+from hemsd.said import said
 from hemsd.store.rows import StoreError
 
 BUSY_S = 5.0
@@ -32,12 +33,27 @@ def copy_database(source: Path, target: Path) -> None:
             ours.execute("PRAGMA journal_mode = DELETE")  # no log: the copy is this one file
         complaint = integrity(draft)
         if complaint is not None:
-            raise StoreError(f"{source} can't be copied, it is damaged: {complaint}")
+            raise StoreError(
+                said(
+                    "store.copy_damaged",
+                    "{source} can't be copied, it is damaged: {complaint}",
+                    source=str(source),
+                    complaint=complaint,
+                )
+            )
         force(draft)
         draft.replace(target)
         force(target.parent)
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"{source} can't be copied to {target}: {error}") from error
+        raise StoreError(
+            said(
+                "store.not_copied",
+                "{source} can't be copied to {target}: {error}",
+                source=str(source),
+                target=str(target),
+                error=str(error),
+            )
+        ) from error
     finally:
         draft.unlink(missing_ok=True)
 
@@ -90,7 +106,9 @@ def copy_of_the_day(path: Path, at: datetime, keep: int) -> int:
     if not target.exists():
         size = path.stat().st_size
         if disk_usage(path.parent).free < ROOM * size:
-            raise StoreError(f"there is no room for a copy of {size / 1e6:.0f} MB")
+            raise StoreError(
+                said("store.no_room", "there is no room for a copy of {size_mb:.0f} MB", size_mb=size / 1e6)
+            )
         copy_database(path, target)
         written = target.stat().st_size
     for old in kept(path)[keep:]:

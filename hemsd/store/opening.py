@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from hemsd.clock import Clock, SystemClock
+from hemsd.said import said
 from hemsd.store import queries
 from hemsd.store.copies import copy_database, newest_good, read_only
 from hemsd.store.rows import CantOpen, StoreError
@@ -64,11 +65,23 @@ def _mend(path: Path, complaint: str, clock: Clock) -> str:
     aside = set_aside(path, clock)
     copy = newest_good(path)
     if copy is None:
-        instead = "and a new one begins"
+        mended = said(
+            "store.begun_anew",
+            "The database {path} is damaged ({complaint}); it is kept as {aside}, and a new one begins",
+            path=str(path),
+            complaint=complaint,
+            aside=aside.name,
+        )
     else:
         copy_database(copy, path)
-        instead = f"and {copy.name} takes its place"
-    mended = f"The database {path} is damaged ({complaint}); it is kept as {aside.name}, {instead}"
+        mended = said(
+            "store.replaced",
+            "The database {path} is damaged ({complaint}); it is kept as {aside}, and {copy} takes its place",
+            path=str(path),
+            complaint=complaint,
+            aside=aside.name,
+            copy=copy.name,
+        )
     log.error("%s", mended)
     return mended
 

@@ -31,6 +31,7 @@ from dataclasses import replace
 from sqlite_utils import Database
 
 from hemsd.clock import Clock, SystemClock
+from hemsd.said import said
 from hemsd.store import changes
 from hemsd.store.changes import Change, Key
 from hemsd.store.rows import StoreError
@@ -229,7 +230,7 @@ class Writer:
     def _in_trouble(self, error: sqlite3.Error, waiting: int) -> None:
         if self.trouble is None:
             log.error("The database can't be written (%s); %d changes wait in memory", error, waiting)
-        self.trouble = f"The database can't be written: {error}"
+        self.trouble = said("store.trouble", "The database can't be written: {error}", error=str(error))
         self._pause_s = min(max(2 * self._pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
         self._retry_real_s = self._real.monotonic() + self._pause_s
 

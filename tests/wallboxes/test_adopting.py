@@ -58,8 +58,8 @@ async def test_a_tryout_ends_with_a_sheet_and_the_wallbox_is_steered_again(tmp_p
         while await page.running():
             await daemon.clock.sleep(5)
         told = (await page.ask("GET", "adoption"))[1]
-        assert "  10 A: applied" in told["said"]
-        sheet = {line["about"]: line["found"] for line in told["sheet"]}
+        assert "  10 A: applied" in [line["text"] for line in told["said"]]
+        sheet = {line["about"]["text"]: line["found"]["text"] for line in told["sheet"]}
         assert sheet["falls back when hemsd is silent"] == "yes"
         assert sheet["Current.Offered"] == "trusted"
         await comes_true(lambda: daemon.control.decisions["garage"].rule == "fast")
@@ -84,7 +84,7 @@ async def test_a_tryout_gives_way_to_the_grid_operator_and_to_whoever_gives_it_u
         daemon.control.grid_orders.order(4200.0, DimmedBy.API)
         await daemon.clock.sleep(10)
         status, told = await page.ask("GET", "adoption")
-        assert (told["running"], told["said"][-1][:13]) == (False, "The grid oper")
+        assert (told["running"], told["said"][-1]["text"][:13]) == (False, "The grid oper")
         assert (await page.ask("POST", "adoption", AGREED))[0] == 409
         assert status == 200
 
@@ -98,8 +98,8 @@ async def test_the_grid_meter_is_checked_and_nothing_else_meanwhile(tmp_path: Pa
         while (await page.ask("GET", "meter-check"))[1]["running"]:
             await daemon.clock.sleep(5)
         said = (await page.ask("GET", "meter-check"))[1]["said"]
-        assert said[-1].startswith("All is well"), said
-        assert any(line.startswith("10 A on 3 phases: wallbox") for line in said)
+        assert said[-1]["text"].startswith("All is well"), said
+        assert any(line["text"].startswith("10 A on 3 phases: wallbox") for line in said)
         await comes_true(lambda: daemon.control.decisions["garage"].rule == "fast")
 
 
@@ -109,7 +109,7 @@ async def test_foreign_profiles_are_cleared_on_request_and_the_limit_follows_at_
         firmware = daemon.simulated.wallbox.firmware
         assert (await page.ask("POST", "clear-profiles", {"consent": False}))[0] == 422
         answered = await page.ask("POST", "clear-profiles", AGREED)
-        assert answered == (200, {"wallbox": "garage", "status": "applied", "text": ""})
+        assert (answered[0], answered[1]["status"]) == (200, "applied")
         await daemon.clock.sleep(5)
         assert len(firmware.profiles) == 1
         assert (await page.ask("POST", "../carport/clear-profiles", AGREED))[0] == 404

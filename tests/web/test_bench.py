@@ -68,5 +68,6 @@ async def test_an_address_that_is_none_is_refused_before_anything_is_asked(api: 
 async def test_a_silent_address_is_told_line_by_line(api: TestClient, unused_tcp_port: int) -> None:
     async with api.post("/api/installer/probe", json={"target": f"127.0.0.1:{unused_tcp_port}"}) as response:
         lines = [json.loads(line) async for line in response.content]
-    assert lines[0]["text"].startswith("Asking 127.0.0.1")
-    assert lines[-1] == {"text": f"No device that hemsd knows answers at 127.0.0.1:{unused_tcp_port}.", "block": ""}
+    assert lines[0]["text"]["text"].startswith("Asking 127.0.0.1")
+    assert lines[-1]["text"]["text"] == f"No device that hemsd knows answers at 127.0.0.1:{unused_tcp_port}."
+    assert lines[-1]["block"] == ""

@@ -2,8 +2,8 @@
 
 import { html, useEffect, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Icon } from "./icons.js";
-import { call, live } from "./live.js";
-import { t } from "./words.js";
+import { call, live, refusal } from "./live.js";
+import { say, t } from "./words.js";
 
 /** What is asked for each kind of thing: [setting, input type, default]. A select has its choices as a list. */
 const WALLBOX = [["charge_point", "text"], ["password", "text"], ["phases", ["auto", "1", "3"]], ["max_a", "number"], ["mode", ["solar", "min+solar", "fast", "off"]]];
@@ -97,7 +97,7 @@ export function Block({ text }) {
 
 function Faults({ faults }) {
   if (!faults.length) return html`<p class="verdict good"><${Icon} name="check" size="16" />${t("bench.fine")}</p>`;
-  return html`<ul class="faults">${faults.map((one) => html`<li key=${one.path}><b>${one.path}</b><p>${one.wrong}: ${one.remedy}</p></li>`)}</ul>`;
+  return html`<ul class="faults">${faults.map((one) => html`<li key=${one.path}><b>${one.path}</b><p>${say(one.wrong)}: ${say(one.remedy)}</p></li>`)}</ul>`;
 }
 
 /** Asks an address who is there; what is found comes line by line. */
@@ -109,7 +109,7 @@ export function Probe() {
     setFound({ lines: [], busy: true });
     try {
       await stream("api/installer/probe", { target }, ({ text, block }) =>
-        setFound((before) => ({ ...before, lines: [...before.lines, text], block: block ?? before.block })));
+        setFound((before) => ({ ...before, lines: [...before.lines, say(text)], block: block ?? before.block })));
       setFound((before) => ({ ...before, busy: false }));
     } catch (error) {
       setFound((before) => ({ ...before, busy: false, problem: error.message }));
@@ -130,7 +130,7 @@ export async function stream(path, body, take) {
     throw new Error(t("asked.unreachable"));
   });
   if (response.status === 401) location.assign("login");
-  if (!response.ok) throw new Error((await response.json().catch(() => ({}))).detail ?? response.statusText);
+  if (!response.ok) throw refusal(response, await response.json().catch(() => ({})));
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {

@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-sta
 import { Block } from "./bench.js";
 import { Icon } from "./icons.js";
 import { call, live } from "./live.js";
-import { bytes, day, t } from "./words.js";
+import { bytes, day, say, t } from "./words.js";
 
 const SCOPES = ["flex", "analysis", "partner", "local"];
 
@@ -29,7 +29,7 @@ export function Clients() {
   }
   const remove = (one) => confirm(t("clients.sure", { name: one.name })) &&
     doing(call("DELETE", `api/installer/clients/${one.id}`).then((page) => setClients(page.clients)));
-  return html`<p class="quiet">${t("clients.about")}</p>
+  return html`<p class="quiet">${t("clients.about")} <a href="openapi.json">${t("clients.described")}</a></p>
     ${clients?.length === 0 && html`<p>${t("clients.none")}</p>`}
     <ul class="faults">${(clients ?? []).map((one) => html`<li key=${one.id} class="client"><div><b>${one.name}</b> <span class="quiet">${one.scopes.join(", ")} · ${t("visit.since", { at: day(one.since) })}</span><p class="quiet">${one.id}</p></div>
       <button class="pill" onClick=${() => remove(one)} aria-label=${t("clients.remove_one", { name: one.name })}>${t("clients.remove")}</button></li>`)}</ul>
@@ -64,7 +64,7 @@ export function Backup() {
     [t("backup.today"), `${bytes(storage.bytes_today)} (${t("backup.most", { most: bytes(storage.max_bytes_per_day) })})`],
     [t("backup.newest"), storage.newest_copy ?? t("backup.no_copy")],
   ].filter(([, value]) => value) : [];
-  return html`${storage?.trouble && html`<p class="problem"><${Icon} name="alarm" size="16" /> ${storage.trouble}</p>`}
+  return html`${storage?.trouble && html`<p class="problem"><${Icon} name="alarm" size="16" /> ${say(storage.trouble)}</p>`}
     <dl class="proof">${facts.map(([label, value]) => html`<div key=${label}><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
     <p class="quiet">${t("backup.about")}</p>
     <div class="buttons"><a class="pill" href="api/installer/backup.db" download>${t("backup.load")}</a></div>`;

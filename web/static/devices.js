@@ -6,8 +6,9 @@ import { Icon } from "./icons.js";
 import { live } from "./live.js";
 import { Told } from "./told.js";
 import { Procedures } from "./tryout.js";
+import { Head } from "./verdict.js";
 import { isReckoned, TellLevel } from "./visit.js";
-import { current, duration, has, percent, plain, power, powerWords, t, when } from "./words.js";
+import { current, duration, has, percent, plain, power, powerWords, say, t, when } from "./words.js";
 
 const PICTURE = { grid: "grid", pv: "sun", battery: "battery" };
 
@@ -33,21 +34,16 @@ const nameOf = (name, kind) => (has(`meter.${kind}`) ? t(`meter.${kind}`) + (nam
 function Strangers({ alerts }) {
   const found = alerts.filter((one) => one.key.startsWith("stranger:"));
   if (!found.length) return null;
-  return html`<section><h2>${t("installer.strangers")}</h2><ul class="changes">${found.map((one) => html`<li key=${one.key}>${alertWords(one)[0]} <span class="quiet">${when(one.since)}</span></li>`)}</ul></section>`;
-}
-
-function Health({ ok, text }) {
-  return html`<span class=${`verdict ${ok ? "good" : "bad"}`}><${Icon} name=${ok ? "check" : "cross"} size="16" />${text}</span>`;
+  return html`<section id="strangers"><h2>${t("installer.strangers")}</h2><ul class="faults">${found.map((one) => html`<li key=${one.key}>${alertWords(one)[0]} <span class="quiet">${t("alert.since", { at: when(one.since) })}</span></li>`)}</ul>
+    ${!live.guest && html`<p class="buttons"><a class="pill" href="#/installer/strangers">${t("devices.let_in")}</a></p>`}</section>`;
 }
 
 function Meter({ role, meter }) {
   const age = meter.age_s == null ? t("devices.never") : meter.ok ? t("devices.answers", { time: duration(meter.age_s) }) : t("devices.silent", { time: duration(meter.age_s) });
   return html`<li>
-    <${Icon} name=${PICTURE[kindOf(role, meter)] ?? "devices"} size="28" />
-    <div><h2>${nameOf(role, kindOf(role, meter))}</h2>
-      <p>${[powerWords(kindOf(role, meter), meter.power_w), meter.soc_pct != null && percent(meter.soc_pct), meter.delay_s && t("devices.late", { time: duration(meter.delay_s) })].filter(Boolean).join(" · ")}</p>
-      ${[meter.trouble, ...meter.doubts].filter(Boolean).map((text) => html`<p key=${text} class="doubt"><${Icon} name="alarm" size="16" />${text}</p>`)}</div>
-    <${Health} ok=${meter.ok} text=${age} />
+    <${Head} icon=${PICTURE[kindOf(role, meter)] ?? "devices"} name=${nameOf(role, kindOf(role, meter))} ok=${meter.ok} text=${age} />
+    <div class="body"><p>${[meter.power_w != null && powerWords(kindOf(role, meter), meter.power_w), meter.soc_pct != null && percent(meter.soc_pct), meter.delay_s && t("devices.late", { time: duration(meter.delay_s) })].filter(Boolean).join(" · ")}</p>
+      ${[meter.trouble, ...meter.doubts].filter(Boolean).map(say).map((text) => html`<p key=${text} class="doubt"><${Icon} name="alarm" size="16" />${text}</p>`)}</div>
   </li>`;
 }
 
@@ -74,15 +70,16 @@ function Car({ name, car }) {
     [t("devices.level_from"), toldBy(car)],
   ];
   return html`<li>
-    <${Icon} name="car" size="28" />
-    <div><h2>${name}</h2><p>${stands}</p>
+    <${Head} icon="car" name=${name} />
+    <div class="body"><p>${stands}</p>
       <${Facts} facts=${facts} />
       ${!live.guest && html`<${TellLevel} vehicle=${name} text=${t(car.soc_pct == null ? "level.unknown" : "level.correct")} />`}</div>
-    <span></span>
   </li>`;
 }
 
-const Facts = ({ facts }) => html`<dl class="proof">${facts.filter(([, value]) => value).map(([label, value]) => html`<div key=${label}><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>`;
+const LONG = 22; // letters; more take the room of two
+
+const Facts = ({ facts }) => html`<dl class="proof">${facts.filter(([, value]) => value).map(([label, value]) => html`<div key=${label} class=${value.length > LONG ? "wide" : ""}><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>`;
 
 const known = (value) => t(value == null ? "learned.unknown" : value ? "learned.yes" : "learned.no");
 
@@ -114,13 +111,11 @@ function Box({ name, box }) {
   ];
   const learned = [...learnedFacts(box), [t("devices.obeyed"), box.judged ? t("visit.obeyed", { n: box.obeyed, all: box.judged }) : ""]];
   return html`<li>
-    <${Icon} name="box" size="28" />
-    <div><h2>${name}</h2>
-      <${Facts} facts=${facts} />
+    <${Head} icon="box" name=${name} ok=${box.connected} text=${t(box.connected ? "devices.connected" : "devices.away", { since })} />
+    <div class="body"><${Facts} facts=${facts} />
       <h3>${t("learned.title")}</h3><${Facts} facts=${learned} />
       ${!box.controllable && html`<p class="problem">${t("devices.uncontrollable")}</p>`}
       ${!box.steer && html`<p class="quiet">${t("say.watched_why")}</p>`}
       ${!live.guest && html`<${Procedures} name=${name} box=${box} />`}</div>
-    <${Health} ok=${box.connected} text=${t(box.connected ? "devices.connected" : "devices.away", { since })} />
   </li>`;
 }

@@ -1,6 +1,6 @@
 // The present: one object, kept fresh by the event stream, and whether the line to the house still holds.
 
-import { t } from "./words.js";
+import { say, t } from "./words.js";
 
 const STALLED_MS = 25_000; // the house speaks at least every 10 s
 const listeners = new Set();
@@ -54,9 +54,12 @@ export async function call(method, path, body) {
   });
   if (response.status === 401) location.assign("login");
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.detail ?? response.statusText);
+  if (!response.ok) throw refusal(response, answer);
   return answer;
 }
+
+/** Why it was not done, for people. */
+export const refusal = (response, { said, detail }) => new Error(say(said ?? detail ?? response.statusText));
 
 function tell() {
   for (const listener of listeners) listener();

@@ -1,6 +1,6 @@
 // The sentence: what happens, why, and what would change it. The why is the house's own; nothing is judged here.
 
-import { clock, current, duration, has, holes, left, percent, plain, power, t, when } from "./words.js";
+import { clock, current, filled, has, holes, left, percent, plain, power, t, unbroken, when } from "./words.js";
 import { now } from "./live.js";
 
 /** From where the car's power comes, as a key: the source that gives nearly all of it, or the two that do. */
@@ -54,9 +54,9 @@ function worded(decision) {
   if (!key) return "";
   const { inputs, limit_a, phases } = decision;
   const surplus_w = Math.max(inputs.share_w ?? inputs.surplus_w ?? 0, 0);
-  const values = { ...inputs, surplus_w, limit_a, phases: phasesOf(phases) };
+  const values = { ...inputs, surplus_w, limit_a, phases };
   if (holes(key).some((name) => values[name] == null)) return "";
-  return t(key, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, written(name, value)])));
+  return t(key, filled(values));
 }
 
 /** Less than nothing is left over, as at night: that is a lack, and no negative surplus. */
@@ -65,24 +65,7 @@ function lack({ rule, inputs, limit_a }) {
   if (!has(`lack.${rule}`) || !(share_w <= -5) || inputs.battery_w < -50) return "";
   const values = { ...inputs, limit_a, lack_w: -share_w };
   if (holes(`lack.${rule}`).some((name) => values[name] == null)) return "";
-  return t(`lack.${rule}`, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, written(name, value)])));
-}
-
-/** No line ends between a number and its unit. */
-const unbroken = (text) => text.replace(/(\d) (?=(?:k?Wh?|A|s|min|h|%)\b|%)/g, "$1\u00a0");
-
-const phasesOf = (count) => (count == null ? "" : t(count === 1 ? "phase.one" : "phase.many", { n: count }));
-
-/** A value in the form that the end of its name asks for. */
-export function written(name, value) {
-  if (value == null) return "–";
-  if (typeof value !== "number") return value;
-  if (name.endsWith("_wh")) return `${plain(Math.round(value))} Wh`;
-  if (name.endsWith("_w")) return power(value);
-  if (name.endsWith("_a")) return current(value);
-  if (name.endsWith("_s")) return duration(value);
-  if (name.endsWith("_pct")) return percent(value);
-  return plain(value);
+  return t(`lack.${rule}`, filled(values));
 }
 
 /** The first sentence is the news, the rest explains. */

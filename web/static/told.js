@@ -3,7 +3,8 @@
 import { html, useEffect, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Icon } from "./icons.js";
 import { call, live } from "./live.js";
-import { clock, percent, t, when } from "./words.js";
+import { Head } from "./verdict.js";
+import { clock, percent, say, t, when } from "./words.js";
 
 const LOOK_MS = 15_000;
 const RECEIVERS = { analysis: "told.analysis", summaries: "told.summaries", telemetry: "told.telemetry" };
@@ -43,16 +44,15 @@ function Lane({ lane }) {
   const waits = lane.waiting ? t("told.waits", { n: lane.waiting, since: when(lane.oldest) }) : t("told.nothing_waits");
   const last = lane.answered ? t("told.last", { at: when(lane.answered) }) : t("told.never");
   const state = lane.given_up ? t("told.given_up", { at: when(lane.given_up) }) : lane.failing_since ? t("told.failing", { at: when(lane.failing_since) }) : t("told.well");
-  return html`<li><${Icon} name="devices" size="28" />
-    <div><h2>${receiver(lane.lane)}</h2><p>${lane.address}</p><p class="quiet">${waits} · ${last}</p>
-      ${!ok && html`<p class="doubt"><${Icon} name="alarm" size="16" />${lane.answer}</p>`}</div>
-    <span class=${`verdict ${ok ? "good" : "bad"}`}><${Icon} name=${ok ? "check" : "cross"} size="16" />${state}</span></li>`;
+  return html`<li><${Head} icon="devices" name=${receiver(lane.lane)} ok=${ok} text=${state} />
+    <div class="body"><p>${lane.address}</p><p class="quiet">${waits} · ${last}</p>
+      ${!ok && html`<p class="doubt"><${Icon} name="alarm" size="16" />${say(lane.answer)}</p>`}</div></li>`;
 }
 
 function Letter({ one, again }) {
   const what = `${receiver(one.lane)}: ${thing(one)}`;
   return html`<li><b>${one.visit_id && one.kind !== "batch" ? html`<a href=${`#/visits/${one.visit_id}`}>${what}</a>` : what}</b> <span class="quiet">${when(one.time)}</span>
-    <p>${one.answer}</p>
+    <p>${say(one.answer)}</p>
     <button class="pill" onClick=${() => again(`api/cloud/letters/${one.id}/retry`)}>${t("told.again")}</button></li>`;
 }
 

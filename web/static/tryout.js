@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { call } from "./live.js";
-import { t } from "./words.js";
+import { say, t } from "./words.js";
 
 const LOOK_MS = 2000;
 
@@ -39,14 +39,18 @@ function Procedure({ what, path, ready }) {
   const [open, setOpen] = useState(false);
   const dialog = useRef();
   const doing = (method, body) => call(method, path, body).then(() => { setProblem(""); setOpen(true); look(); }, (error) => setProblem(error.message));
+  useEffect(() => {
+    if (page?.running) setOpen(true); // and what it found stays in sight
+  }, [page?.running]);
   if (!page) return null;
-  const { running, said, sheet = [] } = page;
-  return html`<details open=${open || running} onToggle=${(e) => setOpen(e.currentTarget.open)}>
+  const { running, sheet = [] } = page;
+  const said = page.said.map(say);
+  return html`<details open=${open} onToggle=${(e) => setOpen(e.currentTarget.open)}>
     <summary><b>${t(`work.${what}`)}</b> <span class="quiet">${running ? t("work.running") : said.length || sheet.length ? t("work.done") : t("work.never")}</span></summary>
     <p class="quiet">${t(`work.${what}.about`)}</p>
-    ${said.length > 0 && !running && html`<p lang="en"><b>${said.at(-1)}</b></p>`}
-    ${said.length > 0 && html`<div class="log found-log" role="log" lang="en" tabindex="0" aria-label=${t(`work.${what}`)}>${said.map((line, n) => html`<p key=${n}>${line}</p>`)}${running && html`<p class="quiet">…</p>`}</div>`}
-    ${sheet.length > 0 && html`<dl class="proof" lang="en">${sheet.map((line) => html`<div key=${line.about}><dt>${line.about}</dt><dd>${line.found}</dd></div>`)}</dl>`}
+    ${said.length > 0 && !running && !sheet.length && html`<p><b>${said.at(-1)}</b></p>`}
+    ${sheet.length > 0 && html`<dl class="proof">${sheet.map(({ about, found }) => html`<div key=${about.text}><dt>${say(about)}</dt><dd>${say(found)}</dd></div>`)}</dl>`}
+    ${said.length > 0 && html`<div class="log found-log" role="log" tabindex="0" aria-label=${t(`work.${what}`)}>${said.map((line, n) => html`<p key=${n}>${line}</p>`)}${running && html`<p class="quiet">…</p>`}</div>`}
     <p class="problem" role="alert">${problem}</p>
     <div class="buttons">${running
       ? html`<button class="pill" onClick=${() => doing("DELETE")}>${t("work.give_up")}</button>`
@@ -60,7 +64,7 @@ function Procedure({ what, path, ready }) {
 function Clear({ path, ready }) {
   const dialog = useRef();
   const [told, setTold] = useState("");
-  const clear = () => call("POST", path, { consent: true }).then((page) => setTold(`${t(`dispatch.${page.status}`)} ${page.text}`), (error) => setTold(error.message));
+  const clear = () => call("POST", path, { consent: true }).then((page) => setTold(`${t(`dispatch.${page.status}`)} ${say(page.text)}`), (error) => setTold(error.message));
   return html`<details><summary><b>${t("work.clear")}</b></summary><p class="quiet">${t("work.clear.about")}</p>
     <div class="buttons"><button class="pill" disabled=${!ready} onClick=${() => dialog.current.showModal()}>${t("work.clear.begin")}</button></div>
     <p role="status">${told}</p>

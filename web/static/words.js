@@ -24,6 +24,33 @@ export const holes = (key) => [...texts[key].matchAll(/\{(\w+)\}/g)].map(([, nam
 
 export const has = (key) => key in texts;
 
+/** A sentence of the house: in this language where it has one under its key, else in the house's own English. */
+export function say(sentence) {
+  if (sentence == null || typeof sentence === "string") return unbroken(sentence ?? "");
+  const key = `said.${sentence.key}`;
+  return has(key) ? t(key, filled(sentence.values)) : unbroken(sentence.text);
+}
+
+/** Values as they are written, ready to be filled in. */
+export const filled = (values) => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, written(name, value)]));
+
+/** A value in the form that the end of its name asks for. */
+export function written(name, value) {
+  if (value == null) return "–";
+  if (typeof value === "object") return say(value);
+  if (typeof value === "string") return name.endsWith("_at") ? when(value) : value;
+  if (name === "phases") return t(value === 1 ? "phase.one" : "phase.many", { n: value });
+  if (name.endsWith("_wh")) return `${plain(Math.round(value))}\u00a0Wh`;
+  if (name.endsWith("_w")) return power(value);
+  if (name.endsWith("_a")) return current(value);
+  if (name.endsWith("_s")) return duration(value);
+  if (name.endsWith("_pct")) return percent(value);
+  return plain(value);
+}
+
+/** No line ends between a number and its unit. */
+export const unbroken = (text) => text.replace(/(\d) (?=(?:k?Wh?|A|s|min|h|%)\b|%)/g, "$1\u00a0");
+
 const number = (value, digits = 0) =>
   new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 
