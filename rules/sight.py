@@ -10,7 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from hemsd.model import Dimmed, Mode, SiteSettings, Snapshot, SteeringSettings, WallboxImage, WallboxSettings
+from hemsd.model import (
+    BatteryOrder,
+    Dimmed,
+    Mode,
+    Outcome,
+    SiteSettings,
+    Snapshot,
+    SteeringSettings,
+    WallboxImage,
+    WallboxSettings,
+)
 from rules import dimming, hindsight, limits, response, surplus
 from rules.charge import BoxMemory
 from rules.hindsight import Look
@@ -114,19 +124,29 @@ def look(
     )
     order = surplus.battery_order(memory.battery, rules, battery_w, soc_pct)
     told = battery is not None and battery.age_s <= steering.battery_stale_s
-    order = surplus.battery_floor(order, rules, snapshot.now_s, grid_w, battery_w, soc_pct if told else None)
+    told_to = snapshot.battery_order
+    order = surplus.battery_floor(
+        order,
+        rules,
+        snapshot.now_s,
+        grid_w,
+        battery_w,
+        soc_pct if told else None,
+        listens=told_to is not None and told_to.outcome is Outcome.APPLIED,
+    )
     quarter, quarter_wh = _quarter(memory, snapshot, grid_w)
     certain_w, house_a, certain_s = memory.surplus_w, memory.house_a, memory.certain_s
+    seen_a = known.house_a(site)
     if fresh is Freshness.FRESH and (known.certain or snapshot.now_s - memory.certain_s > CARRY_S):
         certain_w = surplus.surplus_w(grid_w or 0.0, battery_w or 0.0, cars_w)
-        house_a, certain_s = known.house_a(site), snapshot.now_s
+        house_a, certain_s = seen_a, snapshot.now_s
     dt_s = 0.0 if memory.last_s is None else min(snapshot.now_s - memory.last_s, LONGEST_TICK_S)
     memory = SiteMemory(order, certain_w, house_a, certain_s, quarter, quarter_wh, snapshot.now_s, looks)
     usable_w = surplus.for_cars_w(certain_w or 0.0, order, rules, soc_pct)
     if site.export_limit_w is not None and grid_w is not None and -grid_w >= site.export_limit_w - THROTTLE_MARGIN_W:
         usable_w += PROBE_W
 
-    one_a, two_a, three_a = _careful_house_a(site, memory, known)
+    one_a, two_a, three_a = _careful_house_a(site, memory, known, seen_a)
     dimmed = dimming.in_force(site, snapshot.grid_orders, snapshot.at)
     others_w = sum(each.power_w for each in drawn.values()) - cars_w
     free_w, free_because, free_rule = _free_w(site, snapshot, dimmed, quarter_wh, (grid_w or 0.0) - cars_w, others_w)
@@ -151,9 +171,16 @@ def look(
             "cars_w": round(cars_w, 1),
             "surplus_w": None if certain_w is None else round(certain_w, 1),
             **({} if dimmed is None else {"dimmed_w": dimmed.power_w, "dimmed_by": dimmed.by}),
+            **_told_battery(told_to),
         },
     )
     return memory, sight
+
+
+def _told_battery(order: BatteryOrder | None) -> Mapping[str, float | str]:
+    if order is None or order.may_give_w is None:
+        return {}
+    return {"battery_may_give_w": round(order.may_give_w, 1), "battery_outcome": order.outcome}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +206,14 @@ class Known:
         return limits.house_a(self.snapshot.grid, house_w, (total_a[0], total_a[1], total_a[2]), site)
 
 
-def _careful_house_a(site: SiteSettings, memory: SiteMemory, known: Known) -> Currents:
-    """The house's own currents for the fuse.
+def _careful_house_a(site: SiteSettings, memory: SiteMemory, known: Known, seen_a: Currents) -> Currents:
+    """The house's own currents for the fuse; ``seen_a`` is what meter and samples say.
 
     While a car is following a command, the meter shows its new current and the sample its old one, and the difference
     would look like a load of the house. Then the currents of before count, or more where the meter shows more than
     house and cars together could be; and a phase that is above the fuse is above it, whoever it is.
     """
     grid = known.snapshot.grid
-    seen_a = known.house_a(site)
     if known.certain or memory.house_a is None or known.snapshot.now_s - memory.certain_s > CARRY_S:
         return seen_a
     if limits.overloaded(grid, site):
