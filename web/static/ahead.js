@@ -3,7 +3,7 @@
 import { html, useLayoutEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { call, live, now } from "./live.js";
 import { usePlan } from "./past.js";
-import { blocksOf } from "./plan.js";
+import { blocksOf, priceBars } from "./plan.js";
 import { ReadyBy, readyWords } from "./ready.js";
 import { planStory } from "./story.js";
 import { TellLevel } from "./visit.js";
@@ -105,7 +105,7 @@ function Hours({ plan, boxes }) {
     ${ticks(from, to, width).map(([moment, text, bold]) => html`<text key=${moment} class=${bold ? "tick bold" : "tick"} x=${x(moment)} y=${HEIGHT - 4} text-anchor="middle">${text}</text>`)}
     <g class="present"><line x1=${x(at)} x2=${x(at)} y1=${POWERS.top} y2=${HEIGHT - 20} /><text class="tick" x=${x(at) + 5} y=${POWERS.top + 9}>${t("today.now")}</text></g>
     ${goals.filter((one) => one.at < to).map((one) => html`<g key=${one.name} class="goal"><line x1=${x(one.at)} x2=${x(one.at)} y1=${POWERS.top} y2=${HEIGHT - 20} />
-      <text class="tick" x=${x(one.at) - 5} y=${POWERS.top + POWERS.height + 14} text-anchor="end">${t("ahead.goal", { at: clock(one.at) })}</text></g>`)}
+      <text class="tick" x=${x(one.at) + (x(one.at) < width / 2 ? 5 : -5)} y=${POWERS.top + POWERS.height + 14} text-anchor=${x(one.at) < width / 2 ? "start" : "end"}>${t("ahead.goal", { at: clock(one.at) })}</text></g>`)}
   </svg></div>`;
 }
 
@@ -132,9 +132,9 @@ function Powers({ blocks, quarters, x, width, at, to }) {
 }
 
 function PriceBars({ quarters, x, from, to, width }) {
-  const rows = quarters.filter((one) => one.import_eur_per_kwh != null && one.at + QUARTER > from);
+  const rows = quarters.map((one) => ({ at: one.at, price: one.import_eur_per_kwh })).filter((one) => one.price != null && one.at + QUARTER > from);
   if (!rows.length) return html`<text class="tick" x=${PAD.left + 8} y=${PRICES.top + 40}>${t("ahead.no_prices")}</text>`;
-  const prices = rows.map((one) => one.import_eur_per_kwh);
+  const prices = rows.map((one) => one.price);
   const [least, most] = [Math.min(...prices), Math.max(...prices)];
   const floor = Math.min(0, least);
   const base = PRICES.top + PRICES.height;
@@ -142,14 +142,12 @@ function PriceBars({ quarters, x, from, to, width }) {
   const flat = most - least < 0.0005;
   const cheap = flat ? most + 1 : least + (most - least) * 0.25;
   const known = rows.at(-1).at + QUARTER;
+  const bars = priceBars(rows.map((one) => ({ ...one, look: one.price <= cheap && !flat ? "cheap" : "" })), x, from, to);
   return html`<g class="prices">
     <text class="tick" x=${PAD.left - 6} y=${PRICES.top + 14} text-anchor="end">${money(most)}</text>
     ${!flat && html`<text class="tick" x=${PAD.left - 6} y=${y(least) + 4} text-anchor="end">${money(least)}</text>`}
-    ${rows.map((one) => {
-      const [left, right] = [Math.max(x(one.at), PAD.left), Math.min(x(one.at + QUARTER), x(to))];
-      return html`<rect key=${one.at} class=${one.import_eur_per_kwh <= cheap && !flat ? "cheap" : ""} x=${left} y=${y(one.import_eur_per_kwh)}
-        width=${Math.max(right - left - 0.6, 0.6)} height=${Math.max(base - y(one.import_eur_per_kwh), 1)}><title>${clock(one.at)} ${money(one.import_eur_per_kwh)}</title></rect>`;
-    })}
+    ${bars.map(({ at, end, look, left, wide, price }) => html`<rect key=${at} class=${look} x=${left} y=${y(price)}
+      width=${wide} height=${Math.max(base - y(price), 1)}><title>${clock(at)} – ${clock(end)} ${money(price)}</title></rect>`)}
     ${known < to - HOUR && html`<text class="tick" x=${Math.min(x(known) + 6, width - 60)} y=${base - 8}>${t("ahead.unknown")}</text>`}
   </g>`;
 }

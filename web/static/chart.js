@@ -8,7 +8,9 @@ import { Icon } from "./icons.js";
 import { Planned, Prices, blocksOf } from "./plan.js";
 import { clock, energy, midnight, power, powerWords, shortDay, t, tickPower } from "./words.js";
 
-const HEIGHT = 220;
+const LOW = 220;
+const TALL = 320; // where there is room beside it, there is room above it
+const ROOMY = 760;
 const PAD = { top: 10, right: 2, bottom: 20, left: 38 };
 const HOUR = 3_600_000;
 
@@ -101,13 +103,14 @@ function timeTicks(from, to, width) {
 export function Chart({ history, decisions, commands, from, to, at, plan, quiet, odd = [] }) {
   const [ref, width] = useWidth();
   const [chosen, setChosen] = useState(null); // index into marks
+  const height = width > ROOMY ? TALL : LOW;
   const points = history?.points ?? [];
   const marks = quiet ? [] : decisions.filter((one) => (one.kind !== "hold" || one.command_id) && inSpan(one, from, to));
   const ahead = blocksOf(plan, at).filter((block) => block.from < to);
   const high = Math.max(1000, ...ahead.map((block) => block.watts * 1.15), ...points.map((p) => Math.max(sum(p, UP), p.pv_w ?? 0)));
   const low = Math.max(300, ...points.map((p) => sum(p, DOWN) + sum(p, STORED)));
   const x = (moment) => Math.round((PAD.left + ((moment - from) / (to - from)) * (width - PAD.left - PAD.right)) * 10) / 10;
-  const scale = (HEIGHT - PAD.top - PAD.bottom) / (high + low);
+  const scale = (height - PAD.top - PAD.bottom) / (high + low);
   const y = (watts) => Math.round((PAD.top + (high - watts) * scale) * 10) / 10;
   const step = stepOf(high + low);
   const lines = [];
@@ -130,16 +133,17 @@ export function Chart({ history, decisions, commands, from, to, at, plan, quiet,
     setChosen((index) => Math.min(Math.max((index ?? marks.length) + by, 0), marks.length - 1));
   }
   const mark = marks[chosen];
+  const shown = mark ?? marks.at(-1);
   const named = labels(points, UP, x, y);
   const day = useMemo(() => parts.map((row, n) => html`<${Stretch} key=${n} row=${row} x=${x} y=${y} />`), [history, width, from, to]);
   const ticks = timeTicks(from, to, width);
 
   return html`<div class="chart live" ref=${ref}>
-    <svg width=${width} height=${HEIGHT} viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label=${t("today.about")} onClick=${choose}>
+    <svg width=${width} height=${height} viewBox="0 0 ${width} ${height}" role="img" aria-label=${t("today.about")} onClick=${choose}>
       <defs>
         <pattern id="bought" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
           <rect class="hatch" width="2" height="5" /></pattern>
-        <clipPath id="inside"><rect x=${PAD.left} y="0" width=${width - PAD.left} height=${HEIGHT} /></clipPath>
+        <clipPath id="inside"><rect x=${PAD.left} y="0" width=${width - PAD.left} height=${height} /></clipPath>
       </defs>
       ${lines.map((w) => html`<g key=${w} class=${w === 0 ? "axis zero" : "axis"}>
         <line x1=${PAD.left} x2=${width} y1=${y(w)} y2=${y(w)} /></g>`)}
@@ -147,16 +151,16 @@ export function Chart({ history, decisions, commands, from, to, at, plan, quiet,
       <${Planned} blocks=${ahead} x=${x} y=${y} at=${Math.max(at, from)} most=${high} width=${width} />
       ${odd.map(({ begin, end, category }) => {
         const [left, right] = [x(Math.max(Date.parse(begin), from)), x(Math.min(Date.parse(end), to))];
-        return html`<g key=${category + begin}><rect class="odd" x=${left} y=${PAD.top} width=${Math.max(right - left, 3)} height=${HEIGHT - PAD.top - PAD.bottom} />
-          <line class="odd-line" x1=${left} x2=${left} y1=${PAD.top} y2=${HEIGHT - PAD.bottom} /></g>`;
+        return html`<g key=${category + begin}><rect class="odd" x=${left} y=${PAD.top} width=${Math.max(right - left, 3)} height=${height - PAD.top - PAD.bottom} />
+          <line class="odd-line" x1=${left} x2=${left} y1=${PAD.top} y2=${height - PAD.bottom} /></g>`;
       })}
       ${named.filter(({ left }) => left > PAD.left + 16 && left < width - 16).map(({ kind, left, top }) => html`<text key=${kind} class=${`name ${kind}`} x=${left} y=${top}>${t(`sink.${kind}`)}</text>`)}
       ${lines.filter((w) => w !== 0).map((w) => html`<text key=${w} class="tick" x=${PAD.left - 6} y=${y(w) + 4} text-anchor="end">${tickPower(Math.abs(w))}</text>`)}
-      ${ticks.map(([moment, text]) => html`<text key=${moment} class="tick" x=${x(moment)} y=${HEIGHT - 4}
+      ${ticks.map(([moment, text]) => html`<text key=${moment} class="tick" x=${x(moment)} y=${height - 4}
         text-anchor=${x(moment) > width - 20 ? "end" : x(moment) < 20 ? "start" : "middle"}>${text}</text>`)}
-      ${at > from && at < to && html`<g class="present"><line x1=${x(at)} x2=${x(at)} y1=${PAD.top} y2=${HEIGHT - PAD.bottom} />
+      ${at > from && at < to && html`<g class="present"><line x1=${x(at)} x2=${x(at)} y1=${PAD.top} y2=${height - PAD.bottom} />
         <text class="tick" x=${x(at) + (x(at) > width - 40 ? -5 : 5)} y=${PAD.top + 9} text-anchor=${x(at) > width - 40 ? "end" : "start"}>${t("today.now")}</text></g>`}
-      ${mark && html`<line class="picked" x1=${x(Date.parse(mark.time))} x2=${x(Date.parse(mark.time))} y1="0" y2=${HEIGHT - PAD.bottom} />`}
+      ${mark && html`<line class="picked" x1=${x(Date.parse(mark.time))} x2=${x(Date.parse(mark.time))} y1="0" y2=${height - PAD.bottom} />`}
     </svg>
     ${plan && html`<${Prices} plan=${plan} from=${from} to=${to} x=${x} width=${width} at=${at} />`}
     ${!quiet && html`<div class="marks" role="slider" tabindex="0" aria-label=${t("today.marks")} aria-valuemin="0" aria-valuemax=${Math.max(marks.length - 1, 0)}
@@ -166,7 +170,7 @@ export function Chart({ history, decisions, commands, from, to, at, plan, quiet,
           bad=${isBad(commandOf(one, commands) ?? { final: false })} chosen=${index === chosen} />`)}
       </svg>
     </div>`}
-    ${!quiet && html`<${Reason} decision=${mark} command=${mark && commandOf(mark, commands)} empty=${!marks.length} point=${mark && pointAt(points, mark)} />`}
+    ${!quiet && html`<${Reason} decision=${shown} command=${shown && commandOf(shown, commands)} picked=${mark !== undefined} point=${mark && pointAt(points, mark)} />`}
   </div>`;
 }
 
@@ -210,12 +214,14 @@ function powersOf(point) {
   ].filter(Boolean).join(" · ");
 }
 
-function Reason({ decision, command, empty, point }) {
-  if (!decision) return html`<p class="reason quiet">${empty ? t("today.no_marks") : t("today.pick")}</p>`;
-  return html`<div class="reason" role="status">
+/** Of the mark that was picked; until one is, of the newest. */
+function Reason({ decision, command, picked, point }) {
+  if (!decision) return html`<p class="hint quiet">${t("today.no_marks")}</p>`;
+  return html`<div class="reason" role=${picked ? "status" : undefined}>
     <p><b>${clock(decision.time)}</b> <${Icon} name=${decisionIcon(decision, command && { limit_a: command.before_a, phases: command.phases })} size="16" /> ${told(decision)}</p>
     ${command && html`<p class="quiet">${intent(command)}: <${Verdict} command=${command} /> ${evidenceWords(command)}</p>`}
     ${point && html`<p class="quiet">${powersOf(point)}</p>`}
+    ${!picked && html`<p class="quiet">${t("today.pick")}</p>`}
   </div>`;
 }
 

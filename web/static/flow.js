@@ -68,7 +68,7 @@ function Node({ at: [x, y], kind, label, watts, stale, idle, above }) {
   return html`<g class=${`node ${kind} ${stale ? "stale" : ""} ${quiet ? "quiet" : ""}`} transform=${`translate(${x} ${y})`}>
     <circle r=${RADIUS} />
     <path class="picture" d=${path(kind)} transform="translate(-10 -26) scale(.84)" />
-    <text class="value" y="17">${watts == null ? "–" : power(Math.abs(watts))}</text>
+    <text class="value" y="17">${size(watts)}</text>
     ${label && html`<text class="label" y=${above ? -RADIUS - 9 : RADIUS + 17}>${label}</text>`}
   </g>`;
 }
@@ -78,6 +78,8 @@ function gridWords(watts) {
   if (Math.abs(watts) < STILL_W) return t("flow.grid");
   return watts > 0 ? t("flow.from_grid") : t("flow.to_grid");
 }
+
+const size = (watts) => power(watts == null ? null : Math.abs(watts));
 
 /** A number that is old says so. */
 const ago = (meter) => (meter.power_w == null ? t("flow.silent") : t("devices.ago", { time: duration(meter.age_s) }));
@@ -102,7 +104,7 @@ function together(meters, role) {
   return {
     power_w: known.length ? known.reduce((sum, meter) => sum + meter.power_w, 0) : null,
     ok: some.every(([, meter]) => meter.ok),
-    age_s: Math.max(...some.map(([, meter]) => meter.age_s ?? 0)),
+    age_s: known.length ? Math.max(...known.map((meter) => meter.age_s ?? 0)) : null,
     soc_pct: some.map(([, meter]) => meter.soc_pct).find((level) => level != null),
   };
 }
@@ -122,8 +124,8 @@ export function Flow({ state }) {
   const places = beside ? [PLACES.battery] : (CARS[boxes.length] ?? []);
   const told = [
     pv && `${t("flow.sun")} ${power(pv.power_w)}`,
-    grid && `${gridWords(grid.power_w)} ${power(Math.abs(grid.power_w))}`,
-    battery && `${batteryWords(battery)} ${power(Math.abs(battery.power_w))}`,
+    grid && `${gridWords(grid.power_w)} ${size(grid.power_w)}`,
+    battery && `${batteryWords(battery)} ${size(battery.power_w)}`,
     `${t("flow.house")} ${power(state.house_w)}`,
     ...boxes.map(([name, box]) => `${carWords(name, box, boxes.length > 1)} ${power(box.power_w)}`),
   ];

@@ -63,7 +63,7 @@ function App() {
   }, [at, state?.site.name]);
   const first = useRef(true);
   useEffect(() => {
-    if (!first.current) document.getElementById("main")?.focus(); // a screen reader goes on where the eye does
+    if (!first.current) document.getElementById("main")?.focus({ preventScroll: true }); // a screen reader goes on where the eye does
     first.current = false;
   }, [view, id]);
   return html`
@@ -78,7 +78,7 @@ function App() {
     ${view === "plan" && state && html`<${Later} view="Ahead" state=${state} key="Ahead" />`}
     ${view === "history" && state && html`<${Later} view="History" key="History" />`}
     ${view === "devices" && state && html`<${Later} view="Devices" state=${state} key="Devices" />`}
-    ${view === "installer" && html`<${Later} view="Installer" key="Installer" />`}
+    ${view === "installer" && html`<${Later} view="Installer" part=${id} key="Installer" />`}
     ${at === "now" && (state ? html`<${Now} state=${state} />` : html`<${Shell} />`)}
     <${Foot} />`;
 }

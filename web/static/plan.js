@@ -25,10 +25,24 @@ export function Planned({ blocks, x, y, at, most, width }) {
   });
 }
 
-/** The price of each quarter-hour as a bar; only where it changes. */
+/** Neighbours of one price and one look as one bar: [{at, end, price, look}]; bars too thin for a gap have none. */
+export function priceBars(rows, x, from, to) {
+  const bars = [];
+  for (const { at, price, look } of rows) {
+    const last = bars.at(-1);
+    if (last && last.end === at && last.price === price && last.look === look) last.end = at + QUARTER;
+    else bars.push({ at, end: at + QUARTER, price, look });
+  }
+  return bars.map((bar) => {
+    const [left, right] = [Math.max(x(bar.at), x(from)), Math.min(x(bar.end), x(to))];
+    return { ...bar, left, wide: Math.max(right - left - (right - left > 5 ? 1 : 0), 0.6) };
+  });
+}
+
+/** What a kilowatt-hour costs as bars; only where that changes. */
 export function Prices({ plan, from, to, x, width, at }) {
   const rows = (plan?.quarters ?? [])
-    .map((one) => ({ at: Date.parse(one.start), price: one.import_eur_per_kwh }))
+    .map((one) => ({ at: Date.parse(one.start), price: one.import_eur_per_kwh, look: Date.parse(one.start) + QUARTER <= at ? "past" : "" }))
     .filter((one) => one.price != null && one.at + QUARTER > from && one.at < to);
   const prices = rows.map((one) => one.price);
   const [least, most] = [Math.min(...prices), Math.max(...prices)];
@@ -41,11 +55,8 @@ export function Prices({ plan, from, to, x, width, at }) {
   const mark = (one) => html`<text class="tick" x=${Math.min(Math.max(x(one.at), 56), width - 24)} y="9" text-anchor="middle">${money(one.price)}</text>`;
   return html`<svg class="prices" width=${width} height=${HEIGHT} viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label=${about}>
     <text class="tick" x="0" y=${HEIGHT - 4}>${t("plan.price")}</text>
-    ${rows.map((one) => {
-      const [left, right] = [Math.max(x(one.at), x(from)), Math.min(x(one.at + QUARTER), x(to))];
-      return html`<rect key=${one.at} class=${one.at + QUARTER <= at ? "past" : ""} x=${left} y=${y(one.price)}
-        width=${Math.max(right - left - 0.6, 0.6)} height=${Math.max(HEIGHT - y(one.price), 1)} />`;
-    })}
+    ${priceBars(rows, x, from, to).map(({ at, look, left, wide, price }) => html`<rect key=${at} class=${look} x=${left} y=${y(price)}
+      width=${wide} height=${Math.max(HEIGHT - y(price), 1)} />`)}
     ${mark(cheapest)}${Math.abs(x(cheapest.at) - x(dearest.at)) > 64 && mark(dearest)}
   </svg>`;
 }

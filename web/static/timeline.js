@@ -3,9 +3,9 @@
 import { html, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { evidenceWords } from "./alarm.js";
 import { Icon } from "./icons.js";
-import { told, written } from "./sentence.js";
+import { told } from "./sentence.js";
 import { Verdict, decisionIcon, direction, intent } from "./verdict.js";
-import { clock, clockSeconds, current, day, duration, has, power, powerWords, t } from "./words.js";
+import { clock, clockSeconds, current, day, duration, has, power, powerWords, t, written } from "./words.js";
 
 const FIRST = 8;
 
@@ -36,6 +36,7 @@ export function Timeline({ decisions, commands, boxes = 1 }) {
   if (!decisions.length) return html`<p class="quiet">${t("timeline.empty")}</p>`;
   const shown = all ? rows : rows.slice(0, FIRST);
   return html`
+    ${!rows.length && html`<p class="quiet">${t("timeline.unchanged")}</p>`}
     <ol class="timeline live">
       ${shown.map(({ decision, before }, index) => {
         const newDay = index > 0 && day(decision.time) !== day(shown[index - 1].decision.time);

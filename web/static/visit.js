@@ -18,6 +18,7 @@ const LOOK = { solar: "sun", battery: "battery", grid: "grid" };
 /** Energy by source, as one bar and in words. */
 export function SourceBar({ kwh, slim, most }) {
   const total = SOURCES.reduce((all, one) => all + (kwh[one] ?? 0), 0);
+  if (slim && !total) return null;
   const parts = SOURCES.map((one) => [one, kwh[one] ?? 0]).filter(([, value]) => value >= 0.05 || value / total > 0.01);
   const words = parts.map(([one, value]) => `${t(`source.${one}`)} ${energy(value)}`).join(", ");
   return html`<div class=${`sources ${slim ? "slim" : ""}`}>
