@@ -1,7 +1,8 @@
 """Noticing that a link is dead though nobody closed it.
 
 websockets' own keepalive closes at the first missed pong. Home networks lose one now and then, so this one tolerates
-two in a row, and takes any frame for a sign of life. A dead link is found within a minute.
+two in a row, and takes any frame for a sign of life. A dead link is found within a minute; so is one whose other end
+speaks and takes nothing, on which even a ping would wait for ever.
 """
 
 from __future__ import annotations
@@ -38,12 +39,13 @@ async def watch(link: Link, heartbeat: Heartbeat) -> None:
 
 async def _pong_within(socket: ServerConnection, seconds: float) -> bool | None:
     """Whether a pong came; takes the whole time in any case. None: the socket is closed."""
+    pong: asyncio.Future[float] | None = None
     try:
-        pong = asyncio.ensure_future(await socket.ping())
         async with asyncio.timeout(seconds):
+            pong = asyncio.ensure_future(await socket.ping())
             await socket.wait_closed()
             return None
     except TimeoutError:
-        return pong.done()
+        return pong is not None and pong.done()
     except ConnectionClosed:
         return None

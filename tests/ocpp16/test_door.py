@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import ssl
 from contextlib import suppress
 
@@ -165,6 +166,24 @@ async def test_wb_06_two_missed_pongs_are_forgiven_and_the_third_ends_the_link()
         await until(lambda: at.of(LinkDown))
         assert asyncio.get_running_loop().time() - began >= 0.1
         assert "silent" in at.of(LinkDown)[0].why
+
+
+@pytest.mark.slow
+async def test_wb_06_a_box_that_speaks_and_takes_no_answer_loses_its_link():
+    async with home(heartbeat=Heartbeat(every_s=1)) as at, box(at.url(), compression=None) as station:
+        await until(lambda: at.of(LinkUp))
+        station.socket.transport.pause_reading()
+        talking = asyncio.create_task(talk(station))
+        await until(lambda: at.of(LinkDown), most_s=20)
+        assert "silent" in at.of(LinkDown)[0].why
+        talking.cancel()
+        await asyncio.gather(talking, return_exceptions=True)
+
+
+async def talk(station):
+    """Says what has long answers: they bear its ids."""
+    while True:
+        await station.socket.send(json.dumps([2, "x" * 250_000, "Heartbeat", {}]))
 
 
 async def test_wb_08_a_garbled_handshake_is_reported():
