@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -98,6 +99,7 @@ class Control:
     trials: Trials = field(init=False)
     grid_delay: GridDelay = field(init=False)
     last_tick_s: float | None = None
+    due_s: float = math.inf  # when the next tick is
     failsafe_a: float = field(init=False)  # what a wallbox falls back to by itself: less while the house is dimmed
     _wishes: list[Wish] = field(default_factory=list)
     _elsewhere: set[str] = field(default_factory=set)  # the wallboxes that are only watched for a while
@@ -171,11 +173,11 @@ class Control:
 
     async def run(self) -> None:
         """Ticks for ever, on a grid of its own: a slow tick delays the next, but they never pile up."""
-        due_s = self.clock.monotonic()
+        self.due_s = self.clock.monotonic()
         while True:
             self._timed_tick()
-            due_s = max(due_s + self.settings.steering.tick_s, self.clock.monotonic())
-            while await happens_within(self.clock, due_s - self.clock.monotonic(), self._overload):
+            self.due_s = max(self.due_s + self.settings.steering.tick_s, self.clock.monotonic())
+            while await happens_within(self.clock, self.due_s - self.clock.monotonic(), self._overload):
                 self._timed_tick()
 
     def _timed_tick(self) -> None:

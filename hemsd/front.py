@@ -61,6 +61,7 @@ def cloud_of(config: Config, core: Core, house: Home) -> Cloud:
     cloud = Cloud(config.cloud, core.store, core.clock, stations_of(config), spreads=config.simulate is None)
     asked = core.store, core.clock, core.visits, core.courses
     cloud.payloads = DialectPayloads(StoredFlex(*asked), StoredPartner(*asked))
+    cloud.give_way.tick_due_s = lambda: core.control.due_s
     cloud.state = lambda: house.state().model_dump(mode="json")
     core.courses.changed = cloud.session_changed
     return cloud

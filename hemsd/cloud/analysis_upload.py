@@ -20,6 +20,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from sqlite3 import Connection
 
 from hemsd.cloud.answer import Answer, Fate, Request, fate_of
 from hemsd.cloud.batches import ALONE, BATCH, FOR_A_BATCH, Batches
@@ -31,7 +32,7 @@ from hemsd.cloud.settings import Measurand
 from hemsd.cloud.verdict import is_result, verdict_of
 from hemsd.model import Visit
 from hemsd.store import outbox as rows
-from hemsd.store import verdicts
+from hemsd.store import queries, verdicts
 from hemsd.store.outbox import Entry
 
 MOST_VALUES = 4000  # in one request: about half a megabyte before it is compressed
@@ -134,10 +135,14 @@ class AnalysisRoute:
     async def parcel(self, entry: Entry, at: datetime) -> Parcel | NothingToSay:
         if entry.kind == BATCH and self.batches is not None:
             return await self.batches.parcel(entry, at)
-        visit = await self.outbox.store.views.visit(entry.subject)
+        return await self.outbox.store.views.ask(lambda db: self._parcel(db, entry, at))
+
+    def _parcel(self, db: Connection, entry: Entry, at: datetime) -> Parcel | NothingToSay:
+        """In the thread that reads: this work grows with the visit, and the event loop is not to wait for it."""
+        visit = queries.visit(db, entry.subject)
         if visit is None or visit.wallbox not in self.stations:
             return NothingToSay(over=True)
-        turn = self._turn(entry, await self.held(visit, at))
+        turn = self._turn(entry, self.held(db, visit, at))
         if turn is None:
             over = visit.plugged_out_at is not None
             return NothingToSay(progress=entry.progress, due_at=at + timedelta(seconds=self.group_s), over=over)
@@ -158,10 +163,9 @@ class AnalysisRoute:
                 return replace(again, complete=held[-1].at_ms <= upto_ms)
         return next_turn(has, held, self.most_values)
 
-    async def held(self, visit: Visit, at: datetime) -> tuple[Moment, ...]:
+    def held(self, db: Connection, visit: Visit, at: datetime) -> tuple[Moment, ...]:
         """Everything of a visit that may leave now."""
-        views = self.outbox.store.views
-        readings, transactions = await views.readings(visit.id), await views.transactions(visit.id)
+        readings, transactions = queries.readings(db, visit.id), queries.transactions_of(db, visit.id)
         return moments(readings, transactions, self.measurands, at, over=visit.plugged_out_at is not None)
 
     def station_of(self, visit: Visit) -> str | None:
@@ -211,17 +215,14 @@ class AnalysisRoute:
         if result is None or not is_result(result):
             return Judgement(Fate.LATER, text=f"{answer.status}, but not in the words of an analysis")
         verdict = verdicts.record(entry.subject, verdict_of(result, at))
-        visit = await self.outbox.store.views.visit(entry.subject)
-        over = visit is not None and visit.plugged_out_at is not None
+        over, is_all = await self.outbox.store.views.ask(lambda db: self._where_it_stands(db, entry.subject, turn, at))
         due_at = at if over or not turn.complete else at + timedelta(seconds=self.group_s)
-        return Judgement(
-            Fate.TAKEN,
-            progress=turn.after.write(),
-            due_at=due_at,
-            over=over and turn.complete and await self._is_all(visit, turn, at),
-            also=(verdict,),
-        )
+        return Judgement(Fate.TAKEN, progress=turn.after.write(), due_at=due_at, over=is_all, also=(verdict,))
 
-    async def _is_all(self, visit: Visit | None, turn: Turn, at: datetime) -> bool:
-        """Whether the visit, which may have ended while the request was out, has nothing newer."""
-        return visit is not None and next_turn(turn.after, await self.held(visit, at), self.most_values) is None
+    def _where_it_stands(self, db: Connection, visit_id: str, turn: Turn, at: datetime) -> tuple[bool, bool]:
+        """(whether the visit, which may have ended while the request was out, is over; that all of it is told)"""
+        visit = queries.visit(db, visit_id)
+        if visit is None or visit.plugged_out_at is None:
+            return False, False
+        all_told = turn.complete and next_turn(turn.after, self.held(db, visit, at), self.most_values) is None
+        return True, all_told

@@ -3,15 +3,16 @@
 A batch is a debt of its own in the outbox; its members, named in its body, wait until it is done. The cloud takes it
 at once and works on it later, so it is asked how far it is, with growing pauses. What it could not analyse, or does
 not mention, goes on alone, where the answer says what is wrong. So do the members of a batch that fails again and
-again: one of them may be why. A cloud that knows no batches gets everything alone.
+again: one of them may be why, and those of whom there was news meanwhile. A cloud that knows no batches gets
+everything alone.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime, timedelta
 from sqlite3 import Connection
 from typing import Protocol
@@ -24,7 +25,7 @@ from hemsd.cloud.route import Judgement, NothingToSay, Parcel
 from hemsd.cloud.verdict import verdict_of
 from hemsd.model import Visit
 from hemsd.store import outbox as rows
-from hemsd.store import verdicts
+from hemsd.store import queries, verdicts
 from hemsd.store.outbox import Entry, Mark, Statement
 
 BATCH = "batch"
@@ -49,7 +50,7 @@ FOR_A_BATCH = (
 class Uploads(Protocol):
     """What a batch needs of hemsd.cloud.analysis_upload.AnalysisRoute."""
 
-    async def held(self, visit: Visit, at: datetime) -> tuple[Moment, ...]: ...
+    def held(self, db: Connection, visit: Visit, at: datetime) -> tuple[Moment, ...]: ...
     def request(self, method: str, path: str, body: bytes = b"") -> Request: ...
     def may_leave(self, session: Document) -> Document: ...
     def station_of(self, visit: Visit) -> str | None: ...
@@ -62,6 +63,15 @@ class Working:
     batch_id: str
     since: str
     poll_s: float = FIRST_POLL_S
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A debt that is in a batch, as it was when the batch was made."""
+
+    entry_id: int
+    visit_id: str
+    told: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +92,11 @@ class Batches:
     lane: str
     outbox: Outbox
     uploads: Uploads
+    give_way: Callable[[], Awaitable[None]]
     most_bytes: int = MOST_BYTES
     known_to_cloud: bool = True
-    _members: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)  # by the batch's own uuid
+    _members: dict[str, tuple[Member, ...]] = field(default_factory=dict)  # by the batch's own uuid
+    _sessions: dict[str, list[bytes]] = field(default_factory=dict)  # of a batch that was just made
     _lost: dict[str, int] = field(default_factory=dict)  # how often the cloud has lost it
 
     async def standing(self, at: datetime, resting: Sequence[int]) -> Standing | None:
@@ -95,7 +107,7 @@ class Batches:
         if batch is None:
             return None
         due = rows.is_due(batch, at) and batch.id not in resting
-        return Standing(batch, due, (batch.id, *(id_ for id_, _ in self._members_of(batch))))
+        return Standing(batch, due, (batch.id, *(member.entry_id for member in self._members_of(batch))))
 
     async def _open_one(self) -> Entry | None:
         views = self.outbox.store.views
@@ -103,28 +115,31 @@ class Batches:
 
     async def _make(self, at: datetime, resting: Sequence[int]) -> Entry | None:
         found = await self.outbox.store.views.ask(lambda db: tuple(_waiting(db, self.lane)))
-        waiting = [member for member in found if member[0] not in resting]
+        waiting = [member for member in found if member.entry_id not in resting]
         if len(waiting) < FROM:
             return None
-        members: list[tuple[int, str]] = []
+        members: list[Member] = []
+        sessions: list[bytes] = []
         size = 0
-        for entry_id, visit_id in waiting:
-            visit = await self.outbox.store.views.visit(visit_id)
-            if visit is None or self.uploads.station_of(visit) is None:
+        for member in waiting:
+            session = await self._session(member, at)
+            if session is None:
                 continue
-            size += len(await self._session(visit, at))
+            size += len(session)
             if members and size > self.most_bytes:
                 break
-            members.append((entry_id, visit_id))
+            members.append(member)
+            sessions.append(session)
         if len(members) < 2:
             return None
-        mark = Mark(self.lane, BATCH, str(uuid.uuid4()), at, at, to_bytes(members).decode())
+        mark = Mark(self.lane, BATCH, str(uuid.uuid4()), at, at, to_bytes([astuple(each) for each in members]).decode())
+        self._sessions = {mark.subject: sessions}
         await self.outbox.write(*rows.tell(mark))
         return await self._open_one()
 
-    def _members_of(self, batch: Entry) -> tuple[tuple[int, str], ...]:
+    def _members_of(self, batch: Entry) -> tuple[Member, ...]:
         if batch.subject not in self._members:
-            self._members = {batch.subject: tuple((id_, visit_id) for id_, visit_id in json.loads(batch.body or "[]"))}
+            self._members = {batch.subject: tuple(Member(*each) for each in json.loads(batch.body or "[]"))}
         return self._members[batch.subject]
 
     # -- saying it ----------------------------------------------------------------------------------------------------
@@ -133,23 +148,28 @@ class Batches:
         working = _working(batch)
         if working is not None:
             return Parcel(self.uploads.request("GET", f"/v1/sessions/batch/{working.batch_id}"), None)
-        sessions = []
-        for _, visit_id in self._members_of(batch):
-            visit = await self.outbox.store.views.visit(visit_id)
-            if visit is not None and self.uploads.station_of(visit) is not None:
-                sessions.append(await self._session(visit, at))
+        sessions = self._sessions.pop(batch.subject, None) or await self._put_together(batch, at)
         if not sessions:
             return NothingToSay(over=True)
         body = b'{"sessions":[' + b",".join(sessions) + b"]}"
         return Parcel(self.uploads.request("POST", "/v1/sessions/batch", body), f"POST {digest(body)}")
 
-    async def _session(self, visit: Visit, at: datetime) -> bytes:
-        """Encoded one at a time: a megabyte at once would keep the control tick waiting."""
-        session = {
-            "session_id": visit.id,
-            "charging_point_id": self.uploads.station_of(visit),
-            "meter_values": values_of(await self.uploads.held(visit, at)),
-        }
+    async def _put_together(self, batch: Entry, at: datetime) -> list[bytes]:
+        found = [await self._session(member, at) for member in self._members_of(batch)]
+        return [session for session in found if session is not None]
+
+    async def _session(self, member: Member, at: datetime) -> bytes | None:
+        """Put together one at a time, in the thread that reads: neither a tick nor a page is to wait for a megabyte."""
+        await self.give_way()
+        return await self.outbox.store.views.ask(lambda db: self._put_together_one(db, member.visit_id, at))
+
+    def _put_together_one(self, db: Connection, visit_id: str, at: datetime) -> bytes | None:
+        visit = queries.visit(db, visit_id)
+        station = None if visit is None else self.uploads.station_of(visit)
+        if visit is None or station is None:
+            return None
+        values = values_of(self.uploads.held(db, visit, at))
+        session = {"session_id": visit.id, "charging_point_id": station, "meter_values": values}
         return to_bytes(self.uploads.may_leave(session))
 
     # -- understanding the answer -------------------------------------------------------------------------------------
@@ -184,7 +204,7 @@ class Batches:
 
     def _each_alone(self, batch: Entry, why: str) -> Judgement:
         """None of them is put into another batch, where it might spoil that as well."""
-        also = [*rows.finish(batch), *(_alone(entry_id) for entry_id, _ in self._members_of(batch))]
+        also = [*rows.finish(batch), *(_alone(member) for member in self._members_of(batch))]
         return Judgement(Fate.LATER, also=also, text=why, rests=False)
 
     def _goes_on(self, working: Working, at: datetime) -> Judgement:
@@ -228,25 +248,24 @@ class Batches:
             if isinstance(result, dict) and "session_id" in result
         }
         all_well = status.get("status") == "completed" and not status.get("failed_sessions")
-        for entry_id, visit_id in self._members_of(batch):
-            result = results.get(visit_id)
+        for member in self._members_of(batch):
+            result = results.get(member.visit_id)
             if result is not None:
-                yield verdicts.record(visit_id, verdict_of(result, at))
+                yield verdicts.record(member.visit_id, verdict_of(result, at))
             if all_well if result is None else result.get("status") != "failed":
-                yield "DELETE FROM outbox WHERE id = ?", (entry_id,)
-            else:
-                yield _alone(entry_id)
+                yield rows.forget(member.entry_id, member.told)
+            yield _alone(member)  # if it is still owed: it failed, or there was news of it meanwhile
 
 
-def _alone(entry_id: int) -> Statement:
-    return "UPDATE outbox SET progress = ? WHERE id = ?", (ALONE, entry_id)
+def _alone(member: Member) -> Statement:
+    return "UPDATE outbox SET progress = ? WHERE id = ?", (ALONE, member.entry_id)
 
 
-def _waiting(db: Connection, lane: str) -> Iterator[tuple[int, str]]:
+def _waiting(db: Connection, lane: str) -> Iterator[Member]:
     """Who could be in a batch, oldest first."""
-    sql = f"SELECT id, subject FROM outbox WHERE lane = ? AND told > done AND {FOR_A_BATCH} ORDER BY id LIMIT ?"
+    sql = f"SELECT id, subject, told FROM outbox WHERE lane = ? AND told > done AND {FOR_A_BATCH} ORDER BY id LIMIT ?"
     for row in db.execute(sql, (lane, MOST_MEMBERS)):
-        yield row[0], row[1]
+        yield Member(row[0], row[1], row[2])
 
 
 def _working(batch: Entry) -> Working | None:

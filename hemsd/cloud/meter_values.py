@@ -6,7 +6,7 @@ end of a transaction stands in StartTransaction and StopTransaction, not in a Me
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,15 +17,26 @@ from hemsd.store.codec import ms
 from hemsd.store.rows import Transaction
 
 MINUTE = timedelta(minutes=1)
-UNITS = {
-    Measurand.ENERGY: "Wh",
-    Measurand.POWER: "W",
-    Measurand.CURRENT: "A",
-    Measurand.VOLTAGE: "V",
-    Measurand.CURRENT_OFFERED: "A",
-    Measurand.POWER_OFFERED: "W",
-    Measurand.SOC: "Percent",
+Take = Callable[[Reading], float | None]
+# Where a reading has a measurand: its unit, its phase as the API names it, and the value.
+PLACES: Mapping[Measurand, Sequence[tuple[str, str | None, Take]]] = {
+    Measurand.ENERGY: [("Wh", None, lambda reading: reading.energy_wh)],
+    Measurand.POWER: [("W", None, lambda reading: reading.power_w)],
+    Measurand.CURRENT: [
+        ("A", "L1", lambda reading: reading.currents_a[0]),
+        ("A", "L2", lambda reading: reading.currents_a[1]),
+        ("A", "L3", lambda reading: reading.currents_a[2]),
+    ],
+    Measurand.VOLTAGE: [
+        ("V", "L1-N", lambda reading: reading.voltages_v[0]),
+        ("V", "L2-N", lambda reading: reading.voltages_v[1]),
+        ("V", "L3-N", lambda reading: reading.voltages_v[2]),
+    ],
+    Measurand.CURRENT_OFFERED: [("A", None, lambda reading: reading.offered_a)],
+    Measurand.POWER_OFFERED: [("W", None, lambda reading: reading.offered_w)],
+    Measurand.SOC: [("Percent", None, lambda reading: reading.soc_pct)],
 }
+REGISTER = Measurand.ENERGY.value
 
 MeterValue = dict[str, str | float]
 
@@ -46,8 +57,9 @@ def moments(
 ) -> tuple[Moment, ...]:
     """Oldest first, and only what can't change any more: the newest sample of a minute replaces those before it."""
     ended = over or all(transaction.ended_at is not None for transaction in transactions)
+    wanted = [(measurand.value, *place) for measurand in measurands for place in PLACES[measurand]]
     found = [
-        Moment(ms(reading.at), tuple(_values(reading, measurands)))
+        Moment(ms(reading.at), _values(reading, wanted))
         for reading in readings
         if ended or _minute(reading.at) + MINUTE <= now
     ]
@@ -60,34 +72,27 @@ def _minute(at: datetime) -> datetime:
     return at.replace(second=0, microsecond=0)
 
 
-def _values(reading: Reading, measurands: Sequence[Measurand]) -> Iterator[MeterValue]:
+def _values(reading: Reading, wanted: Iterable[tuple[str, str, str | None, Take]]) -> tuple[MeterValue, ...]:
     at = timestamp(reading.at)
-    phases = ("L1", "L2", "L3")
-    known: dict[Measurand, Sequence[tuple[str | None, float | None]]] = {
-        Measurand.ENERGY: [(None, reading.energy_wh)],
-        Measurand.POWER: [(None, reading.power_w)],
-        Measurand.CURRENT: list(zip(phases, reading.currents_a, strict=True)),
-        Measurand.VOLTAGE: [(f"{phase}-N", volts) for phase, volts in zip(phases, reading.voltages_v, strict=True)],
-        Measurand.CURRENT_OFFERED: [(None, reading.offered_a)],
-        Measurand.POWER_OFFERED: [(None, reading.offered_w)],
-        Measurand.SOC: [(None, reading.soc_pct)],
-    }
-    for measurand in measurands:
-        for phase, value in known[measurand]:
-            if value is not None:
-                yield _value(at, measurand, value, phase)
+    return tuple(
+        _value(at, measurand, unit, value, phase)
+        for measurand, unit, phase, take in wanted
+        if (value := take(reading)) is not None
+    )
 
 
-def _value(at: str, measurand: Measurand, value: float, phase: str | None = None) -> MeterValue:
-    found: MeterValue = {"timestamp": at, "measurand": measurand.value, "unit": UNITS[measurand], "value": value}
-    return found if phase is None else {**found, "phase": phase}
+def _value(at: str, measurand: str, unit: str, value: float, phase: str | None = None) -> MeterValue:
+    found: MeterValue = {"timestamp": at, "measurand": measurand, "unit": unit, "value": value}
+    if phase is not None:
+        found["phase"] = phase
+    return found
 
 
 def _registers(transactions: Iterable[Transaction]) -> Iterator[Moment]:
     for each in transactions:
         for at, register_wh in ((each.started_at, each.meter_start_wh), (each.ended_at, each.meter_stop_wh)):
             if at is not None and register_wh is not None:
-                yield Moment(ms(at), (_value(timestamp(at), Measurand.ENERGY, register_wh),))
+                yield Moment(ms(at), (_value(timestamp(at), REGISTER, "Wh", register_wh),))
 
 
 def _merged(ordered: Iterable[Moment]) -> tuple[Moment, ...]:

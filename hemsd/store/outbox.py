@@ -172,9 +172,14 @@ def freeze(entry: Entry, delivery: str, plan: str) -> Statement:
     return FREEZE, (delivery, plan, entry.id)
 
 
+def forget(entry_id: int, told: int) -> Statement:
+    """Nothing is owed any more, unless something was told since."""
+    return FORGET, (entry_id, told)
+
+
 def finish(entry: Entry, progress: str | None = None) -> tuple[Statement, ...]:
     """The receiver knows all; what was told in the meantime keeps the row, and where its story stands."""
-    return (FORGET, (entry.id, entry.told)), *advance(entry, done=entry.told, progress=progress, due_at=entry.due_at)
+    return forget(entry.id, entry.told), *advance(entry, done=entry.told, progress=progress, due_at=entry.due_at)
 
 
 def advance(entry: Entry, *, done: int, progress: str | None, due_at: datetime) -> tuple[Statement, ...]:
@@ -189,7 +194,7 @@ def failed(entry: Entry, failures: int, since_at: datetime) -> Statement:
 
 def bury(entry: Entry, at: datetime, status: int | None, answer: str) -> tuple[Statement, ...]:
     """What was told of it in the meantime is tried first: it may be what is missing."""
-    return (BURY, (codec.ms(at), status, codec.text(answer), entry.id, entry.told)), (FORGET, (entry.id, entry.told))
+    return (BURY, (codec.ms(at), status, codec.text(answer), entry.id, entry.told)), forget(entry.id, entry.told)
 
 
 def revive(at: datetime, letter_id: int | None) -> tuple[Statement, ...]:

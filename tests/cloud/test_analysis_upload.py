@@ -173,14 +173,16 @@ async def test_a_visit_without_a_transaction_stays_in_the_house(path: Path, tmp_
 class BatchCloud:
     """Takes batches, needs a while for them, and can't analyse some sessions."""
 
-    def __init__(self, polls: int = 2, bad: Iterator[str] | tuple[str, ...] = (), limit: int = 1000) -> None:
-        self.polls, self.bad, self.limit = polls, set(bad), limit
+    def __init__(
+        self, polls: int = 2, bad: Iterator[str] | tuple[str, ...] = (), limit: int = 1000, *, checks: bool = True
+    ) -> None:
+        self.polls, self.bad, self.limit, self.checks = polls, set(bad), limit, checks
         self.batches: dict[str, list[str]] = {}
         self.asked: dict[str, int] = {}
 
     async def __call__(self, heard: Heard, request: web.Request) -> web.StreamResponse:
         if heard.line == "POST /v1/sessions/batch":
-            assert valid("req_csar_batch", heard.body)
+            assert not self.checks or valid("req_csar_batch", heard.body)
             ids = [session["session_id"] for session in heard.body["sessions"]]
             if len(ids) > self.limit:
                 return web.Response(status=413)
@@ -263,6 +265,21 @@ async def test_who_fails_in_a_batch_goes_on_alone(path: Path, tmp_path: Path) ->
         alone = [heard.body["session_id"] for heard in cloud.heard if heard.line == "POST /v1/sessions"]
         assert alone == [visit_id(2), visit_id(5)]
         assert await home.owed("analysis") == 0
+
+
+async def test_what_is_told_of_a_charge_while_its_batch_is_out_goes_on_alone(path: Path, tmp_path: Path) -> None:
+    cloud = Receiver(BatchCloud())
+    async with receiving(cloud), at_home(path, settings(cloud.url, tmp_path, "analysis")) as home:
+        await outage(home, 6)
+        await home.pay("analysis", 1)
+        assert cloud.lines() == ["POST /v1/sessions/batch"]
+        home.sample(3, 9500.0)  # the wallbox has kept it, and tells it now
+        home.store.carry_out(told=home.cloud.marks.of_transaction_end(home.visits[3]))
+        await home.pay("analysis", 120)
+        assert await home.owed("analysis") == 0
+        [alone] = [heard for heard in cloud.heard if heard.line == "POST /v1/sessions"]
+        assert alone.body["session_id"] == visit_id(3)
+        assert 9500.0 in [register_wh for _, register_wh in registers(alone)]
 
 
 async def test_a_batch_that_is_too_large_becomes_smaller_ones(path: Path, tmp_path: Path) -> None:
