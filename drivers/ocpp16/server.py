@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
-from websockets import NegotiationError, Request, Response, Subprotocol
+from websockets import Request, Response
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
@@ -21,12 +20,13 @@ from websockets.frames import CloseCode
 from drivers.base import DeviceError, EventSink, TransactionBook
 from drivers.ocpp16 import connectors
 from drivers.ocpp16.charge_point import ChargePoint, Patience
+from drivers.ocpp16.door import door, remote_of, select_subprotocol, tls_of
 from drivers.ocpp16.guests import AttemptLimit, GuestBook
 from drivers.ocpp16.identity import identity_in, introduced_in, may_enter
 from drivers.ocpp16.keepalive import Heartbeat
 from drivers.ocpp16.memory import Memory
 from drivers.ocpp16.rpc import Link
-from drivers.ocpp16.settings import OcppServerSettings, OcppTlsSettings, OcppWallboxSettings
+from drivers.ocpp16.settings import OcppServerSettings, OcppWallboxSettings
 from drivers.ocpp16.steering import Failsafe
 from hemsd.clock import Clock
 from hemsd.model import StrangerRefused
@@ -37,10 +37,8 @@ log = logging.getLogger(__name__)
 _socket_log = logging.getLogger(f"{__name__}.socket")
 _socket_log.setLevel(logging.WARNING)  # it tells of each opening and closing, which charge_point does in our words
 
-SUBPROTOCOL = Subprotocol("ocpp1.6")
 MAX_FRAME_BYTES = 256 * 1024  # GetConfiguration of a box with 400 keys is about 60 kB
 MAX_CONNECTIONS = 64
-MAX_SOCKETS = 128  # with those that have not said yet who they are
 HANDSHAKE_S = 10.0
 CLOSE_S = 2.0
 AT_RESTART = ("charge_point", "connector")  # of a wallbox: what its link and its transactions hang on
@@ -117,14 +115,14 @@ class CentralSystem:
 
     async def run(self) -> None:
         try:
-            tls = _tls(self._settings.tls)
+            tls = tls_of(self._settings.tls)
             server = await serve(
                 self._attend,
                 self._settings.host,
                 self._settings.port,
-                select_subprotocol=_select_subprotocol,
+                select_subprotocol=select_subprotocol,
                 process_request=self._judge_request,
-                create_connection=_door(self._report),
+                create_connection=door(self._report),
                 open_timeout=HANDSHAKE_S,
                 ping_interval=None,  # keepalive.py has its own, more patient one
                 close_timeout=CLOSE_S,
@@ -180,7 +178,7 @@ class CentralSystem:
 
     def _judge_request(self, socket: ServerConnection, request: Request) -> Response | None:
         """Lets in or refuses, before anything of a stranger's is kept."""
-        remote = _remote(socket)
+        remote = remote_of(socket)
         identity = identity_in(request.path, self._by_identity)
         if not self._attempts.allows(remote):
             return self._refuse(
@@ -207,7 +205,7 @@ class CentralSystem:
         return may_enter(self._passwords[identity], authorizations[0] if authorizations else None)
 
     def _refuse(self, socket: ServerConnection, status: HTTPStatus, identity: str, why: str) -> Response:
-        self._report(identity, _remote(socket), why)
+        self._report(identity, remote_of(socket), why)
         return socket.respond(status, f"{why}\n")
 
     def _report(self, identity: str, remote: str, why: str) -> None:
@@ -218,7 +216,7 @@ class CentralSystem:
     async def _attend(self, socket: ServerConnection) -> None:
         request = socket.request
         assert request is not None  # the handshake is over
-        link = Link(socket, _remote(socket))
+        link = Link(socket, remote_of(socket))
         self._open.add(socket)
         try:
             identity = identity_in(request.path, self._by_identity)
@@ -244,7 +242,7 @@ class CentralSystem:
         why = (
             said("door.password", "wrong password or none")
             if identity
-            else "no identity in its address, and no serial number that is one"
+            else said("door.nobody", "no identity in its address, and no serial number that is one")
         )
         self._report(identity, link.remote, why)
         await link.socket.close(CloseCode.POLICY_VIOLATION, why)
@@ -253,66 +251,3 @@ class CentralSystem:
     def _keep_memory(self, memory: Memory) -> None:
         self._memories[memory.key] = memory
         self._remember(memory)
-
-
-_JUDGED = frozenset(
-    {
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.UNAUTHORIZED,
-    }
-)
-
-
-def _door(report: Callable[[str, str, str], None]) -> type[ServerConnection]:
-    """A connection that reports what websockets turns away by itself: no WebSocket at all, or an OCPP but 1.6.
-
-    Of sockets that say nothing, or say it slowly, there are only so many: the next one is hung up on.
-    """
-    sockets: set[ServerConnection] = set()
-
-    class Door(ServerConnection):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            if len(sockets) < MAX_SOCKETS:
-                sockets.add(self)
-                super().connection_made(transport)
-            else:
-                assert isinstance(transport, asyncio.Transport)
-                transport.abort()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            if self not in sockets:
-                return
-            sockets.remove(self)
-            refused = self.protocol.handshake_exc
-            judged_already = self.response is not None and self.response.status_code in _JUDGED
-            if refused is not None and not judged_already:
-                report(identity_in(self.request.path, ()) if self.request else "", _remote(self), str(refused))
-            super().connection_lost(exc)
-
-    return Door
-
-
-def _select_subprotocol(socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """``ocpp1.6`` of several; a box that offers none means it too."""
-    if not offered:
-        log.info("%s offers no subprotocol and is taken for OCPP 1.6", _remote(socket))
-        return None
-    for word in offered:
-        if word.lower() == SUBPROTOCOL:
-            return word
-    raise NegotiationError(f"speaks {', '.join(offered)}, not {SUBPROTOCOL}")
-
-
-def _tls(settings: OcppTlsSettings | None) -> ssl.SSLContext | None:
-    if settings is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(settings.cert_file, settings.key_file)
-    return context
-
-
-def _remote(socket: ServerConnection) -> str:
-    address = socket.remote_address
-    return str(address[0]) if address else "unknown"
