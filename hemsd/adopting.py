@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import assert_never
 
 from drivers.ocpp16.charge_point import ChargePoint
 from hemsd.capabilities import Capabilities
@@ -22,13 +23,14 @@ from hemsd.control import Control
 from hemsd.latest import Latest
 from hemsd.learned import Learned
 from hemsd.model import WallboxEvent
+from hemsd.said import said
 from hemsd.tryout import Tryout
 from web.adoption import AdoptionPage, ClearedPage, MeterCheckPage, NotNow, SheetLinePage
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 2.0
-DIMMED = "The grid operator's order comes first: this ends here."
+DIMMED = said("work.dimmed", "The grid operator's order comes first: this ends here.")
 
 
 class Work(StrEnum):
@@ -70,8 +72,7 @@ class Adopting:
 
     def check_page(self, wallbox: str) -> MeterCheckPage:
         key = (wallbox, Work.METER_CHECK)
-        said = [line.strip() for text in self._said.get(key, ()) for line in text.splitlines() if line.strip()]
-        return MeterCheckPage(wallbox=wallbox, running=self._busy == key, said=said)
+        return MeterCheckPage(wallbox=wallbox, running=self._busy == key, said=list(self._said.get(key, ())))
 
     def begin(self, wallbox: str) -> None:
         self._begin(wallbox, Work.TRYOUT)
@@ -83,22 +84,22 @@ class Adopting:
         if self._busy is not None:
             raise NotNow(_busy_with(*self._busy))
         if not self.boxes(wallbox).linked:
-            raise NotNow(f"{wallbox} is not connected")
+            raise NotNow(said("work.not_connected", "{name} is not connected", name=wallbox))
         if self._dimmed:
-            raise NotNow("the grid operator has limited the cars")
+            raise NotNow(said("work.limited", "the grid operator has limited the cars"))
         self._busy, self._said[wallbox, work] = (wallbox, work), []
         self._wanted.put_nowait((wallbox, work))
 
     def give_up(self, wallbox: str) -> None:
         if self._busy is not None and self._busy[0] == wallbox and self._trying is not None:
-            self._said[self._busy].append("Given up.")
+            self._said[self._busy].append(said("work.given_up", "Given up."))
             self._trying.cancel()
 
     async def clear_profiles(self, wallbox: str) -> ClearedPage:
         if self._busy is not None and self._busy[0] == wallbox:
             raise NotNow(_busy_with(*self._busy))
         if not self.boxes(wallbox).linked:
-            raise NotNow(f"{wallbox} is not connected")
+            raise NotNow(said("work.not_connected", "{name} is not connected", name=wallbox))
         log.info("%s: every charging profile is removed, as somebody asked", wallbox)
         cleared = await self.boxes(wallbox).clear_profiles()
         return ClearedPage(wallbox=wallbox, status=cleared.status, text=cleared.text)
@@ -159,4 +160,10 @@ class Adopting:
 
 
 def _busy_with(wallbox: str, work: Work) -> str:
-    return f"{wallbox} is being {work}"
+    match work:
+        case Work.TRYOUT:
+            return said("work.busy_tryout", "{name} is being tried out", name=wallbox)
+        case Work.METER_CHECK:
+            return said("work.busy_check", "{name} is being used to check the grid meter", name=wallbox)
+        case _:
+            assert_never(work)

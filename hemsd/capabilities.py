@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hemsd.said import said
 from rules.witness import Trust
 
 
@@ -18,6 +19,21 @@ class Zero(StrEnum):
     REFUSED = "is refused; hemsd pauses with 6 A"
     IGNORED = "has no effect"
     UNKNOWN = "could not be told"
+
+
+ZERO_WORDS = {
+    Zero.PAUSES: said("zero.pauses", "pauses the charge"),
+    Zero.ENDS: said("zero.ends", "ends the transaction; hemsd pauses with 6 A"),
+    Zero.REFUSED: said("zero.refused", "is refused; hemsd pauses with 6 A"),
+    Zero.IGNORED: said("zero.ignored", "has no effect"),
+    Zero.UNKNOWN: said("zero.unknown", "could not be told"),
+}
+TRUST_WORDS = {
+    Trust.UNKNOWN: said("trust.unknown", "unknown"),
+    Trust.TRUSTED: said("trust.trusted", "trusted"),
+    Trust.DISTRUSTED: said("trust.distrusted", "distrusted"),
+}
+NOT_KNOWN, YES, NO = said("not_known", "not known"), said("yes", "yes"), said("no", "no")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +71,37 @@ class Capabilities:
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """The sheet, line by line."""
-        yield "wallbox", f"{self.vendor} {self.model}, firmware {self.firmware or 'unknown'}".strip()
-        yield "follows limits", self.way or "in no way that was tried"
-        yield "smallest step", _amps(self.step_a)
-        yield "lowest current", _amps(self.least_a)
-        yield "highest current", _amps(self.most_a)
-        yield "0 A", self.zero.value
-        yield "falls back when hemsd is silent", _yes_no(self.falls_back)
-        yield "overshoots after a pause", _yes_no(self.overshoots)
-        yield "changes to one phase", _yes_no(self.one_phase)
-        yield "changes to three phases", _yes_no(self.three_phases)
-        yield "Current.Offered", self.offered.value
+        yield (
+            said("sheet.wallbox", "wallbox"),
+            said(
+                "sheet.who",
+                "{model}, firmware {firmware}",
+                model=f"{self.vendor} {self.model}".strip(),
+                firmware=self.firmware or NOT_KNOWN,
+            ),
+        )
+        yield said("sheet.way", "follows limits"), self.way or said("sheet.no_way", "in no way that was tried")
+        yield said("sheet.step", "smallest step"), _amps(self.step_a)
+        yield said("sheet.least", "lowest current"), _amps(self.least_a)
+        yield said("sheet.most", "highest current"), _amps(self.most_a)
+        yield said("sheet.zero", "0 A"), ZERO_WORDS[self.zero]
+        yield said("sheet.falls_back", "falls back when hemsd is silent"), _yes_no(self.falls_back)
+        yield said("sheet.overshoots", "overshoots after a pause"), _yes_no(self.overshoots)
+        yield said("sheet.one_phase", "changes to one phase"), _yes_no(self.one_phase)
+        yield said("sheet.three_phases", "changes to three phases"), _yes_no(self.three_phases)
+        yield said("sheet.offered", "Current.Offered"), TRUST_WORDS[self.offered]
         half, most = self.effect_s(0.5), self.effect_s(0.9)
-        yield "proved after", f"{half:g} s (half of them), {most:g} s (nine of ten)" if half and most else "not known"
+        yield (
+            said("sheet.proved", "proved after"),
+            said("sheet.effects", "{half_s:g} s (half of them), {most_s:g} s (nine of ten)", half_s=half, most_s=most)
+            if half and most
+            else NOT_KNOWN,
+        )
 
 
 def _amps(amps: float | None) -> str:
-    return "not known" if amps is None else f"{amps:g} A"
+    return NOT_KNOWN if amps is None else said("amps", "{amps_a:g} A", amps_a=amps)
 
 
 def _yes_no(word: bool | None) -> str:
-    return "not known" if word is None else "yes" if word else "no"
+    return NOT_KNOWN if word is None else YES if word else NO

@@ -35,10 +35,11 @@ from hemsd.model import (
     WallboxImage,
     WallboxSettings,
 )
+from hemsd.said import said
 from hemsd.simulation import clock_for, simulated_home
 from hemsd.store.store import Store
 from hemsd.supervise import Health, keep
-from rules.commission import Installation, Plateau, judge
+from rules.commission import Installation, Kind, Plateau, judge
 
 HIGH_A = 10.0
 ROUNDS = 2  # up and down again
@@ -53,6 +54,21 @@ FRESH_S = 10.0  # an older grid reading is not of this moment
 RELEASE_S = 8.0
 
 WELL, NOT_WELL = 0, 1
+
+NAMES = {
+    Kind.WALLBOX_DOES_NOT_FOLLOW: said("check.kind.lazy", "wallbox does not follow"),
+    Kind.RESTLESS: said("check.kind.restless", "the house was too restless"),
+    Kind.NO_METER: said("check.kind.no_meter", "no grid meter"),
+    Kind.SIGN: said("check.kind.sign", "swapped sign"),
+    Kind.SCALE: said("check.kind.scale", "wrong scale"),
+    Kind.OUTSIDE: said("check.kind.outside", "meter does not see the wallbox"),
+    Kind.INSIDE: said("check.kind.inside", "meter sees only the wallbox"),
+    Kind.PHASE_MISSING: said("check.kind.phase_missing", "a phase is missing"),
+    Kind.PHASE_REVERSED: said("check.kind.phase_reversed", "a phase is reversed"),
+    Kind.ROTATION: said("check.kind.rotation", "another phase order"),
+    Kind.GIVING_HOUSE: said("check.kind.giving_house", "the house would give energy"),
+    Kind.ODD_SHARE: said("check.kind.odd_share", "a share without a name"),
+}
 
 Say = Callable[[str], None]
 
@@ -203,9 +219,15 @@ class Trial:
             plateaus += await self._steps(phases)
         findings = judge(plateaus, self._installation())
         for finding in findings:
-            self.say(f"\n{finding.kind}: {finding.text}\n  -> {finding.remedy}")
+            self.say(said("check.finding", "\n{kind}: {seen}", kind=NAMES[finding.kind], seen=finding.text))
+            self.say(said("check.remedy", "  -> {remedy}", remedy=finding.remedy))
         if not findings:
-            self.say("\nAll is well: the grid meter sees what the wallbox does, as much and in the right direction.")
+            self.say(
+                said(
+                    "check.well",
+                    "\nAll is well: the grid meter sees what the wallbox does, as much and in the right direction.",
+                )
+            )
         return NOT_WELL if findings else WELL
 
     # --- until it charges
@@ -213,16 +235,19 @@ class Trial:
     async def _charges(self) -> bool:
         name = self.settings.name
         if not await self._until(lambda: self._image.connected, CONNECT_S):
-            self.say(f"{name} has not connected. Is its OCPP address this machine's?")
+            self.say(
+                said("check.not_connected", "{name} has not connected. Is its OCPP address this machine's?", name=name)
+            )
             return False
-        self.say(f"{name} is connected: {self._image.vendor} {self._image.model}".rstrip())
+        model = f"{self._image.vendor} {self._image.model}".strip()
+        self.say(said("check.connected", "{name} is connected: {model}", name=name, model=model or "?"))
         if not await self._until(lambda: self._image.plugged, CHARGE_S):
-            self.say("No car is plugged in.")
+            self.say(said("check.no_car", "No car is plugged in."))
             return False
         if not await self._until(lambda: self._image.transaction_id is not None, SETTLE_S):
             await self.wallbox.start_transaction()
         if not await self._until(lambda: self._image.transaction_id is not None, CHARGE_S):
-            self.say("The wallbox has begun no transaction: does it wait for a card?")
+            self.say(said("check.no_transaction", "The wallbox has begun no transaction: does it wait for a card?"))
             return False
         return True
 
@@ -249,12 +274,20 @@ class Trial:
         plateaus: list[Plateau] = []
         for limit_a in (low_a, *(high_a, low_a) * ROUNDS):
             if limit_a == high_a and not self._fuse_allows(high_a - low_a):
-                self.say("The house uses so much that the fuse allows no step now; try again later.")
+                self.say(
+                    said("check.fuse", "The house uses so much that the fuse allows no step now; try again later.")
+                )
                 return plateaus
             if not await self._tell(limit_a, phases):
                 return plateaus
             if not plateaus and not await self._until(lambda: self._charges_on(phases), SWITCH_S):
-                self.say(f"It does not charge on {_phases(phases)}; that part is left out.")
+                self.say(
+                    said(
+                        "check.phases_left_out",
+                        "It does not charge on {on}; that part is left out.",
+                        on=_phases(phases),
+                    )
+                )
                 return []
             plateaus.append(await self._watch(limit_a, phases))
         return plateaus
@@ -275,7 +308,15 @@ class Trial:
         told = await self.wallbox.send_limit(limit_a, phases, failsafe_a=self.config.steering.failsafe_a)
         if told.status is DispatchStatus.APPLIED:
             return True
-        self.say(f"The wallbox does not take {limit_a:g} A on {_phases(phases)}: {told.text or told.status}")
+        self.say(
+            said(
+                "check.not_taken",
+                "The wallbox does not take {limit_a:g} A on {on}: {answer}",
+                limit_a=limit_a,
+                on=_phases(phases),
+                answer=told.text or told.status,
+            )
+        )
         return False
 
     async def _watch(self, limit_a: float, phases: int) -> Plateau:
@@ -291,7 +332,16 @@ class Trial:
                 await self.wallbox.request_sample()
             await self.clock.sleep(EVERY_S)
         plateau = sums.plateau(limit_a, phases)
-        self.say(f"  {limit_a:g} A on {_phases(phases)}: wallbox {_w(plateau.box_w)}, grid {_w(plateau.grid_w)}")
+        self.say(
+            said(
+                "check.plateau",
+                "  {limit_a:g} A on {on}: wallbox {box}, grid {grid}",
+                limit_a=limit_a,
+                on=_phases(phases),
+                box=_w(plateau.box_w),
+                grid=_w(plateau.grid_w),
+            )
+        )
         return plateau
 
     def _installation(self) -> Installation:
@@ -308,8 +358,8 @@ class Trial:
 
 
 def _phases(number: int) -> str:
-    return "one phase" if number == 1 else f"{number} phases"
+    return said("phases.one", "one phase") if number == 1 else said("phases.many", "{n:d} phases", n=number)
 
 
 def _w(watts: float | None) -> str:
-    return "unknown" if watts is None else f"{watts:,.0f} W"
+    return said("power.unknown", "unknown") if watts is None else said("power", "{watts_w:,.0f} W", watts_w=watts)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from drivers.ocpp16.charge_point import ChargePoint
 from drivers.ocpp16.settings import OcppWallboxSettings
+from hemsd.alerts import VERDICTS
 from hemsd.capabilities import Capabilities, Zero
 from hemsd.clock import Clock
 from hemsd.latest import Latest
@@ -30,6 +31,7 @@ from hemsd.model import (
     WallboxEvent,
     WallboxImage,
 )
+from hemsd.said import said
 from hemsd.trials import Trials
 from rules.drawn import import_tolerance_a
 from rules.witness import Witness
@@ -76,12 +78,14 @@ class Tryout:
 
     async def run(self) -> Capabilities | None:
         if not await self._connects():
-            self.say(f"{self.name} did not connect, or no car is plugged in and charging.")
+            self.say(
+                said("tryout.no_car", "{name} did not connect, or no car is plugged in and charging.", name=self.name)
+            )
             return None
         await self.box.clear_profiles()
         most_a = await self._baseline()
         if most_a is None:
-            self.say("The car takes nothing: this needs one that is hungry.")
+            self.say(said("tryout.full", "The car takes nothing: this needs one that is hungry."))
             return None
         follows = await self._tell(MIDDLE_A) is Outcome.APPLIED
         least_a = await self._drawn_at(MIN_PILOT_A) if follows else None
@@ -114,7 +118,7 @@ class Tryout:
         return await self._until(lambda: self.box.transaction_id is not None and self._sample is not None, CONNECT_S)
 
     async def _baseline(self) -> float | None:
-        self.say(f"Charging with up to {self.settings.max_a:g} A ...")
+        self.say(said("tryout.charging", "Charging with up to {most_a:g} A ...", most_a=self.settings.max_a))
         await self._tell(self.settings.max_a)
         if not await self._until(lambda: self._drawn_a >= ACTIVE_PHASE_A, CHARGE_S):
             return None
@@ -141,7 +145,9 @@ class Tryout:
     async def _falls_back(self) -> bool | None:
         """Tells a limit, is silent, and watches both edges: the limit, and a minute later the lower one."""
         await self._tell(MIDDLE_A)
-        self.say(f"Keeping silent for {FALL_BACK_S + FALL_BACK_GRACE_S:.0f} s ...")
+        self.say(
+            said("tryout.silence", "Keeping silent for {silent_s:.0f} s ...", silent_s=FALL_BACK_S + FALL_BACK_GRACE_S)
+        )
         steering, wired, usual = self.box.steering, self.settings.wired_phases, self.box.steering.failsafe
         steering.renews = False
         steering.apply(replace(usual, after_s=FALL_BACK_S), wired)
@@ -211,7 +217,19 @@ class Tryout:
             self.box.verdict(told.outcome)
         if told.effect_s is not None:
             self.effects_s.append(told.effect_s)
-        self.say(f"  {limit_a:g} A{f' on {phases} phase(s)' if phases else ''}: {told.outcome.replace('_', ' ')}")
+        verdict = VERDICTS[told.outcome]
+        if phases:
+            self.say(
+                said(
+                    "tryout.told_phases",
+                    "  {limit_a:g} A on {phases:g} phase(s): {verdict}",
+                    limit_a=limit_a,
+                    phases=phases,
+                    verdict=verdict,
+                )
+            )
+        else:
+            self.say(said("tryout.told", "  {limit_a:g} A: {verdict}", limit_a=limit_a, verdict=verdict))
         return told.outcome
 
     def _judged(self, command: Command) -> None:

@@ -25,6 +25,7 @@ from itertools import pairwise
 from statistics import median
 
 from hemsd.model import UNKNOWN_PHASES, PerPhase
+from hemsd.said import said
 
 LEAST_STEP_W = 300.0  # less than this is lost among kettles and fridges
 AGREE = 0.15  # so far a repetition's share may be from the middle one
@@ -130,7 +131,13 @@ def judge(plateaus: Sequence[Plateau], installed: Installation) -> tuple[Finding
     most = max((step.after.phases for step in every), default=0)
     steps = [step for step in every if step.after.phases == most]  # the larger the step, the smaller the house
     if not steps:
-        return (Finding(Kind.NO_METER, "The grid meter said nothing.", "See what `hemsd probe` says of it."),)
+        return (
+            Finding(
+                Kind.NO_METER,
+                said("check.silent", "The grid meter said nothing."),
+                said("check.silent.do", "See what `hemsd probe` says of it."),
+            ),
+        )
     if lazy := _lazy(steps, installed.voltage_v):
         return (lazy,)
     shares = _shares(steps, installed.voltage_v)
@@ -139,8 +146,11 @@ def judge(plateaus: Sequence[Plateau], installed: Installation) -> tuple[Finding
         return (
             Finding(
                 Kind.RESTLESS,
-                "The steps don't agree with each other: something else in the house moved as much.",
-                "Try again when oven and heat pump are off, and no clouds pass.",
+                said(
+                    "check.restless",
+                    "The steps don't agree with each other: something else in the house moved as much.",
+                ),
+                said("check.restless.do", "Try again when oven and heat pump are off, and no clouds pass."),
             ),
         )
     findings = [*_named(share, steps, installed, exact=_agree(shares, AGREE * abs(share)))]
@@ -157,8 +167,13 @@ def _lazy(steps: Sequence[Step], voltage_v: float) -> Finding | None:
         return None
     return Finding(
         Kind.WALLBOX_DOES_NOT_FOLLOW,
-        f"The wallbox was asked for {median(asked):.0f} W more and less, and moved by {median(moved):.0f} W.",
-        "Take a car that is far from full and can charge with 10 A.",
+        said(
+            "check.lazy",
+            "The wallbox was asked for {asked_w:.0f} W more and less, and moved by {moved_w:.0f} W.",
+            asked_w=median(asked),
+            moved_w=median(moved),
+        ),
+        said("check.lazy.do", "Take a car that is far from full and can charge with 10 A."),
     )
 
 
@@ -179,8 +194,15 @@ def _named(share: float, steps: Sequence[Step], installed: Installation, *, exac
     if size <= NEAR / 2 and not (exact and _tens(size)):
         yield Finding(
             Kind.OUTSIDE,
-            f"The grid meter moved by {share:.0%} of what the wallbox moved by: it does not see the wallbox.",
-            "The wallbox is connected before the meter, or another meter is the grid's: check address and unit.",
+            said(
+                "check.outside",
+                "The grid meter moved by {share_pct:.0f}% of what the wallbox moved by: it does not see the wallbox.",
+                share_pct=100 * share,
+            ),
+            said(
+                "check.outside.do",
+                "The wallbox is connected before the meter, or another meter is the grid's: check address and unit.",
+            ),
         )
         return
     phases = _phases(share, steps)
@@ -196,14 +218,28 @@ def _named(share: float, steps: Sequence[Step], installed: Installation, *, exac
     elif abs(size - 2 / 3) <= NEAR / 2 or abs(size - 1 / 3) <= NEAR / 2:
         yield Finding(
             Kind.PHASE_MISSING,
-            f"The grid meter shows {size:.0%} of what the wallbox moved by, as if not all phases counted.",
-            "Check the meter's voltage taps and transformers on each phase, and the direction of each transformer.",
+            said(
+                "check.phase_missing",
+                "The grid meter shows {size_pct:.0f}% of what the wallbox moved by, as if not all phases counted.",
+                size_pct=100 * size,
+            ),
+            said(
+                "check.phase_missing.do",
+                "Check the meter's voltage taps and transformers on each phase, and the direction of each transformer.",
+            ),
         )
     else:
         yield Finding(
             Kind.ODD_SHARE,
-            f"The grid meter shows {share:.0%} of what the wallbox moved by.",
-            "Check the ratio of the meter's transformers, and that nothing else charges at the same time.",
+            said(
+                "check.odd_share",
+                "The grid meter shows {share_pct:.0f}% of what the wallbox moved by.",
+                share_pct=100 * share,
+            ),
+            said(
+                "check.odd_share.do",
+                "Check the ratio of the meter's transformers, and that nothing else charges at the same time.",
+            ),
         )
 
 
@@ -216,21 +252,33 @@ def _tens(size: float) -> int:
 
 
 def _sign(installed: Installation) -> Finding:
-    remedy = "take invert: true out" if installed.invert else "write invert: true"
+    remedy = (
+        said("check.sign.undo", "Under meters.grid, take invert: true out.")
+        if installed.invert
+        else said("check.sign.do", "Under meters.grid, write invert: true.")
+    )
     return Finding(
         Kind.SIGN,
-        "The grid meter counts the other way round: it shows less import when the wallbox takes more.",
-        f"Under meters.grid, {remedy}.",
+        said(
+            "check.sign", "The grid meter counts the other way round: it shows less import when the wallbox takes more."
+        ),
+        remedy,
     )
 
 
 def _scale(tens: int, installed: Installation) -> Finding:
     factor = installed.scale * 10.0**-tens
-    times = f"{10 ** abs(tens):,} times {'too much' if tens > 0 else 'too little'}"
+    times = 10 ** abs(tens)
     return Finding(
         Kind.SCALE,
-        f"The grid meter shows {times}.",
-        f"Over MQTT: scale: {factor:g} under meters.grid. Over Modbus: the scale of power_w in points or device file.",
+        said("check.scale_much", "The grid meter shows {times:,d} times too much.", times=times)
+        if tens > 0
+        else said("check.scale_little", "The grid meter shows {times:,d} times too little.", times=times),
+        said(
+            "check.scale.do",
+            "Over MQTT: scale: {factor} under meters.grid. Over Modbus: the scale of power_w in points or device file.",
+            factor=f"{factor:g}",
+        ),
     )
 
 
@@ -246,20 +294,38 @@ def _phases(share: float, steps: Sequence[Step]) -> Finding | None:
     reversed_ = [phase for phase, each in enumerate(middle, 1) if each <= -1 + 2 * NEAR]
     missing = [phase for phase, each in enumerate(middle, 1) if abs(each) <= NEAR]
     if reversed_ and len(reversed_) < 3:
-        names = " and ".join(f"L{phase}" for phase in reversed_)
+        names = _lines(reversed_)
         return Finding(
             Kind.PHASE_REVERSED,
-            f"On {names} the current falls when the wallbox takes more: the transformer sits the wrong way round.",
-            f"Turn it round, or write inverted_cts: {reversed_} under meters.grid.",
+            said(
+                "check.phase_reversed",
+                "On {names} the current falls when the wallbox takes more: the transformer sits the wrong way round.",
+                names=names,
+            ),
+            said(
+                "check.phase_reversed.do",
+                "Turn it round, or write inverted_cts: {phases_list} under meters.grid.",
+                phases_list=str(reversed_),
+            ),
         )
     if missing and len(missing) < 3:
-        names = " and ".join(f"L{phase}" for phase in missing)
+        names = _lines(missing)
         return Finding(
             Kind.PHASE_MISSING,
-            f"On {names} the grid meter does not see the wallbox.",
-            "Check the transformer and the voltage tap of that phase; a swapped pair shows like this too.",
+            said("check.phase_unseen", "On {names} the grid meter does not see the wallbox.", names=names),
+            said(
+                "check.phase_unseen.do",
+                "Check the transformer and the voltage tap of that phase; a swapped pair shows like this too.",
+            ),
         )
     return None
+
+
+def _lines(phases: Sequence[int]) -> str:
+    """One phase, or two: three would be another finding."""
+    if len(phases) == 1:
+        return f"L{phases[0]}"
+    return said("lines.two", "L{first:d} and L{second:d}", first=phases[0], second=phases[1])
 
 
 def _phase_shares(step: Step) -> tuple[float, float, float] | None:
@@ -284,14 +350,21 @@ def _sums(plateaus: Sequence[Plateau]) -> Iterator[Finding]:
     if alone and all(alone):
         yield Finding(
             Kind.INSIDE,
-            "The grid meter shows what the wallbox takes, and nothing else.",
-            "It sits in the wallbox's feed: name the meter at the house connection under meters.grid.",
+            said("check.inside", "The grid meter shows what the wallbox takes, and nothing else."),
+            said(
+                "check.inside.do",
+                "It sits in the wallbox's feed: name the meter at the house connection under meters.grid.",
+            ),
         )
     elif beside and median(beside) < GIVING_W:
         yield Finding(
             Kind.GIVING_HOUSE,
-            f"Without the wallbox the house would use {median(beside):.0f} W, less than nothing.",
-            "An inverter is missing under meters.pv, or the sign of pv or battery is wrong.",
+            said(
+                "check.giving",
+                "Without the wallbox the house would use {beside_w:.0f} W, less than nothing.",
+                beside_w=median(beside),
+            ),
+            said("check.giving.do", "An inverter is missing under meters.pv, or the sign of pv or battery is wrong."),
         )
 
 
@@ -303,8 +376,13 @@ def _rotation(steps: Sequence[Step], installed: Installation) -> Iterator[Findin
     order = {1: "RST", 2: "STR", 3: "TRS"}[seen[0]]
     yield Finding(
         Kind.ROTATION,
-        f"The wallbox's L1 is the house's L{seen[0]}, and config.yaml says L{installed.rotation[0]}.",
-        f"Write phase_rotation: {order} for this wallbox.",
+        said(
+            "check.rotation",
+            "The wallbox's L1 is the house's L{seen}, and config.yaml says L{written}.",
+            seen=str(seen[0]),
+            written=str(installed.rotation[0]),
+        ),
+        said("check.rotation.do", "Write phase_rotation: {order} for this wallbox.", order=order),
     )
 
 

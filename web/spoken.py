@@ -27,7 +27,7 @@ def spoken(text: str, clean: Callable[[str], str] = str) -> SpokenPage:
     if not isinstance(text, Said):
         return SpokenPage(text=clean(text))
     values = {name: _value(value, clean) for name, value in text.values.items()}
-    return SpokenPage(text=clean(text), key=text.key, values=values)
+    return SpokenPage(text=clean(text).strip(), key=text.key, values=values)
 
 
 def _value(value: Value, clean: Callable[[str], str]) -> float | str | SpokenPage | None:

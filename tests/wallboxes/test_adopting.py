@@ -58,7 +58,7 @@ async def test_a_tryout_ends_with_a_sheet_and_the_wallbox_is_steered_again(tmp_p
         while await page.running():
             await daemon.clock.sleep(5)
         told = (await page.ask("GET", "adoption"))[1]
-        assert "  10 A: applied" in [line["text"] for line in told["said"]]
+        assert "10 A: applied" in [line["text"] for line in told["said"]]
         sheet = {line["about"]["text"]: line["found"]["text"] for line in told["sheet"]}
         assert sheet["falls back when hemsd is silent"] == "yes"
         assert sheet["Current.Offered"] == "trusted"
