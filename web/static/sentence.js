@@ -26,6 +26,7 @@ export function sentence(box) {
   const rule = box.decision?.rule ?? "";
   if (!box.connected) return [t("say.offline", { since: box.link_since ? when(box.link_since) : "" }), t("say.offline_why")];
   if (!box.plugged) return [t("say.unplugged"), t(`say.unplugged_${box.mode.replace("+", "_")}`)];
+  if (rule === "observing" && box.steer) return [t("say.tested"), t("say.tested_why")]; // tried out, or used to check the meter
   if (box.decision?.kind === "skip" || rule.startsWith("stale")) return halves(reason);
   if (box.charging) return [t(`say.charging_${source(box.mix)}`, { power: power(box.power_w) }), reason];
   if (!box.steer) return [t("say.watched"), t("say.watched_why")];
