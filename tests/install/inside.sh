@@ -2,7 +2,9 @@
 # What roots.sh does inside a root: `inside.sh fetch | plain | whole`. Never call it on a machine that you need.
 #
 # plain: install, check, judge a session, start, ask /healthz, stop.
-# whole: and again, on top of itself; a good upgrade, one that must go back, reload, the wheel, both ways to uninstall.
+#        systemctl is played: where the processor is emulated there is no systemd.
+# whole: and again, on top of itself; a good upgrade, one that must go back, reload, the service's sandbox and watchdog
+#        (service.sh), the wheel, both ways to uninstall. Under a systemd that boot.sh started.
 set -eu
 
 here=/src/tests/install
@@ -15,9 +17,10 @@ part=$1 started=$(date +%s)
 say() { printf '%s  %5s s  %s\n' "$(date -u +%H:%M:%S)" "$(($(date +%s) - started))" "$*"; }
 die() {
     printf 'NOT WELL: %s\n' "$*" >&2
-    [ ! -e /var/log/hemsd.log ] || tail -n 40 /var/log/hemsd.log >&2
+    log | tail -n 40 >&2
     exit 1
 }
+log() { if [ "$part" = plain ]; then cat /var/log/hemsd.log; else journalctl --no-pager -u hemsd -o cat; fi; }
 
 if [ "$part" = fetch ]; then
     python3 -m venv /tmp/fetch
@@ -30,12 +33,15 @@ fi
 
 export PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels
 export HEALTH_WITHIN_S=${HEALTH_WITHIN_S:-$([ "$part" = whole ] && echo 60 || echo 300)}
-mkdir -p /run/systemd/system       # as far as install.sh can see, systemd runs
-install -m 755 "$here/systemctl" /usr/local/bin/systemctl
+if [ "$part" = plain ]; then
+    mkdir -p /run/systemd/system       # as far as install.sh can see, systemd runs
+    install -m 755 "$here/systemctl" /usr/local/bin/systemctl
+fi
 
 python=/opt/hemsd/venv/bin/python
 config=/etc/hemsd/config.yaml
 version() { readlink /opt/hemsd/venv; }
+of_unit() { systemctl show -p "$1" --value hemsd; }
 well() { "$python" -m hemsd.ops.health -c "$config" --within "$1"; }
 is() { [ "$(stat -c '%U:%G %a' "$1")" = "$2" ] || die "$1 is $(stat -c '%U:%G %a' "$1"), not $2"; }
 
@@ -69,14 +75,13 @@ say "judged a session"
 
 systemctl enable --now hemsd || die "it does not start"
 well "$HEALTH_WITHIN_S" || die "it does not get well"
-grep -q READY=1 /run/hemsd.notified || die "systemd was not told"
 "$python" - <<'X'
 from urllib.request import urlopen
 
 assert b"<title>" in urlopen("http://127.0.0.1:8080/").read(), "the page is not in the package"
 assert b"hemsd_tick_age_seconds" in urlopen("http://127.0.0.1:8080/metrics").read()
 X
-say "started and well; it holds $(awk '/VmRSS/ {print int($2 / 1024)}' "/proc/$(cat /run/hemsd.pid)/status") MB"
+say "started and well; it holds $(awk '/VmRSS/ {print int($2 / 1024)}' "/proc/$(of_unit MainPID)/status") MB"
 
 if [ "$part" = whole ]; then
     first=$(version)
@@ -102,13 +107,15 @@ if [ "$part" = whole ]; then
     [ "$(visits)" -ge "$before" ] || die "the database did not come back"
     say "a broken version went back by itself"
 
+    reloaded() { log | grep -q 'settings are in force'; }
     systemctl reload hemsd
-    for _ in 1 2 3 4 5 6 7 8 9 10; do grep -q 'settings are in force' /var/log/hemsd.log && break; sleep 1; done
-    grep -q 'settings are in force' /var/log/hemsd.log || die "it did not reload"
+    for _ in 1 2 3 4 5 6 7 8 9 10; do reloaded && break; sleep 1; done
+    reloaded || die "it did not reload"
+    . "$here/service.sh"
 fi
 
 systemctl stop hemsd
-[ "$(cat /run/hemsd.status)" = 0 ] || die "it ended with $(cat /run/hemsd.status)"
+[ "$(of_unit ExecMainStatus)" = 0 ] || die "it ended with $(of_unit ExecMainStatus)"
 say "stopped"
 [ "$part" = whole ] || exit 0
 
@@ -125,7 +132,7 @@ say "the wheel works alone: $(du -k /tmp/dist/hemsd-*.whl | cut -f1) kB"
 
 systemctl start hemsd
 sh systemd/install.sh --uninstall
-[ ! -e /run/hemsd.pid ] || die "it still runs"
+if pgrep -f /opt/hemsd >/dev/null; then die "it still runs"; fi
 [ ! -e /opt/hemsd ] && [ -e "$config" ] && [ -e /var/lib/hemsd/hemsd.db ] || die "uninstalling took too much or too little"
 sh systemd/install.sh
 [ "$settings" = "$(sha256sum "$config")" ] || die "the settings were touched"

@@ -4,7 +4,9 @@
 #   tests/install/roots.sh                    bookworm (Python 3.11) and trixie (3.13), on this machine's processor
 #   tests/install/roots.sh bookworm:arm64     a Raspberry Pi's, under qemu-user: slow, so only the plain way is gone
 #
-# Needs root, debootstrap, and for another processor qemu-user-static. The mirror is the one that apt uses here, the
+# A root of this machine's processor is booted with its own systemd (boot.sh), so the unit's walls are real ones.
+#
+# Needs root, debootstrap, iproute2, and for another processor qemu-user-static. The mirror is the one that apt uses here, the
 # index is the one that pip uses here. What is committed is installed ($COMMIT, default HEAD), not what lies in the working tree.
 #
 # Roots and packages are kept in $ROOTS (default /var/tmp/hemsd-roots) and each run works on a copy. Packages are fetched
@@ -36,13 +38,15 @@ processor_of_another_kind() { # ARCH: the kernel hands its programs to qemu
 
 clean_root() { # SUITE ARCH
     base=$roots/$1-$2
-    [ -e "$base/.whole" ] && return
+    # What a Raspberry Pi OS Lite has, and what docs/install.md tells people to install.
+    with=ca-certificates,python3,python3-venv
+    [ "$2" != "$own" ] || with=$with,systemd-sysv,dbus,iproute2,procps
+    [ "$(cat "$base/.with" 2>/dev/null)" != "$with" ] || return 0
     rm -rf --one-file-system "$base"
-    # Second words: what a Raspberry Pi OS Lite has, and what docs/install.md tells people to install.
-    debootstrap --arch="$2" --variant=minbase --include=ca-certificates,python3,python3-venv \
-        "$1" "$base" "$(mirror)" >"$base.log" 2>&1 || { tail -n 20 "$base.log"; die "no root for $1 on $2"; }
+    debootstrap --arch="$2" --variant=minbase --include="$with" "$1" "$base" "$(mirror)" >"$base.log" 2>&1 ||
+        { tail -n 20 "$base.log"; die "no root for $1 on $2"; }
     rm -rf "$base"/var/cache/apt/archives/*.deb
-    : >"$base/.whole"
+    echo "$with" >"$base/.with"
 }
 
 reach_the_index() { # ROOT: pip in there asks whom pip asks here
@@ -62,7 +66,22 @@ try() { # SUITE ARCH
     say "$1 $2: fetching packages"
     enter "" "$work" fetch "$roots/wheels-$1-$2"
     rm -f "$work/etc/pip.conf"
-    enter --net "$work" "$([ "$2" = "$own" ] && echo whole || echo plain)" "$roots/wheels-$1-$2"
+    if [ "$2" = "$own" ]; then
+        boot "$work" "$roots/wheels-$1-$2"
+    else
+        enter --net "$work" plain "$roots/wheels-$1-$2"
+    fi
+}
+
+boot() { # ROOT WHEELS: shows what the machine says until it ends
+    : >"$1/var/log/roots"
+    tail -n +1 -F "$1/var/log/roots" &
+    reader=$!
+    status=0
+    unshare --mount --pid --uts --ipc --net --cgroup --fork --kill-child "$here/boot.sh" "$@" || status=$?
+    sleep 1
+    kill "$reader"
+    [ "$status" = 0 ] || die "the machine ended with $status"
 }
 
 enter() { # OPTION ROOT PART WHEELS: with processes and mounts of its own, which end with it
