@@ -24,6 +24,17 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+class Unfit(ValueError):
+    """Settings that can't be used: what is wrong, and what would be right."""
+
+    def __init__(self, wrong: str, remedy: str = "") -> None:
+        super().__init__(wrong, remedy)
+        self.wrong, self.remedy = wrong, remedy
+
+    def __str__(self) -> str:
+        return f"{self.wrong}; {self.remedy}" if self.remedy else self.wrong
+
+
 class DeviceError(Exception):
     """The device did not do what was asked, and trying again later may help. The text is for people."""
 
@@ -65,6 +76,27 @@ class Wallbox(Protocol):
 
     async def request_sample(self) -> Dispatch:
         """Asks for MeterValues now, where the wallbox can."""
+        ...
+
+
+class BatteryControl(Protocol):
+    """A home battery that can be told how much it may give. What it was told ends soon unless it is said again."""
+
+    name: str
+    trouble: str
+    """Why it can't be told, for people; empty while nothing is known to be wrong."""
+
+    @property
+    def told_w(self) -> float | None:
+        """What stands; None: it is free."""
+        ...
+
+    def permit(self, most_w: float | None) -> None:
+        """From now on it may give so much; None: what it likes. Never blocks."""
+        ...
+
+    async def freed(self) -> None:
+        """Returns when it has been told what was permitted last."""
         ...
 
 

@@ -9,6 +9,7 @@ read that at every beat until the device is lost. Each file has one part of it:
     modbus_words    what words mean
     device_file     what a device is, as data; device_meter reads a role from where that says
     sunspec         how a device lists its registers; sunspec_models what is in them; sunspec_meter what that means
+    sunspec_storage what a battery is told, where config.yaml allows it
     modbus_probe    who is there
     plausible       what no house can measure; watch what can't follow upon the readings before
 """
@@ -17,14 +18,15 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
-from drivers.base import Driver, MeterSink, Strict
+from drivers.base import Driver, MeterSink, Strict, Unfit
 from drivers.device_file import BUILT_IN, DeviceFile, RoleMap, load
 from drivers.device_meter import DeviceMeter
 from drivers.modbus_blocks import BlockReader, Image, Read, Span
@@ -34,9 +36,11 @@ from drivers.modbus_probe import find_sunspec
 from drivers.plausible import plausible
 from drivers.position import Position
 from drivers.sunspec_meter import meter as sunspec_meter
+from drivers.sunspec_storage import Storage
 from drivers.watch import Watch
 from hemsd.clock import Clock
 from hemsd.model import MeterReading, Role
+from hemsd.said import said
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +58,15 @@ def _port(value: Any) -> int | str:
     try:
         number = int(value)
     except (ValueError, TypeError):
-        raise ValueError("is no port; write a number, or the path of a serial port like /dev/ttyUSB0") from None
+        raise Unfit(
+            said("set.no_port", "is no port"),
+            said("set.no_port.do", "write a number, or the path of a serial port like /dev/ttyUSB0"),
+        ) from None
     if isinstance(value, bool | float) or not 1 <= number <= 65535:
-        raise ValueError("is no port; write a number from 1 to 65535, or the path of a serial port like /dev/ttyUSB0")
+        raise Unfit(
+            said("set.port_range", "is no port"),
+            said("set.port_range.do", "write a number from 1 to 65535, or the path of a serial port like /dev/ttyUSB0"),
+        )
     return number
 
 
@@ -104,24 +114,35 @@ class ModbusSettings(Strict):
     """Turns the sign of the power: for a sunspec grid meter that counts export as positive."""
     pv_strings: tuple[Annotated[int, Field(ge=1, le=20)], ...] = ()
     """A hybrid's DC inputs that are solar, counted from 1 as in SunSpec model 160; left out, its AC power counts."""
+    control: bool = False
+    """true: a battery may be told to keep out of cars that don't follow the sun (SunSpec model 124)."""
     role: Role | None = None
     """What it measures; left out, the meter's name says it."""
 
     @model_validator(mode="after")
     def _custom(self) -> Self:
         if (self.device == CUSTOM) != (self.points is not None):
-            raise ValueError("device: custom needs points, and only that has them")
+            raise Unfit(said("set.custom", "device: custom needs points, and only that has them"))
         return self
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
         if self.is_serial:
             if self.host or (self.framer is Framer.TCP and "framer" in self.model_fields_set):
-                raise ValueError("host and framer: tcp do not go with a serial port; take them out")
+                raise Unfit(
+                    said("set.serial_host", "host and framer: tcp do not go with a serial port"),
+                    said("set.serial_host.do", "take them out"),
+                )
         elif not self.host:
-            raise ValueError("names no place; add host, or the path of a serial port as port")
+            raise Unfit(
+                said("set.no_place", "names no place"),
+                said("set.no_place.do", "add host, or the path of a serial port as port"),
+            )
         elif {"baud", "parity", "stopbits"} & self.model_fields_set:
-            raise ValueError("baud, parity and stopbits belong to a serial port; take them out")
+            raise Unfit(
+                said("set.baud", "baud, parity and stopbits belong to a serial port"),
+                said("set.baud.do", "take them out"),
+            )
         return self
 
     @property
@@ -192,6 +213,7 @@ class ModbusMeter:
         self._sink = sink
         self.known_as = ""
         """Who answered: empty until somebody did."""
+        self.storage = Storage(name, clock) if settings.control else None
         self._watch = Watch()
         self._timeout_s = _given(settings, "timeout_s", device.transport.timeout_s)
 
@@ -204,7 +226,8 @@ class ModbusMeter:
             read = connection.reader(unit, self._timeout_s)
             transport = self._device.transport
             self._watch.flickers = layout.flickers
-            await self._poll(BlockReader(read, layout.spans(), limit=transport.words, gap=transport.gap), layout)
+            reader = BlockReader(read, layout.spans(), limit=transport.words, gap=transport.gap)
+            await self._poll(reader, layout, partial(self._speak, connection, unit))
 
     async def _find(self, found: RoleMap, read: Read) -> Layout:
         invert = self._settings.invert != found.invert
@@ -220,6 +243,8 @@ class ModbusMeter:
             inverted_cts=self._settings.inverted_cts,
         )
         self._introduce(str(device), layout.remark)
+        if self.storage is not None:
+            await self.storage.meet(read, device.first(124))
         return layout
 
     def _introduce(self, who: str, remark: str = "") -> None:
@@ -242,7 +267,16 @@ class ModbusMeter:
 
         return read
 
-    async def _poll(self, reader: BlockReader, layout: Layout) -> None:
+    async def _speak(self, connection: Connection, unit: int) -> None:
+        """What the battery is to be told, between two readings."""
+
+        async def write(start: int, words: Sequence[int]) -> None:
+            await connection.write(unit, start, words, self._timeout_s)
+
+        if self.storage is not None:
+            await self.storage.speak(connection.reader(unit, self._timeout_s), write)
+
+    async def _poll(self, reader: BlockReader, layout: Layout, speak: Callable[[], Awaitable[None]]) -> None:
         beat = Beat(self._clock, self._settings.poll_s)
         refusals = busy = failures = 0
         while True:
@@ -264,6 +298,7 @@ class ModbusMeter:
                 busy = failures = 0
                 reading = plausible(layout.reading(image))
                 self._sink(self.name, self._watch.judge(reading, self._clock.monotonic()))
+                await speak()
             if len(reader.refused) > refusals:
                 refusals = len(reader.refused)
                 log.info("%s does not serve the registers at %s", self.name, [span.start for span in reader.refused])

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Literal
 
 Parity = Literal["N", "E", "O"]
+READ, WRITE = (3, 4), 16  # the function codes that hemsd uses (Modbus Application Protocol V1.1b3, section 6)
 
 
 class Framer(StrEnum):
@@ -86,19 +87,28 @@ class Asked:
     function: int
     count: int
 
+    @property
+    def writes(self) -> bool:
+        return self.function == WRITE
+
+    @property
+    def length(self) -> int:
+        """Of the frame: what was read, or where how many registers were written."""
+        return 8 if self.writes else 5 + 2 * self.count
+
 
 def rtu_answer(data: bytes, asked: Asked) -> bytes:
     """The answer's frame out of all bytes that came; empty while it is not there.
 
     Noise, the echo of the request and the frames of others are passed over.
     """
-    lengths = {asked.function: 5 + 2 * asked.count, asked.function | 0x80: 5}
+    lengths = {asked.function: asked.length, asked.function | 0x80: 5}
     for start in range(len(data) - 4):
         length = lengths.get(data[start + 1]) if data[start] == asked.unit else None
         frame = data[start : start + length] if length else b""
         if not length or len(frame) < length:
             continue
-        if length > 5 and frame[2] != 2 * asked.count:
+        if length > 5 and not asked.writes and frame[2] != 2 * asked.count:
             continue
         if crc(frame[:-2]) == frame[-2:]:
             return frame
@@ -116,18 +126,21 @@ def crc(data: bytes) -> bytes:
 
 
 def garbled(data: bytes) -> bool:
-    """Whether a complete Modbus TCP frame in ``data`` can't be an answer to a reading of registers.
+    """Whether a complete Modbus TCP frame in ``data`` can't be an answer to a reading or writing of registers.
 
     Frame: transaction (2 bytes), protocol 0 (2), length of the rest (2), unit (1), function (1), then the number of
-    bytes and the bytes, or an exception code (Modbus Messaging on TCP/IP V1.0b, section 3.1).
+    bytes and the bytes, or where how many were written, or an exception code (Modbus Messaging on TCP/IP V1.0b,
+    section 3.1).
     """
     while len(data) >= 8:
         length = int.from_bytes(data[4:6], "big")
-        if data[2:4] != b"\0\0" or not 2 <= length <= 254 or data[7] & 0x7F not in (3, 4):
+        if data[2:4] != b"\0\0" or not 2 <= length <= 254 or data[7] & 0x7F not in (*READ, WRITE):
             return True
         frame, data = data[: 6 + length], data[6 + length :]
         if len(frame) < 6 + length:
             return False  # the rest may still come
-        if not frame[7] & 0x80 and (length < 3 or frame[8] != length - 3):
+        if frame[7] in READ and (length < 3 or frame[8] != length - 3):
+            return True
+        if frame[7] == WRITE and length != 6:
             return True
     return False

@@ -21,18 +21,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import termios
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Never
 
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
+from pymodbus.pdu import ModbusPDU
 
 from drivers.base import DeviceError
 from drivers.cancelling import heeded
 from drivers.modbus_blocks import Absent, Read, Refused, Space, Span
-from drivers.modbus_line import Asked, Framer, Line, SerialLine, TcpLine, garbled, rtu_answer
+from drivers.modbus_line import WRITE, Asked, Framer, Line, SerialLine, TcpLine, garbled, rtu_answer
 from hemsd.said import said
 
 # Whatever pymodbus has to say reaches us as an exception or a time-out, and is then said once instead of each time.
@@ -159,6 +160,14 @@ class Connection:
 
     async def read(self, unit: int, span: Span, timeout_s: float) -> list[int]:
         """The words of ``span``. Raises Refused, Failed, Busy, or any other DeviceError."""
+        return await self._exchange(unit, span, None, timeout_s)
+
+    async def write(self, unit: int, start: int, words: Sequence[int], timeout_s: float) -> None:
+        """Puts ``words`` into holding registers. Raises the same."""
+        await self._exchange(unit, Span(start, len(words)), words, timeout_s)
+
+    async def _exchange(self, unit: int, span: Span, words: Sequence[int] | None, timeout_s: float) -> list[int]:
+        """One request, and its answer; ``words`` are to be written."""
         async with self._turn:
             for _ in range(TRIES):
                 if self.lost:
@@ -167,10 +176,10 @@ class Connection:
                     await self._reopen(timeout_s)
                 if self._pause_s:
                     await asyncio.sleep(self._pause_s)  # the device's own time, whatever clock the house lives by
-                words = await self._ask(unit, span, timeout_s)
-                if words is not None:
+                answer = await self._ask(unit, span, words, timeout_s)
+                if answer is not None:
                     self._silences = 0
-                    return words
+                    return answer
             self._silences += 1
             if self._silences >= SILENCES:
                 self._lose(said("modbus.fell_silent", "{place} does not answer any more", place=self._line.place))
@@ -193,16 +202,13 @@ class Connection:
 
         return read
 
-    async def _ask(self, unit: int, span: Span, timeout_s: float) -> list[int] | None:
+    async def _ask(self, unit: int, span: Span, words: Sequence[int] | None, timeout_s: float) -> list[int] | None:
         """One request; None is silence."""
-        client = self._client
         self._unanswered = True
-        self._asked = Asked(unit, 3 if span.space is Space.HOLDING else 4, span.count)
-        request = client.read_holding_registers if span.space is Space.HOLDING else client.read_input_registers
         try:
             with heeded():
                 async with asyncio.timeout(timeout_s) as self._deadline:
-                    answer = await request(span.start, count=span.count, device_id=unit)
+                    answer = await self._request(unit, span, words)
         except TimeoutError:
             if self.lost:
                 raise DeviceError(self.lost) from None
@@ -221,7 +227,7 @@ class Connection:
         if answer.isError():
             self._silences = 0
             _raise(answer.exception_code, unit, span)
-        if len(answer.registers) != span.count:
+        if words is None and len(answer.registers) != span.count:
             raise DeviceError(
                 said(
                     "modbus.wrong_count",
@@ -233,6 +239,15 @@ class Connection:
                 )
             )
         return list(answer.registers)
+
+    async def _request(self, unit: int, span: Span, words: Sequence[int] | None) -> ModbusPDU:
+        client = self._client
+        if words is not None:
+            self._asked = Asked(unit, WRITE, span.count)
+            return await client.write_registers(span.start, list(words), device_id=unit)
+        self._asked = Asked(unit, 3 if span.space is Space.HOLDING else 4, span.count)
+        request = client.read_holding_registers if span.space is Space.HOLDING else client.read_input_registers
+        return await request(span.start, count=span.count, device_id=unit)
 
     def _heard(self, data: bytes) -> bytes:
         """Sees all bytes. Nonsense ends here: inside pymodbus it would raise in the event loop's own callback."""

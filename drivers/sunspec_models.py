@@ -81,7 +81,14 @@ POINTS: Mapping[int, tuple[Point, ...]] = {
         Point("WMaxLimPct", 5, Kind.UINT16, 23),
         Point("WMaxLim_Ena", 9, Kind.ENUM16),
     ),
-    124: (Point("ChaState", 8, Kind.UINT16, 22), Point("ChaSt", 11, Kind.ENUM16)),
+    124: (
+        Point("WChaMax", 2, Kind.UINT16, 18),
+        Point("StorCtl_Mod", 5, Kind.BITFIELD16),
+        Point("ChaState", 8, Kind.UINT16, 22),
+        Point("ChaSt", 11, Kind.ENUM16),
+        Point("OutWRte", 12, Kind.INT16, 25),
+        Point("InOutWRte_RvrtTms", 15, Kind.UINT16),
+    ),
     701: (
         Point("St", 4, Kind.ENUM16),  # its InvSt: the same states as St of the older models
         *_points(Kind.INT16, 116, {"W": 10, "WphA": 41, "WphB": 64, "WphC": 87}),

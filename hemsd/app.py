@@ -41,7 +41,7 @@ from hemsd.house import Home, Obedience, house_w
 from hemsd.latest import Latest
 from hemsd.learned import Learned
 from hemsd.logbook import Logbook
-from hemsd.meters import behind_inverter, meter_drivers, readers, why_silent
+from hemsd.meters import battery_control, behind_inverter, meter_drivers, readers, why_silent
 from hemsd.model import (
     Command,
     DimmedBy,
@@ -301,9 +301,13 @@ class Daemon:
     async def _release(self) -> None:
         try:
             async with asyncio.timeout(RELEASE_S):
-                await self.central.close(self.control.failsafe_a)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self.central.close(self.control.failsafe_a))
+                    group.create_task(self.control.battery.release())
         except TimeoutError:
-            log.warning("Not every wallbox took the failsafe in time; it falls back to it by itself")
+            log.warning(
+                "Not every wallbox took the failsafe in time, or the battery its freedom: they do by themselves"
+            )
 
     def _tellers(self) -> tuple[Teller, ...]:
         """Who is told of alerts; they look whenever the alerts were looked at."""
@@ -334,6 +338,7 @@ class Daemon:
 
     def _start_meters(self, group: asyncio.TaskGroup, drivers: Sequence[Driver]) -> None:
         self._readers = readers(drivers)
+        self.control.battery.use(battery_control(drivers))
         for driver in drivers:
             name = f"meter {driver.name}"
             self._meters.append(group.create_task(keep(driver.name, driver.run, self.health), name=name))

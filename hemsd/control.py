@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from hemsd.battery import HomeBattery
 from hemsd.clock import Clock, SystemClock, happens_within
 from hemsd.dimming import GridOrders
 from hemsd.dispatch import Courier
@@ -93,6 +94,7 @@ class Control:
     zero_pauses: Callable[[str], bool] = lambda _: False  # whether 0 A is proven to pause it
     identified: Callable[[str], None] = lambda _: None  # hears that a wallbox said who it is
     grid_orders: GridOrders = field(init=False)
+    battery: HomeBattery = field(default_factory=HomeBattery)
     memory: Memory = field(default_factory=Memory)
     decisions: dict[str, Decision] = field(default_factory=dict)  # the newest of each wallbox
     orders: dict[str, Order] = field(default_factory=dict)
@@ -194,6 +196,7 @@ class Control:
         self.memory, decided = steer(
             self.settings.steering, self.settings.site, self._boxes, self.memory, snapshot, wishes
         )
+        self.battery.decide(self.settings.steering, self._boxes, self.memory, snapshot)
         self.visits.follow(snapshot, {decision.wallbox: decision.state for decision in decided})
         images = {image.name: image for image in snapshot.wallboxes}
         decisions = tuple(self._carry_out(decision, images[decision.wallbox], snapshot) for decision in decided)
@@ -215,6 +218,7 @@ class Control:
             snapshot,
             wallboxes=tuple(self._with_order(image, snapshot.now_s) for image in snapshot.wallboxes),
             grid_orders=self.grid_orders.standing,
+            battery_order=self.battery.look(snapshot),
         )
 
     def _safe_a(self) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import assert_never
 
 from drivers import modbus, mqtt
-from drivers.base import DeviceError, Driver, MeterSink
+from drivers.base import BatteryControl, DeviceError, Driver, MeterSink
 from drivers.position import Position
 from drivers.pulse import Pulse
 from drivers.pulse_settings import PulseSettings
@@ -60,6 +60,12 @@ def readers(drivers: Iterable[Driver]) -> dict[str, Driver]:
     for driver in drivers:
         found |= dict.fromkeys(driver.reads if isinstance(driver, mqtt.MqttReader) else (driver.name,), driver)
     return found
+
+
+def battery_control(drivers: Iterable[Driver]) -> BatteryControl | None:
+    """Of the battery that may be told what it gives; config.yaml allows it to one at most."""
+    controls = (driver.storage for driver in drivers if isinstance(driver, modbus.ModbusMeter))
+    return next((control for control in controls if control is not None), None)
 
 
 def why_silent(meter: str, reader: Driver, troubles: Mapping[str, str | None]) -> str | None:

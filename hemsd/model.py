@@ -341,6 +341,14 @@ class Dimmed:
 
 
 @dataclass(frozen=True, slots=True)
+class BatteryOrder:
+    """What the home battery was told that it may give, and whether it keeps to that."""
+
+    may_give_w: float | None  # None: what it likes
+    outcome: Outcome = Outcome.UNVERIFIED  # of the newest order that could be judged
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The whole present, frozen once a tick; nothing in it changes while the rules run."""
 
@@ -351,6 +359,7 @@ class Snapshot:
     battery: Metered | None = None
     wallboxes: tuple[WallboxImage, ...] = ()
     grid_orders: tuple[Dimmed, ...] = ()  # what was ordered from outside and has not ended
+    battery_order: BatteryOrder | None = None  # None: the home battery can't be told anything
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -623,9 +632,9 @@ class SteeringSettings:
     battery_first_below_pct: Annotated[float, Ge(0), Le(100)] = 50.0
     """Below this the home battery is served before the cars"""
     battery_to_car_w: Annotated[float, Ge(0)] = 0.0
-    """What the home battery may give to the cars; 0: nothing"""
+    """What the home battery may give to cars that follow the sun, and to all where it can be told; 0: nothing"""
     battery_floor_pct: Annotated[float, Ge(0), Le(100)] = 20.0
-    """At it, no car takes more than the sun gives, in any mode; 100: never"""
+    """At it the home battery feeds no car, in any mode; 100: never"""
     import_weight: Annotated[float, Ge(0.1), Le(100)] = 3.0
     """A kWh bought costs as much as this many from the sun"""
     step_budget_wh: Annotated[float, Ge(0)] = 0.1

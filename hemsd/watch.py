@@ -75,6 +75,9 @@ class Watch:
         dimmed = self.control.grid_orders.in_force(self.control.settings.site)
         if dimmed is not None and dimmed.by is not DimmedBy.CONFIG:  # what stands there for good is no news
             found.append(alerts.of_dimming(dimmed))
+        battery = self.control.battery.found()
+        if battery is not None:
+            found.append(battery)
         for stranger, seen_s in self._strangers.values():
             if snapshot.now_s - seen_s < STRANGER_SHOWN_S:
                 found.append(alerts.of_stranger(stranger))

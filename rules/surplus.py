@@ -74,16 +74,20 @@ def battery_floor(
     grid_w: float | None,
     battery_w: float | None,
     soc_pct: float | None,
+    *,
+    listens: bool = False,
 ) -> BatteryMemory:
-    """Whether the battery has to be spared: at its floor, and not proven to give nothing by itself.
+    """Whether the battery has to be spared: at its floor, and not proven to keep out of the cars.
 
-    hemsd can't command the battery, and its inverter covers whatever the house buys. So at the floor no car may take
-    more than the sun gives, until the battery is seen to stand still while the house buys: then its own inverter
-    keeps it, and what a car takes comes from the grid.
+    Its inverter covers whatever the house buys. So at the floor no car may take more than the sun gives, until the
+    battery is seen to stand still while the house buys: then its own inverter keeps it, and what a car takes comes
+    from the grid. A battery that ``listens`` (``rules.lending``) is told so.
     """
     mark_pct = rules.floor_pct + (BATTERY_HYSTERESIS_PCT if memory.low else 0.0)
     if battery_w is None or soc_pct is None or soc_pct > mark_pct:
         return replace(memory, low=False, spared=False, refuses_since_s=None)
+    if listens:
+        return replace(memory, low=True, spared=False, refuses_since_s=None)
     if battery_w > GIVES_W:
         return replace(memory, low=True, spared=True, refuses_since_s=None)
     since_s = memory.refuses_since_s

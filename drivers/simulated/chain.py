@@ -3,7 +3,7 @@
 A device's map is a chain: the marker "SunS" at 40000, then blocks of (model id, length, points) up to the end block
 0xFFFF. A point that the device does not have holds the "not implemented" value of its type, so each model is laid out
 first as types and then the points that exist are put in. Offsets count from the block's id, as in the SunSpec models
-(github.com/sunspec/models, model_1, model_103, model_203, model_802).
+(github.com/sunspec/models, model_1, model_103, model_124, model_203, model_802).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ END = (0xFFFF, 0)
 _NOT_IMPLEMENTED: dict[str, tuple[int, ...]] = {"u": (0xFFFF,), "i": (0x8000,), "a": (0, 0), "w": (0xFFFF, 0xFFFF)}
 _TYPES = {
     103: "uuuu i uuuuuu i i i u i ii ii ii a i ui ui ii iiii i uu wwwwww",
+    124: "uuuuuuuuuu ii uuuu iiiiiiii",
     203: "iiii i iiiiiiii i i i iiii i iiii i iiii i iiii i aaaaaaaa i aaaaaaaa i aaaaaaaaaaaaaaaa i w",
     802: "uuuuuuuuuuuu w uu uuu uuu w wwww uuu uuuuuuu i uu i u i uu iiiiiiiiiiii",
 }
@@ -112,6 +113,22 @@ def battery(power_w: float, soc_pct: float, capacity_wh: float, max_w: float, vo
     block.put(44, power_w / volts, -2)
     block.put(47, power_w)
     for offset, scale in ((53, 1), (54, 0), (56, -1), (59, -1), (61, -2), (63, 0)):
+        block.put(offset, scale)
+    return block
+
+
+STORAGE_MODE, STORAGE_RATE, STORAGE_TIMER = 5, 12, 15  # StorCtl_Mod, OutWRte, InOutWRte_RvrtTms
+
+
+def storage(max_w: float, soc_pct: float, mode: int, rate: int, revert_s: int) -> Block:
+    """Model 124; ``rate`` in hundredths of a percent of ``max_w``."""
+    block = Block.laid_out(124)
+    block.put(2, max_w)
+    block.put(STORAGE_MODE, mode)
+    block.put(8, soc_pct, -2)
+    block.put(STORAGE_RATE, rate)
+    block.put(STORAGE_TIMER, revert_s)
+    for offset, scale in ((18, 0), (22, -2), (25, -2)):
         block.put(offset, scale)
     return block
 

@@ -2,6 +2,7 @@
 
 What they say is worked out from the physics when somebody asks, so an unread meter costs nothing. A test can make a
 meter fail as real ones do: ``silent`` leaves requests without an answer, ``fault`` answers with a Modbus exception.
+The battery can be told how much it may give; a test can make it ``deaf``, which takes the words and does nothing.
 """
 
 from __future__ import annotations
@@ -21,14 +22,20 @@ BATTERY_UNIT = 2
 GRID_UNIT = 200
 
 
+Put = Callable[[int, int], bool]
+"""Takes (place in the image, word) that somebody writes; False: nothing can be written there."""
+
+
 class Meter:
     """One device on the bus."""
 
-    def __init__(self, unit: int, image: Callable[[], list[int]]) -> None:
+    def __init__(self, unit: int, image: Callable[[], list[int]], put: Put | None = None) -> None:
         self.unit = unit
         self.fault: ExcCodes | None = None
         self.reads = 0
+        self.deaf = False
         self._image = image
+        self._put = put
         self._audible = asyncio.Event()
         self._audible.set()
 
@@ -41,7 +48,7 @@ class Meter:
         self._audible.clear() if silent else self._audible.set()
 
     def device(self) -> SimDevice:
-        data = SimData(chain.BASE, values=self._image(), datatype=DataType.REGISTERS, readonly=True)
+        data = SimData(chain.BASE, values=self._image(), datatype=DataType.REGISTERS, readonly=self._put is None)
         return SimDevice(self.unit, simdata=[data], action=self._answer)
 
     async def _answer(
@@ -55,10 +62,15 @@ class Meter:
     ) -> ExcCodes | None:
         await self._audible.wait()
         self.reads += 1
-        if self.fault is None:
-            image = self._image()
-            registers[: len(image)] = image
-        return self.fault
+        if self.fault is not None:
+            return self.fault
+        image = self._image()
+        registers[: len(image)] = image
+        if written is None or self._put is None or self.deaf:
+            return None
+        places = range(address - start, address - start + len(written))
+        known = all(self._put(place, int(word)) for place, word in zip(places, written, strict=True))
+        return None if known else ExcCodes.ILLEGAL_ADDRESS
 
 
 class MeterServer:
@@ -67,16 +79,16 @@ class MeterServer:
     def __init__(self, home: Home, refresh: Callable[[], None], host: str = "127.0.0.1", port: int = 0) -> None:
         """``refresh`` moves the physics to the present before they are looked at."""
 
-        def meter(unit: int, image: Callable[[Home], list[int]]) -> Meter:
+        def meter(unit: int, image: Callable[[Home], list[int]], put: Put | None = None) -> Meter:
             def present() -> list[int]:
                 refresh()
                 return image(home)
 
-            return Meter(unit, present)
+            return Meter(unit, present, put)
 
         self.inverter = meter(INVERTER_UNIT, inverter_image)
         self.grid = meter(GRID_UNIT, grid_image)
-        self.battery = meter(BATTERY_UNIT, battery_image) if home.battery else None
+        self.battery = meter(BATTERY_UNIT, battery_image, battery_put(home)) if home.battery else None
         self._address = (host, port)
         self._server: ModbusTcpServer | None = None
 
@@ -131,4 +143,31 @@ def grid_image(home: Home) -> list[int]:
 def battery_image(home: Home) -> list[int]:
     battery = home.battery
     assert battery is not None
-    return chain.chain(_BATTERY, chain.battery(battery.power_w, battery.soc_pct, battery.capacity_wh, battery.max_w))
+    controls = battery.controls
+    return chain.chain(
+        _BATTERY,
+        chain.storage(battery.max_w, battery.soc_pct, controls.mode, controls.rate, controls.revert_s),
+        chain.battery(battery.power_w, battery.soc_pct, battery.capacity_wh, battery.max_w),
+    )
+
+
+def battery_put(home: Home) -> Put:
+    """Takes what is written into model 124 of ``battery_image``."""
+    first = len(chain.MARKER) + len(_BATTERY.registers)
+
+    def put(place: int, word: int) -> bool:
+        assert home.battery is not None
+        controls = home.battery.controls
+        match place - first:
+            case chain.STORAGE_MODE:
+                controls.mode = word
+            case chain.STORAGE_RATE:
+                controls.rate = word
+            case chain.STORAGE_TIMER:
+                controls.revert_s = word
+            case _:
+                return False
+        controls.touch()
+        return True
+
+    return put

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -22,39 +23,61 @@ from hemsd.model import Role
 def line_faults(config: Config, folder: Path) -> Iterator[Fault]:
     """Meters on one serial port, or behind one gateway, must be asked in the same way."""
     first: dict[str, tuple[KeyPath, Line]] = {}
-    for name, entry in config.meters.items():
-        for index, settings in enumerate(entry if isinstance(entry, tuple) else (entry,)):
-            path: KeyPath = ("meters", name, index) if isinstance(entry, tuple) else ("meters", name)
-            role = role_of(name, settings)
-            if not isinstance(settings, ModbusSettings) or role is None:
-                continue
-            try:
-                line = settings.line(device_of(role, settings, folder / "devices"))
-            except ValueError:
-                continue  # said already
-            other, its = first.setdefault(line.place, (path, line))
-            if its != line:
-                wrong = f"is asked by {described(line)}, and {other[1]} by {described(its)}"
-                yield Fault((path, other), wrong, "write the same in both: they share one line")
+    for path, role, settings in _each(config):
+        if not isinstance(settings, ModbusSettings) or role is None:
+            continue
+        try:
+            line = settings.line(device_of(role, settings, folder / "devices"))
+        except ValueError:
+            continue  # said already
+        other, its = first.setdefault(line.place, (path, line))
+        if its != line:
+            wrong = f"is asked by {described(line)}, and {other[1]} by {described(its)}"
+            yield Fault((path, other), wrong, "write the same in both: they share one line")
+
+
+def control_faults(config: Config, folder: Path) -> Iterator[Fault]:
+    """Who shall be told what it may give is a battery, the only one, and of a kind that can be told."""
+    meters = list(_each(config))
+    batteries = [path for path, role, _ in meters if role is Role.BATTERY]
+    for path, role, settings in meters:
+        if not isinstance(settings, ModbusSettings) or not settings.control or role is None:
+            continue
+        if role is not Role.BATTERY:
+            yield Fault(((*path, "control"),), f"belongs to a battery, and this is {role}", "take it out")
+        elif len(batteries) > 1:
+            others = tuple(other for other in batteries if other != path)
+            yield Fault(((*path, "control"), *others), "can't be shared by several batteries", "take it out")
+        else:
+            with suppress(ValueError):  # said already
+                if not device_of(role, settings, folder / "devices").role(role).sunspec:
+                    wrong = f"needs a battery that speaks SunSpec, and {settings.device} does not"
+                    yield Fault(((*path, "control"),), wrong, "take it out")
 
 
 def mqtt_faults(config: Config, folder: Path) -> Iterator[Fault]:
     """A device that publishes is known, its file can be read and serves the role, and its braces are filled."""
-    for name, entry in config.meters.items():
-        for index, settings in enumerate(entry if isinstance(entry, tuple) else (entry,)):
-            path: KeyPath = ("meters", name, index) if isinstance(entry, tuple) else ("meters", name)
-            role = role_of(name, settings)
-            if isinstance(settings, PulseSettings) and role is not None:
-                if role is not Role.GRID:
-                    yield Fault(((*path, "driver"),), f"reads a grid meter, and this is {role}", "write it under grid")
-                elif why := _unfit(name, role, settings.heard, folder):
-                    yield Fault((path,), why, "mend it")
-            if isinstance(settings, MqttSettings) and settings.device is not None and role is not None:
-                yield from _published(path, settings.device, _unfit(name, role, settings, folder), folder)
+    for path, role, settings in _each(config):
+        name = str(path[1])
+        if isinstance(settings, PulseSettings) and role is not None:
+            if role is not Role.GRID:
+                yield Fault(((*path, "driver"),), f"reads a grid meter, and this is {role}", "write it under grid")
+            elif why := _unfit(name, role, settings.heard, folder):
+                yield Fault((path,), why, "mend it")
+        if isinstance(settings, MqttSettings) and settings.device is not None and role is not None:
+            yield from _published(path, settings.device, _unfit(name, role, settings, folder), folder)
     for name, car in config.vehicles.items():
         if car.soc is not None and car.soc.device is not None:
             why = _why(partial(soc_source, name, car.soc, lambda *_: None, folder / "devices"))
             yield from _published(("vehicles", name, "soc"), car.soc.device, why, folder)
+
+
+def _each(config: Config) -> Iterator[tuple[KeyPath, Role | None, MeterSettings]]:
+    """Every meter: where it stands, what it measures as far as that is clear, and its settings."""
+    for name, entry in config.meters.items():
+        for index, settings in enumerate(_several(entry)):
+            path: KeyPath = ("meters", name, index) if isinstance(entry, tuple) else ("meters", name)
+            yield path, role_of(name, settings), settings
 
 
 def _several(entry: MeterEntry) -> tuple[MeterSettings, ...]:
@@ -63,8 +86,7 @@ def _several(entry: MeterEntry) -> tuple[MeterSettings, ...]:
 
 def position_faults(config: Config) -> Iterator[Fault]:
     """What flows to the grid can be worked out of the house's use only with everything that gives."""
-    entries = [(name, each) for name, entry in config.meters.items() for each in _several(entry)]
-    if any(role_of(name, settings) is None for name, settings in entries):
+    if any(role is None for _, role, _ in _each(config)):
         return  # said already
     meters = named_meters(config)
     served = {meter.role for meter in meters}

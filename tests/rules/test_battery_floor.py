@@ -1,4 +1,4 @@
-"""At its floor the home battery feeds no car, whatever the mode; the battery can't be told, so the car is.
+"""At its floor the home battery feeds no car, whatever the mode; where the battery can't be told, the car is.
 
 The battery of these stories does what they all do: it covers what the house and the cars take beyond the sun, up to
 its power, as long as its own inverter lets it.
@@ -23,13 +23,14 @@ class HomeWithBattery(Home):
     lowest_pct: float = 0.0  # its inverter's own floor
     battery_age_s: float = 1.0
     fed_wh: float = 0.0  # from the battery into cars
+    may_give_w: float = POWER_W
 
     def snapshot(self) -> Snapshot:
         seen = super().snapshot()
         cars_w = sum(car.power_w for car in self.cars.values())
-        most_w = POWER_W if self.soc_pct > self.lowest_pct else 0.0
+        most_w = min(POWER_W, self.may_give_w) if self.soc_pct > self.lowest_pct else 0.0
         lent_w = min(max(cars_w - self.sun_w, -POWER_W), most_w)
-        self.fed_wh += min(cars_w, max(0.0, min(lent_w, cars_w - self.sun_w))) * self.steering.tick_s / 3600.0
+        self.fed_wh += min(cars_w, max(0.0, lent_w - max(0.0, -self.sun_w))) * self.steering.tick_s / 3600.0
         reading = MeterReading(cars_w - self.sun_w - lent_w)
         battery = Metered(MeterReading(lent_w, soc_pct=self.soc_pct), self.battery_age_s)
         return replace(seen, grid=Metered(reading, self.grid_age_s), battery=battery)
