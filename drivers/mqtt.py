@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import aiomqtt
 
-from drivers.base import DeviceError, Driver, MeterSink
+from drivers.base import DeviceError, Driver, MeterSink, Unfit
 from drivers.cancelling import heeded
 from drivers.device_file import load
 from drivers.mqtt_charge import ChargeSink, ChargeSource
@@ -267,7 +267,7 @@ def meter_source(
     try:
         return DeviceSource(name, role, settings, published(settings.device, folder), clock, sink)
     except (ValueError, DeviceError) as error:
-        raise ValueError(f"{settings.device}: {error}") from error
+        raise _of_device(settings.device, error) from error
 
 
 def soc_source(name: str, settings: MqttSocSettings, sink: SocSink, folder: Path | None) -> SocSource:
@@ -277,12 +277,17 @@ def soc_source(name: str, settings: MqttSocSettings, sink: SocSink, folder: Path
     try:
         return SocSource.of_device(name, settings, published(settings.device, folder), sink)
     except ValueError as error:
-        raise ValueError(f"{settings.device}: {error}") from error
+        raise _of_device(settings.device, error) from error
+
+
+def _of_device(device: str, error: ValueError | DeviceError) -> Unfit:
+    wrong, remedy = (error.wrong, error.remedy) if isinstance(error, Unfit) else (str(error), "")
+    return Unfit(said("set.device", "{device}: {wrong}", device=device, wrong=wrong), remedy)
 
 
 def published(device: str, folder: Path | None) -> MqttFile:
     """What a device's file says of MQTT. Raises ValueError with a text for people."""
     file = load(device, folder)
     if file.mqtt is None:
-        raise ValueError("it does not speak MQTT; write driver: modbus")
+        raise Unfit(said("set.no_mqtt", "it does not speak MQTT"), said("set.no_mqtt.do", "write driver: modbus"))
     return file.mqtt

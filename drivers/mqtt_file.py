@@ -13,7 +13,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from drivers.base import DeviceError, Strict
+from drivers.base import DeviceError, Strict, Unfit
 from drivers.mqtt_payload import document, path
 from hemsd.model import Role
 from hemsd.said import said
@@ -186,10 +186,15 @@ class MqttFile(Strict):
         unknown = sorted(keys.keys() - self.keys.keys())
         if unknown:
             known = ", ".join(self.keys) or "none"
-            raise ValueError(f"it has no key {unknown[0]}; its keys: {known}")
+            raise Unfit(
+                said("set.unknown_key", "it has no key {name}", name=unknown[0]),
+                said("set.unknown_key.do", "its keys: {known}", known=known),
+            )
         given = topic if topic is not None else self.topic
         if given is None:
-            raise ValueError("topic is missing; its notes say what it is")
+            raise Unfit(
+                said("set.topic_missing", "topic is missing"), said("set.topic_missing.do", "its notes say what it is")
+            )
         return {**self.keys, **keys, "topic": given}
 
 
@@ -198,7 +203,7 @@ def filled(text: str, keys: Mapping[str, str]) -> str:
 
     def word(found: re.Match[str]) -> str:
         if found[1] not in keys:
-            raise ValueError(f"nothing stands for {found[0]} in {text}")
+            raise Unfit(said("set.no_value", "nothing stands for {name} in {topic}", name=found[0], topic=text))
         return keys[found[1]]
 
     return _NAME.sub(word, text)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from drivers.base import DeviceError, Strict
+from drivers.base import DeviceError, Strict, Unfit
 from drivers.mqtt_payload import path
 from drivers.position import Position
 from hemsd.model import Role
@@ -56,11 +56,19 @@ class MqttSettings(Strict):
     def _one_way(self) -> Self:
         if self.device is None:
             if self.topic is None:
-                raise ValueError("names no topic; add topic: where it is published")
+                raise Unfit(
+                    said("set.no_topic", "names no topic"), said("set.no_topic.do", "add topic: where it is published")
+                )
             if self.keys or self.inverted_cts:
-                raise ValueError("keys and inverted_cts need a device; add device, or take them out")
+                raise Unfit(
+                    said("set.keys_cts", "keys and inverted_cts need a device"),
+                    said("set.keys_cts.do", "add device, or take them out"),
+                )
         elif self.power is not None or self.soc is not None:
-            raise ValueError("power and soc stand in the device's file; take them out, or device")
+            raise Unfit(
+                said("set.in_file", "power and soc stand in the device's file"),
+                said("set.in_file.do", "take them out, or device"),
+            )
         return self
 
 
@@ -82,11 +90,16 @@ class MqttSocSettings(Strict):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.device is None and self.topic is None:
-            raise ValueError("names no topic; add topic: where it is published")
+            raise Unfit(
+                said("set.no_topic", "names no topic"), said("set.no_topic.do", "add topic: where it is published")
+            )
         if self.device is None and self.keys:
-            raise ValueError("keys need a device; add device, or take them out")
+            raise Unfit(said("set.keys", "keys need a device"), said("set.keys.do", "add device, or take them out"))
         if self.device is not None and self.soc is not None:
-            raise ValueError("soc stands in the device's file; take it out, or device")
+            raise Unfit(
+                said("set.soc_in_file", "soc stands in the device's file"),
+                said("set.soc_in_file.do", "take it out, or device"),
+            )
         return self
 
     @property
@@ -144,11 +157,11 @@ class MqttBrokerSettings(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.password and self.password_file:
-            raise ValueError("give password or password_file, not both")
+            raise Unfit(said("set.one_password", "give password or password_file, not both"))
         if (self.password or self.password_file) and not self.user:
-            raise ValueError("a password needs a user")
+            raise Unfit(said("set.no_user", "a password needs a user"))
         if (self.ca_file or self.cert_file or self.key_file) and not self.tls:
-            raise ValueError("certificates need tls: true")
+            raise Unfit(said("set.no_tls", "certificates need tls: true"))
         return self
 
     def secret(self) -> str | None:

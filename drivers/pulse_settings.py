@@ -7,10 +7,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from drivers.base import Strict
+from drivers.base import Strict, Unfit
 from drivers.mqtt_settings import MqttSettings
 from drivers.position import Position
 from hemsd.model import Role
+from hemsd.said import said
 
 DEVICE = "tibber-pulse-local"
 TOPIC = "pulse"
@@ -46,7 +47,7 @@ class PulseSettings(Strict):
     @model_validator(mode="after")
     def _one_password(self) -> Self:
         if (self.password is None) == (self.password_file is None):
-            raise ValueError("write either password or password_file")
+            raise Unfit(said("set.either_password", "write either password or password_file"))
         return self
 
     @property

@@ -27,6 +27,7 @@ from hemsd.redaction import redacted_text
 from web.bench import NoPlace
 from web.bench_models import BlockBody, BlockTextPage, KnownDevicePage, KnownDevicesPage, ProbeLine
 from web.models import FaultPage
+from web.spoken import spoken
 
 LONGEST_PROBE_S = 300.0
 
@@ -79,7 +80,12 @@ class Bench:
             except ConfigError as error:
                 place = f"{section}.{name}"
                 return [
-                    FaultPage(line=0, path=one.path, wrong=redacted_text(one.wrong), remedy=redacted_text(one.remedy))
+                    FaultPage(
+                        line=0,
+                        path=one.path,
+                        wrong=spoken(one.wrong, redacted_text),
+                        remedy=spoken(one.remedy, redacted_text),
+                    )
                     for one in error.problems
                     if one.path == place or one.path.startswith(f"{place}.")
                 ]

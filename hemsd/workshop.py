@@ -28,6 +28,7 @@ from hemsd.redaction import redacted, redacted_text
 from web.house import Archive
 from web.models import CommandsPage, DecisionsPage, FaultPage, InstallerPage, LogPage, StatePage, StrangerPage
 from web.pages import command_page, decision_page
+from web.spoken import spoken
 
 BUNDLE_SPAN = timedelta(hours=24)
 
@@ -83,7 +84,10 @@ class Workshop:
         except ConfigError as error:
             return [
                 FaultPage(
-                    line=one.line, path=one.path, wrong=redacted_text(one.wrong), remedy=redacted_text(one.remedy)
+                    line=one.line,
+                    path=one.path,
+                    wrong=spoken(one.wrong, redacted_text),
+                    remedy=spoken(one.remedy, redacted_text),
                 )
                 for one in error.problems
             ]
@@ -97,7 +101,7 @@ class Workshop:
         files = {
             "README.txt": _about(state),
             "config.yaml": page.config,
-            "check.txt": "\n".join(f"{one.line} {one.path}: {one.wrong}; {one.remedy}" for one in page.faults)
+            "check.txt": "\n".join(f"{one.line} {one.path}: {one.wrong.text}; {one.remedy.text}" for one in page.faults)
             or "fine",
             "log.txt": "\n".join(redacted_text(str(line)) for line in self.logbook.lines),
             "state.json": state.model_dump_json(indent=1),

@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from drivers.base import Strict, is_loopback
+from hemsd.said import Said, said
 
 
 class TlsSettings(Strict):
@@ -40,11 +41,15 @@ class WebSettings(Strict):
     """Serve https with this certificate"""
 
 
-def refusal(settings: WebSettings, *, has_password: bool) -> str | None:
-    """Why these settings may not be used, with what would be right; None when they may."""
+def refusal(settings: WebSettings, *, has_password: bool) -> tuple[Said, Said] | None:
+    """Why these settings may not be used, and what would be right; None when they may."""
     if is_loopback(settings.host) or settings.password_file is not None or has_password:
         return None
     return (
-        f"{settings.host} can be reached from the network, so the page needs a password: "
-        "run `hemsd password` first, or set web.password_file, or use 127.0.0.1"
+        said(
+            "fault.open_page",
+            "{host} can be reached from the network, so the page needs a password",
+            host=settings.host,
+        ),
+        said("fault.open_page.do", "run `hemsd password` first, or set web.password_file, or use 127.0.0.1"),
     )

@@ -10,9 +10,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from drivers.base import Strict
+from drivers.base import Strict, Unfit
 from drivers.mqtt_settings import JsonPath
 from drivers.series.address import SafeUrl
+from hemsd.said import said
 
 PollS = Annotated[float, Field(ge=900, le=86_400)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
@@ -55,7 +56,7 @@ class ForecastSolarSettings(Strict):
     @model_validator(mode="after")
     def _one_key(self) -> Self:
         if self.api_key is not None and self.api_key_file is not None:
-            raise ValueError("write either api_key or api_key_file")
+            raise Unfit(said("set.one_key", "write either api_key or api_key_file"))
         return self
 
 

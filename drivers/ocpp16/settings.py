@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from drivers.base import Strict
+from drivers.base import Strict, Unfit
 from hemsd.model import MIN_PILOT_A, Mode
+from hemsd.said import said
 
 
 def _phase_word(value: object) -> object:
@@ -76,9 +77,16 @@ class OcppWallboxSettings(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.min_a > self.max_a:
-            raise ValueError(f"min_a ({self.min_a:g}) must not be above max_a ({self.max_a:g})")
+            raise Unfit(
+                said(
+                    "set.min_max",
+                    "min_a ({min_a:g}) must not be above max_a ({max_a:g})",
+                    min_a=self.min_a,
+                    max_a=self.max_a,
+                )
+            )
         if self.password is not None and self.password_file is not None:
-            raise ValueError("give password or password_file, not both")
+            raise Unfit(said("set.one_password", "give password or password_file, not both"))
         return self
 
     @property

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from drivers.base import is_loopback
+from drivers.base import Unfit, is_loopback
+from hemsd.said import said
 
 
 def safe_url(text: str) -> str:
@@ -18,11 +19,20 @@ def safe_url(text: str) -> str:
     parts = urlsplit(text)
     host = parts.hostname
     if host is None or parts.scheme not in ("http", "https"):
-        raise ValueError(f'"{text}" is not an address; write https://...')
+        raise Unfit(
+            said("fault.no_address", '"{url}" is not an address', url=text),
+            said("fault.no_address.do", "write https://..."),
+        )
     if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError(f"http to {host} would go through the open; write https://{host}/...")
+        raise Unfit(
+            said("set.http", "http to {host} would go through the open", host=host),
+            said("set.http.do", "write https://{host}/...", host=host),
+        )
     if parts.username is not None or parts.password is not None:
-        raise ValueError("a user or password has no place in an address; use token_file")
+        raise Unfit(
+            said("set.account", "a user or password has no place in an address"),
+            said("set.account.do", "use token_file"),
+        )
     return text
 
 

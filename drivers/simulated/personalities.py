@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
+from drivers.base import Unfit
 from drivers.simulated.station import SWITCH_PAUSE_S, tenths, whole_amperes
+from hemsd.said import said
 
 
 class Zero(StrEnum):
@@ -172,7 +174,10 @@ def compose(names: Iterable[str]) -> Personality:
     """One personality out of several names. ValueError names the ones that are unknown."""
     wanted = list(names)
     if unknown := sorted(set(wanted) - PERSONALITIES.keys()):
-        raise ValueError(f"unknown personality: {', '.join(unknown)}; known are {', '.join(sorted(PERSONALITIES))}")
+        raise Unfit(
+            said("set.personality", "unknown personality: {names}", names=", ".join(unknown)),
+            said("set.personality.do", "known are {known}", known=", ".join(sorted(PERSONALITIES))),
+        )
     honest = PERSONALITIES["honest"]
     whole = honest
     for name in wanted:

@@ -6,9 +6,10 @@ from os.path import isfile  # says False of a name that no file can have, where 
 
 from pydantic import Field, field_validator
 
-from drivers.base import Strict
+from drivers.base import Strict, Unfit
 from drivers.simulated import day as days
 from drivers.simulated.personalities import compose
+from hemsd.said import said
 
 
 class SimulatedBattery(Strict):
@@ -69,7 +70,10 @@ class SimulateSettings(Strict):
     @classmethod
     def _there(cls, day: str) -> str:
         if day not in days.shipped() and not isfile(day):
-            raise ValueError(f"there is no such day; take one of {', '.join(days.shipped())}, or the path of a CSV")
+            raise Unfit(
+                said("set.no_day", "there is no such day"),
+                said("set.no_day.do", "take one of {days}, or the path of a CSV", days=", ".join(days.shipped())),
+            )
         return day
 
     @field_validator("personality")

@@ -11,9 +11,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from drivers.base import Strict
+from drivers.base import Strict, Unfit
 from drivers.mqtt_settings import JsonPath
 from drivers.series.address import SafeUrl
+from hemsd.said import said
 
 EurPerKwh = Annotated[float, Field(ge=-10, le=10)]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
@@ -98,7 +99,7 @@ class TibberTariff(Strict):
     @model_validator(mode="after")
     def _one_token(self) -> Self:
         if (self.token is None) == (self.token_file is None):
-            raise ValueError("write either token or token_file")
+            raise Unfit(said("set.one_token", "write either token or token_file"))
         return self
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self, TypeVar, get_args
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from drivers.base import DeviceError, Strict
+from drivers.base import DeviceError, Strict, Unfit
 from hemsd.said import said
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ Kilobytes = Annotated[float, Field(gt=0, le=100_000)]
 def _not_empty(listed: tuple[T, ...]) -> tuple[T, ...]:
     """Not ``min_length``: pydantic would complain of it as well where the only entry is not a good one."""
     if not listed:
-        raise ValueError("names nothing; name at least one, or leave it out")
+        raise Unfit(said("set.nothing", "names nothing"), said("set.nothing.do", "name at least one, or leave it out"))
     return listed
 
 
@@ -140,7 +140,10 @@ class AnalysisCloudSettings(SignedIn):
     def _still_says_something(self) -> Self:
         for path in self.leave_out:
             if path in NEEDED:
-                raise ValueError(f"an analysis can't do without {path}; leave it in, or leave the whole section out")
+                raise Unfit(
+                    said("set.needed", "an analysis can't do without {path}", path=path),
+                    said("set.needed.do", "leave it in, or leave the whole section out"),
+                )
         return self
 
 

@@ -21,10 +21,11 @@ from drivers.modbus import CUSTOM, DEVICES, ModbusSettings
 from drivers.mqtt import MqttSettings
 from hemsd.cloud.settings import PLACES, SignedIn
 from hemsd.config.file import KeyPath, Plain
-from hemsd.config.meter_checks import line_faults, mqtt_faults, position_faults
+from hemsd.config.meter_checks import control_faults, line_faults, mqtt_faults, position_faults
 from hemsd.config.models import Config, role_of
-from hemsd.config.words import Fault, one_of
+from hemsd.config.words import Fault, at_least, at_most, did_you_mean, one_of
 from hemsd.model import Role
+from hemsd.said import Said, said
 from web.settings import refusal
 
 
@@ -43,6 +44,7 @@ def faults(config: Config, surroundings: Surroundings) -> Iterator[Fault]:
     yield from line_faults(config, surroundings.folder)
     yield from mqtt_faults(config, surroundings.folder)
     yield from position_faults(config)
+    yield from control_faults(config, surroundings.folder)
     yield from _broker(config)
     yield from _fuse(config)
     yield from _ages(config)
@@ -78,10 +80,18 @@ def _missing_file(file: Path, path: KeyPath) -> Iterator[Fault]:
         with file.open("rb"):
             return
     except FileNotFoundError:
-        yield Fault((path,), f"{file} does not exist", "create it, or correct the path")
+        yield Fault(
+            (path,),
+            said("fault.no_file", "{file} does not exist", file=str(file)),
+            said("fault.no_file.do", "create it, or correct the path"),
+        )
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        yield Fault((path,), f"{file} can't be read ({why})", "name a file that hemsd's user may read")
+        yield Fault(
+            (path,),
+            said("fault.unreadable", "{file} can't be read ({why})", file=str(file), why=str(why)),
+            said("fault.unreadable.do", "name a file that hemsd's user may read"),
+        )
 
 
 def _timezone(config: Config) -> Iterator[Fault]:
@@ -90,8 +100,14 @@ def _timezone(config: Config) -> Iterator[Fault]:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         near = difflib.get_close_matches(name, available_timezones(), n=1)
-        remedy = f"did you mean {near[0]}?" if near else "a name of the tz database, such as Europe/Berlin"
-        yield Fault((("site", "timezone"),), f'"{name}" is not a known time zone', remedy)
+        remedy = (
+            did_you_mean(near[0])
+            if near
+            else said("fault.timezone.do", "a name of the tz database, such as Europe/Berlin")
+        )
+        yield Fault(
+            (("site", "timezone"),), said("fault.timezone", '"{name}" is not a known time zone', name=name), remedy
+        )
 
 
 def _meters(config: Config) -> Iterator[Fault]:
@@ -101,15 +117,27 @@ def _meters(config: Config) -> Iterator[Fault]:
         several = entry if isinstance(entry, tuple) else (entry,)
         roles = {role_of(name, settings) for settings in several}
         if None in roles:
-            yield Fault((path,), "the name does not say what it measures", "add role: grid, pv or battery")
+            yield Fault(
+                (path,),
+                said("fault.no_role", "the name does not say what it measures"),
+                said("fault.no_role.do", "add role: grid, pv or battery"),
+            )
             continue
         for role in sorted(role for role in roles if role is not None):
             if role is Role.PV:
                 continue
             if isinstance(entry, tuple):
-                yield Fault((path,), f"a list stands for one {role} meter", "only pv may be a list, and is added up")
+                yield Fault(
+                    (path,),
+                    said("fault.list_of_one", "a list stands for one {role} meter", role=role),
+                    said("fault.list_of_one.do", "only pv may be a list, and is added up"),
+                )
             elif role in first:
-                yield Fault((path,), f"is a second {role} meter", f"keep it or {first[role][-1]}, not both")
+                yield Fault(
+                    (path,),
+                    said("fault.second", "is a second {role} meter", role=role),
+                    said("fault.second.do", "keep it or {other}, not both", other=str(first[role][-1])),
+                )
             first.setdefault(role, path)
 
 
@@ -125,16 +153,18 @@ def _devices(config: Config, folder: Path) -> Iterator[Fault]:
 def _device(path: KeyPath, device: str, role: Role | None, known: list[str], folder: Path) -> Iterator[Fault]:
     """The device is known, its file can be read, and it serves the role."""
     if device not in known:
-        yield Fault((path,), f'there is no device "{device}"', one_of(device, known))
+        yield Fault(
+            (path,), said("fault.no_device", 'there is no device "{device}"', device=device), one_of(device, known)
+        )
         return
     try:
         found = load(device, folder / "devices")
         if role is not None:
             found.role(role)
     except ValueError as error:
-        yield Fault((path,), str(error), "mend the device's file")
+        yield Fault((path,), str(error), said("fault.device_file", "mend the device's file"))
     except DeviceError as error:
-        yield Fault((path,), str(error), "name another device, or another role")
+        yield Fault((path,), str(error), said("fault.other_device", "name another device, or another role"))
 
 
 def known_devices(folder: Path) -> list[str]:
@@ -158,7 +188,11 @@ def _broker(config: Config) -> Iterator[Fault]:
 
 
 def _no_broker(path: KeyPath) -> Fault:
-    return Fault((path, ("mqtt",)), "is read over MQTT, and no broker is named", "add mqtt: {host: ...}")
+    return Fault(
+        (path, ("mqtt",)),
+        said("fault.no_broker", "is read over MQTT, and no broker is named"),
+        said("fault.no_broker.do", "add mqtt: {{host: ...}}"),
+    )
 
 
 def _fuse(config: Config) -> Iterator[Fault]:
@@ -168,15 +202,25 @@ def _fuse(config: Config) -> Iterator[Fault]:
             if amps > fuse_a:
                 yield Fault(
                     (("wallboxes", name, key), ("site", "main_fuse_a")),
-                    f"{amps:g} A is above the main fuse of {fuse_a:g} A",
-                    f"at most {fuse_a:g}, or correct site.main_fuse_a",
+                    said(
+                        "fault.above_fuse",
+                        "{amps_a:g} A is above the main fuse of {fuse_a:g} A",
+                        amps_a=amps,
+                        fuse_a=fuse_a,
+                    ),
+                    said("fault.above_fuse.do", "at most {fuse_a:g}, or correct site.main_fuse_a", fuse_a=fuse_a),
                 )
                 break
     if config.steering.failsafe_a > fuse_a:
         yield Fault(
             (("steering", "failsafe_a"), ("site", "main_fuse_a")),
-            f"{config.steering.failsafe_a:g} A is above the main fuse of {fuse_a:g} A",
-            f"at most {fuse_a:g}",
+            said(
+                "fault.above_fuse",
+                "{amps_a:g} A is above the main fuse of {fuse_a:g} A",
+                amps_a=config.steering.failsafe_a,
+                fuse_a=fuse_a,
+            ),
+            at_most(fuse_a),
         )
 
 
@@ -186,8 +230,14 @@ def _ages(config: Config) -> Iterator[Fault]:
     ages_s = (config.steering.stale_skip_s, config.steering.stale_step_s, config.steering.stale_stop_s)
     for (earlier, earlier_s), (later, later_s) in pairwise(zip(keys, ages_s, strict=True)):
         if later_s < earlier_s:
-            wrong = f"{later_s:g} s is below {earlier} ({earlier_s:g} s)"
-            yield Fault((("steering", later), ("steering", earlier)), wrong, f"at least {earlier_s:g}")
+            wrong = said(
+                "fault.below",
+                "{later_s:g} s is below {earlier} ({earlier_s:g} s)",
+                later_s=later_s,
+                earlier=earlier,
+                earlier_s=earlier_s,
+            )
+            yield Fault((("steering", later), ("steering", earlier)), wrong, at_least(earlier_s))
 
 
 def _charge_points(config: Config) -> Iterator[Fault]:
@@ -198,30 +248,49 @@ def _charge_points(config: Config) -> Iterator[Fault]:
         for name in names[1:]:
             yield Fault(
                 (("wallboxes", name, "charge_point"), ("wallboxes", names[0], "charge_point")),
-                f'"{charge_point}" (connector {connector}) is the wallbox {names[0]} already',
-                "give each wallbox the identity that stands in its own settings",
+                said(
+                    "fault.same_box",
+                    '"{charge_point}" (connector {connector}) is the wallbox {name} already',
+                    charge_point=charge_point,
+                    connector=connector,
+                    name=names[0],
+                ),
+                said("fault.same_box.do", "give each wallbox the identity that stands in its own settings"),
             )
 
 
 def _references(config: Config) -> Iterator[Fault]:
     for name, vehicle in config.vehicles.items():
         if vehicle.wallbox not in config.wallboxes:
-            yield _unknown(("vehicles", name, "wallbox"), "wallbox", vehicle.wallbox, ("wallboxes",), config.wallboxes)
+            yield _unknown(
+                ("vehicles", name, "wallbox"),
+                _no_wallbox(vehicle.wallbox),
+                vehicle.wallbox,
+                ("wallboxes",),
+                config.wallboxes,
+            )
     for name, policy in config.policies.items():
         if policy.vehicle not in config.vehicles:
-            yield _unknown(("policies", name, "vehicle"), "vehicle", policy.vehicle, ("vehicles",), config.vehicles)
+            missing = said("fault.no_vehicle", 'there is no vehicle "{name}"', name=policy.vehicle)
+            yield _unknown(("policies", name, "vehicle"), missing, policy.vehicle, ("vehicles",), config.vehicles)
 
 
-def _unknown(path: KeyPath, what: str, name: str, section: KeyPath, known: object) -> Fault:
+def _no_wallbox(name: str) -> Said:
+    return said("fault.no_wallbox", 'there is no wallbox "{name}"', name=name)
+
+
+def _unknown(path: KeyPath, missing: Said, name: str, section: KeyPath, known: object) -> Fault:
     names = [str(key) for key in known] if isinstance(known, dict) else []
-    remedy = one_of(name, names) if names else f"add it under {section[0]}"
-    return Fault((path, (*section, name)), f'there is no {what} "{name}"', remedy)
+    remedy = (
+        one_of(name, names) if names else said("fault.add_under", "add it under {section}", section=str(section[0]))
+    )
+    return Fault((path, (*section, name)), missing, remedy)
 
 
 def _web(config: Config, has_password: bool) -> Iterator[Fault]:
-    why = refusal(config.web, has_password=has_password)
-    if why is not None:
-        wrong, _, remedy = why.partition(": ")
+    refused = refusal(config.web, has_password=has_password)
+    if refused is not None:
+        wrong, remedy = refused
         yield Fault((("web", "host"), ("web", "password_file")), wrong, remedy)
 
 
@@ -232,22 +301,35 @@ def _cloud(config: Config) -> Iterator[Fault]:
             yield from _receiver(("cloud", name), receiver)
     if cloud.summaries is not None:
         for kind, place in cloud.summaries.unknown_places():
-            wrong, remedy = f'"{{{place}}}" stands for nothing', f"one of {', '.join(sorted(PLACES))}"
+            wrong = said("fault.no_place", '"{place}" stands for nothing', place=f"{{{place}}}")
+            remedy = said("fault.no_place.do", "one of {places}", places=", ".join(sorted(PLACES)))
             yield Fault((("cloud", "summaries", "paths", kind),), wrong, remedy)
     for index, webhook in enumerate(cloud.webhooks):
         here: KeyPath = ("cloud", "webhooks", index)
         yield from _https((*here, "url"), webhook.url)
         if not webhook.is_signed:
-            yield Fault((here, (*here, "secret_file")), "has nothing to sign its calls with", "write secret_file")
+            yield Fault(
+                (here, (*here, "secret_file")),
+                said("fault.unsigned", "has nothing to sign its calls with"),
+                said("fault.unsigned.do", "write secret_file"),
+            )
     fleet = cloud.telemetry
     if fleet is not None and not fleet.tls and not is_loopback(fleet.host):
         path: KeyPath = ("cloud", "telemetry", "tls")
-        yield Fault((path,), f"an unencrypted line to {fleet.host} would send secrets in the open", "tls: true")
+        yield Fault(
+            (path,),
+            said("fault.open_line", "an unencrypted line to {host} would send secrets in the open", host=fleet.host),
+            said("fault.open_line.do", "tls: true"),
+        )
 
 
 def _alerts(config: Config) -> Iterator[Fault]:
     if config.alerts.mqtt is not None and config.mqtt is None:
-        yield Fault((("alerts", "mqtt"), ("mqtt",)), "there is no broker to publish to", "add mqtt: {host: ...}")
+        yield Fault(
+            (("alerts", "mqtt"), ("mqtt",)),
+            said("fault.no_alert_broker", "there is no broker to publish to"),
+            said("fault.no_broker.do", "add mqtt: {{host: ...}}"),
+        )
 
 
 def _receiver(here: KeyPath, receiver: SignedIn) -> Iterator[Fault]:
@@ -255,9 +337,15 @@ def _receiver(here: KeyPath, receiver: SignedIn) -> Iterator[Fault]:
     if receiver.token_url is not None:
         yield from _https((*here, "token_url"), receiver.token_url)
     if receiver.has_client == receiver.has_token:
-        wrong = "has two ways to sign in" if receiver.has_client else "has no way to sign in"
+        wrong = (
+            said("fault.two_ways", "has two ways to sign in")
+            if receiver.has_client
+            else said("fault.no_way", "has no way to sign in")
+        )
         secrets = tuple((*here, key) for key in ("client_id", "client_secret_file", "token_file"))
-        yield Fault((here, *secrets), wrong, "write client_id and client_secret_file, or token_file")
+        yield Fault(
+            (here, *secrets), wrong, said("fault.sign_in", "write client_id and client_secret_file, or token_file")
+        )
 
 
 def _https(path: KeyPath, url: str) -> Iterator[Fault]:
@@ -267,9 +355,17 @@ def _https(path: KeyPath, url: str) -> Iterator[Fault]:
     except ValueError:
         host = None
     if host is None or parts.scheme not in ("http", "https"):
-        yield Fault((path,), f'"{url}" is not an address', "write https://...")
+        yield Fault(
+            (path,),
+            said("fault.no_address", '"{url}" is not an address', url=url),
+            said("fault.no_address.do", "write https://..."),
+        )
     elif parts.scheme == "http" and not is_loopback(host):
-        yield Fault((path,), f"http to {host} would send secrets in the open", f"https://{host}/...")
+        yield Fault(
+            (path,),
+            said("fault.http", "http to {host} would send secrets in the open", host=host),
+            f"https://{host}/...",
+        )
 
 
 def _simulate(config: Config) -> Iterator[Fault]:
@@ -278,7 +374,7 @@ def _simulate(config: Config) -> Iterator[Fault]:
     for name in config.simulate.personality:
         if name not in config.wallboxes:
             path: KeyPath = ("simulate", "personality", name)
-            yield Fault((path, ("wallboxes", name)), f'there is no wallbox "{name}"', one_of(name, config.wallboxes))
+            yield Fault((path, ("wallboxes", name)), _no_wallbox(name), one_of(name, config.wallboxes))
 
 
 def _ports(config: Config) -> Iterator[Fault]:
@@ -288,4 +384,8 @@ def _ports(config: Config) -> Iterator[Fault]:
         listeners.append((("simulate", "modbus_port"), config.simulate.modbus_port))
     for (first, port), (second, other_port) in combinations(listeners, 2):
         if port == other_port != 0:
-            yield Fault((second, first), f"{port} is {first[0]}'s port already", "take another one")
+            yield Fault(
+                (second, first),
+                said("fault.port_taken", "{port} is {section}'s port already", port=str(port), section=str(first[0])),
+                said("fault.port_taken.do", "take another one"),
+            )

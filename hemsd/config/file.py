@@ -23,6 +23,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from hemsd.config.syntax import explain
+from hemsd.said import said
 
 KeyPath = tuple[str | int, ...]
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
@@ -96,16 +97,28 @@ def read(text: str, environment: Mapping[str, str]) -> Source:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         source.complain(
-            (), f"holds the character #x{error.character:04x}", "remove it; the file is plain text", line=line
+            (),
+            said("file.character", "holds the character #x{code}", code=f"{error.character:04x}"),
+            said("file.character.do", "remove it; the file is plain text"),
+            line=line,
         )
         return source
     except RecursionError:
-        source.complain((), "is nested too deeply to be read", "compare it with the example in the README")
+        source.complain(
+            (),
+            said("file.deep", "is nested too deeply to be read"),
+            said("fault.compare", "compare it with the example in the README"),
+        )
         return source
     if root is None:
         return source
     if not isinstance(root, MappingNode):
-        source.complain((), "does not hold keys with values", 'begin with a line such as "site:"', line=_line(root))
+        source.complain(
+            (),
+            said("file.no_keys", "does not hold keys with values"),
+            said("file.no_keys.do", 'begin with a line such as "site:"'),
+            line=_line(root),
+        )
         return source
     reader = _Reader(source, environment)
     source.values = reader.mapping(root, (), ())
@@ -125,7 +138,11 @@ class _Reader:
         if self.count > _MANY_VALUES + 1:
             return None
         if any(node is outer for outer in within) or self.count > _MANY_VALUES:
-            self.source.complain(path, "repeats itself without end", "remove the alias (*name) that points back")
+            self.source.complain(
+                path,
+                said("file.endless", "repeats itself without end"),
+                said("file.endless.do", "remove the alias (*name) that points back"),
+            )
             return None
         match node:
             case MappingNode():
@@ -146,13 +163,23 @@ class _Reader:
             if key_node.tag == _MERGE_TAG:
                 continue
             if not isinstance(key_node, ScalarNode):
-                self.source.complain(path, "has a key that is no word", "write `key: value`", line=_line(key_node))
+                self.source.complain(
+                    path,
+                    said("file.odd_key", "has a key that is no word"),
+                    said("yaml.no_colon.do", "write `key: value`"),
+                    line=_line(key_node),
+                )
                 continue
             key = str(key_node.value)
             here = (*path, key)
             if key in own:
                 first = self.source.lines[here]
-                self.source.complain(here, f"stands on line {first} already", "keep one of them", line=_line(key_node))
+                self.source.complain(
+                    here,
+                    said("file.twice", "stands on line {line} already", line=first),
+                    said("file.twice.do", "keep one of them"),
+                    line=_line(key_node),
+                )
                 continue
             self.source.lines[here] = _line(key_node)
             own[key] = self.value(value_node, here, (*within, node))
@@ -164,7 +191,12 @@ class _Reader:
         for base in reversed(node.value if isinstance(node, SequenceNode) else [node]):
             block = self.value(base, path, within) if isinstance(base, MappingNode) else None
             if block is None:
-                self.source.complain(path, "<< names no block of keys", "write <<: *name", line=_line(node))
+                self.source.complain(
+                    path,
+                    said("file.merge", "<< names no block of keys"),
+                    said("file.merge.do", "write <<: *name"),
+                    line=_line(node),
+                )
             elif isinstance(block, dict):
                 merged |= block
         return merged
@@ -191,8 +223,12 @@ class _Reader:
             if name not in self.environment:
                 self.source.complain(
                     path,
-                    f"the environment variable {name} is not set",
-                    f"set it (export {name}=..., or Environment= in the systemd unit), or write the value here",
+                    said("file.variable", "the environment variable {name} is not set", name=name),
+                    said(
+                        "file.variable.do",
+                        "set it (export {name}=..., or Environment= in the systemd unit), or write the value here",
+                        name=name,
+                    ),
                 )
                 return ""
             return self.environment[name]

@@ -21,6 +21,7 @@ from hemsd.config.file import ConfigError, KeyPath, Plain, Problem, Source, dott
 from hemsd.config.guide import Guide
 from hemsd.config.models import Config
 from hemsd.config.words import TEXT_WANTED, Fault, fault, meant, path_in_file, value_at
+from hemsd.said import said
 
 
 def load(
@@ -58,14 +59,34 @@ def _override(values: dict[str, Plain], path: Path, override: str) -> None:
     dotted_key, given, text = override.partition("=")
     keys = dotted_key.strip().split(".")
     if not given or not all(keys):
-        raise ConfigError(path, (Problem(0, override, "is no setting", "write it as steering.stop_budget_wh=60"),))
+        raise ConfigError(
+            path,
+            (
+                Problem(
+                    0,
+                    override,
+                    said("override.none", "is no setting"),
+                    said("override.none.do", "write it as steering.stop_budget_wh=60"),
+                ),
+            ),
+        )
     holder: Plain = values
     for key in keys[:-1]:
         if not isinstance(holder, dict):
             break
         holder = holder.setdefault(key, {})
     if not isinstance(holder, dict):
-        raise ConfigError(path, (Problem(0, dotted_key, "leads to nothing", "name a setting of config.yaml"),))
+        raise ConfigError(
+            path,
+            (
+                Problem(
+                    0,
+                    dotted_key,
+                    said("override.nothing", "leads to nothing"),
+                    said("override.nothing.do", "name a setting of config.yaml"),
+                ),
+            ),
+        )
     holder[keys[-1]] = read(f"value: {text}\n", {}).values.get("value")
 
 
@@ -151,11 +172,20 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        wrong, remedy = "there is no such file", "write one (see examples/), or name another with -c"
+        wrong, remedy = (
+            said("file.missing", "there is no such file"),
+            said("file.missing.do", "write one (see examples/), or name another with -c"),
+        )
     except UnicodeDecodeError as error:
-        wrong, remedy = f"byte {error.start} is no UTF-8", "save the file as UTF-8"
+        wrong, remedy = (
+            said("file.no_utf8", "byte {byte} is no UTF-8", byte=error.start),
+            said("file.no_utf8.do", "save the file as UTF-8"),
+        )
     except OSError as error:
-        wrong, remedy = f"can't be read ({error.strerror})", "let this user read it"
+        wrong, remedy = (
+            said("file.not_read", "can't be read ({why})", why=error.strerror),
+            said("file.not_read.do", "let this user read it"),
+        )
     raise ConfigError(path, (Problem(1, "", wrong, remedy),))
 
 

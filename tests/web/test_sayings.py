@@ -20,6 +20,7 @@ from web.server import STATIC
 ROOT = STATIC.parent.parent
 OTHERS = sorted(path.stem for path in (STATIC / "i18n").glob("*.json") if path.stem != "en")
 MARK = "said."
+MAY_LACK = {"described"}  # what the schema says of a setting, in English only
 
 
 @dataclass(frozen=True)
@@ -94,5 +95,5 @@ def test_no_language_keeps_a_sentence_that_nobody_says(language: str) -> None:
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_language_tells_all_that_the_english_sentence_tells(language: str) -> None:
-    words = words_of(language)
-    assert {key for key, text in words.items() if key in ENGLISH and holes(text) != holes(ENGLISH[key])} == set()
+    told = {key: set(re.findall(r"{(\w+)}", text)) for key, text in words_of(language).items()}
+    assert {key for key in told if key in ENGLISH and told[key] != holes(ENGLISH[key]) - MAY_LACK} == set()
