@@ -31,8 +31,13 @@ class HomeBattery:
         """Whoever reads the battery from now on; what is known of its obedience was another's."""
         self.control, self._obedience = control, Obedience()
 
+    @property
+    def order(self) -> BatteryOrder | None:
+        """What it was told, with the verdict so far; None where it can't be told."""
+        return None if self.control is None else BatteryOrder(self.control.told_w, self._obedience.outcome)
+
     def look(self, snapshot: Snapshot) -> BatteryOrder | None:
-        """What it was told, with the verdict by what it gives now; None where it can't be told."""
+        """The same, judged by what it gives now."""
         if self.control is None:
             return None
         known = lending.told(self._obedience, snapshot.now_s, self.control.told_w)
@@ -45,7 +50,7 @@ class HomeBattery:
             log.warning("The home battery gives more than it was told")
         elif outcome is not before.outcome:
             log.info("The home battery gives no more than it was told")
-        return BatteryOrder(self.control.told_w, outcome)
+        return self.order
 
     def decide(
         self, steering: SteeringSettings, boxes: tuple[WallboxSettings, ...], memory: Memory, snapshot: Snapshot

@@ -18,7 +18,7 @@ from hemsd.config import VehicleSettings
 from hemsd.control import Control
 from hemsd.courses import Courses
 from hemsd.latest import Latest
-from hemsd.model import Command, DimmedBy, Mode, Outcome, Snapshot, WallboxImage, WallboxSettings, Wish
+from hemsd.model import Command, DimmedBy, Mode, Outcome, Role, Snapshot, WallboxImage, WallboxSettings, Wish
 from hemsd.outlook import Outlook, countdowns, turns
 from rules.charge import BoxMemory
 from rules.dimming import in_force
@@ -186,6 +186,7 @@ class Home:
         if metered is None:
             return MeterPage(power_w=None, age_s=None, ok=False, role=role, trouble=trouble)
         reading = metered.reading
+        order = self.control.battery.order if role is Role.BATTERY else None
         return MeterPage(
             power_w=reading.power_w,
             age_s=round(metered.age_s, 1),
@@ -193,6 +194,8 @@ class Home:
             delay_s=metered.delay_s or None,
             role=role,
             soc_pct=reading.soc_pct,
+            may_give_w=order.may_give_w if order else None,
+            outcome=order.outcome if order else None,
             doubts=list(reading.doubts),
             trouble=trouble,
         )

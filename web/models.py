@@ -62,6 +62,10 @@ class MeterPage(Page):
     role: Role | None = None
     """None: what it is named after"""
     soc_pct: float | None = None
+    may_give_w: float | None = None
+    """What this battery was told that it may give at most; null: what it likes, or it can't be told"""
+    outcome: Outcome | None = None
+    """The verdict on what it was told; null: it can't be told"""
     doubts: list[Spoken] = []
     """Why values are withheld, for people"""
     trouble: Spoken | None = None

@@ -350,6 +350,7 @@ class FakeHouse:
         self.dimmed: DimmedPage | None = None
         self.alive = True
         self.grid_delay_s: float | None = None
+        self.battery_may_give_w: float | None = None
         self.vehicles: Sequence[str] = ("car",)
         self.plant = Plant()
         self.minute = 0.0
@@ -424,7 +425,12 @@ class FakeHouse:
                 "grid": grid,
                 "pv": MeterPage(power_w=round(plant.pv_w, 1), age_s=0.6, ok=True),
                 "battery": MeterPage(
-                    power_w=round(plant.battery_w, 1), age_s=2.1, ok=True, soc_pct=round(plant.battery_soc, 1)
+                    power_w=round(plant.battery_w, 1),
+                    age_s=2.1,
+                    ok=True,
+                    soc_pct=round(plant.battery_soc, 1),
+                    may_give_w=self.battery_may_give_w,
+                    outcome=None if self.battery_may_give_w is None else Outcome.APPLIED,
                 ),
             },
             wallboxes=boxes,

@@ -203,11 +203,12 @@ async def test_what_a_receiver_refused_is_shown_with_its_answer_and_sent_again_b
 
 
 @pytest.mark.slow
-async def test_the_devices_view_says_how_late_the_grid_meter_reports(browser: Browser) -> None:
+async def test_the_devices_view_says_how_late_the_grid_meter_is_and_what_the_battery_may_give(browser: Browser) -> None:
     house = FakeHouse()
-    house.grid_delay_s = 4.2
+    house.grid_delay_s, house.battery_may_give_w = 4.2, 430.0
     async with serving(house) as url, opened(browser, f"{url}#/devices") as page:
         await expect(page.get_by_text(words("reports 4 s late"))).to_have_count(1)
+        await expect(page.get_by_text(words("may give 430 W while a car charges (obeyed)"))).to_have_count(1)
 
 
 @pytest.mark.slow

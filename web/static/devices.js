@@ -42,7 +42,7 @@ function Meter({ role, meter }) {
   const age = meter.age_s == null ? t("devices.never") : meter.ok ? t("devices.answers", { time: duration(meter.age_s) }) : t("devices.silent", { time: duration(meter.age_s) });
   return html`<li>
     <${Head} icon=${PICTURE[kindOf(role, meter)] ?? "devices"} name=${nameOf(role, kindOf(role, meter))} ok=${meter.ok} text=${age} />
-    <div class="body"><p>${[meter.power_w != null && powerWords(kindOf(role, meter), meter.power_w), meter.soc_pct != null && percent(meter.soc_pct), meter.delay_s && t("devices.late", { time: duration(meter.delay_s) })].filter(Boolean).join(" · ")}</p>
+    <div class="body"><p>${[meter.power_w != null && powerWords(kindOf(role, meter), meter.power_w), meter.soc_pct != null && percent(meter.soc_pct), meter.delay_s && t("devices.late", { time: duration(meter.delay_s) }), meter.may_give_w != null && t("devices.may_give", { power: power(meter.may_give_w), verdict: t(`verdict.${meter.outcome}`) })].filter(Boolean).join(" · ")}</p>
       ${[meter.trouble, ...meter.doubts].filter(Boolean).map(say).map((text) => html`<p key=${text} class="doubt"><${Icon} name="alarm" size="16" />${text}</p>`)}</div>
   </li>`;
 }

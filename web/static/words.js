@@ -38,6 +38,7 @@ export const filled = (values) => Object.fromEntries(Object.entries(values).map(
 export function written(name, value) {
   if (value == null) return "–";
   if (typeof value === "object") return say(value);
+  if (name.endsWith("_outcome")) return t(`verdict.${value}`);
   if (typeof value === "string") return name.endsWith("_at") ? when(value) : value;
   if (name === "phases") return t(value === 1 ? "phase.one" : "phase.many", { n: value });
   if (name.endsWith("_wh")) return `${plain(Math.round(value))}\u00a0Wh`;
