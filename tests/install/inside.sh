@@ -1,5 +1,5 @@
 #!/bin/sh
-# What roots.sh does inside a root: `inside.sh fetch | plain | whole`. Never call it on a machine that you need.
+# What roots.sh does inside a root: `inside.sh fetch [PROCESSOR] | plain | whole`. Never call it on a machine that you need.
 #
 # plain: install, check, judge a session, start, ask /healthz, stop.
 #        systemctl is played: where the processor is emulated there is no systemd.
@@ -25,7 +25,10 @@ log() { if [ "$part" = plain ]; then cat /var/log/hemsd.log; else journalctl --n
 if [ "$part" = fetch ]; then
     python3 -m venv /tmp/fetch
     # Wheels only: a Pi has no compiler, and must not need one. What is here from an earlier run has the right hash, too.
-    /tmp/fetch/bin/python -m pip download -q --require-hashes --only-binary=:all: -d /wheels -r requirements.txt
+    platforms=
+    [ -z "${2:-}" ] || for glibc in 17 24 26 27 28 31 34; do platforms="$platforms --platform manylinux_2_${glibc}_$2"; done
+    # shellcheck disable=SC2086  # each is a word of its own
+    /tmp/fetch/bin/python -m pip download -q --require-hashes --only-binary=:all: $platforms -d /wheels -r requirements.txt
     rm -rf /tmp/fetch
     say "$(find /wheels -name '*.whl' | wc -l) wheels, $(du -sm /wheels | cut -f1) MB"
     exit 0

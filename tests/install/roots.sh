@@ -42,6 +42,7 @@ clean_root() { # SUITE ARCH
     with=ca-certificates,python3,python3-venv
     [ "$2" != "$own" ] || with=$with,systemd-sysv,dbus,iproute2,procps
     [ "$(cat "$base/.with" 2>/dev/null)" != "$with" ] || return 0
+    say "$1 $2: making the root"
     rm -rf --one-file-system "$base"
     debootstrap --arch="$2" --variant=minbase --include="$with" "$1" "$base" "$(mirror)" >"$base.log" 2>&1 ||
         { tail -n 20 "$base.log"; die "no root for $1 on $2"; }
@@ -55,22 +56,35 @@ reach_the_index() { # ROOT: pip in there asks whom pip asks here
     cp -L /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/ca-certificates.crt"
 }
 
-try() { # SUITE ARCH
+copy_of_root() { # SUITE ARCH
     work=$roots/work-$1-$2
+    rm -rf --one-file-system "$work"
     cp -a "$roots/$1-$2" "$work"
-    reach_the_index "$work"
-    mkdir -p "$work/src" "$roots/wheels-$1-$2"
+    mkdir "$work/src"
     git -C "$here/../.." archive "${COMMIT:-HEAD}" | tar -x -C "$work/src"
     chmod -R go-w "$work/src"
+}
 
+fetch() { # SUITE ARCH: the same Python asks, but on this machine's processor; an emulated pip takes ten minutes
     say "$1 $2: fetching packages"
-    enter "" "$work" fetch "$roots/wheels-$1-$2"
-    rm -f "$work/etc/pip.conf"
+    clean_root "$1" "$own"
+    copy_of_root "$1" "$own"
+    reach_the_index "$work"
+    mkdir -p "$roots/wheels-$1-$2"
+    enter "" "$work" "fetch $([ "$2" = "$own" ] || echo aarch64)" "$roots/wheels-$1-$2"
+    rm -rf --one-file-system "$work"
+}
+
+try() { # SUITE ARCH
+    fetch "$1" "$2"
+    clean_root "$1" "$2"
+    copy_of_root "$1" "$2"
     if [ "$2" = "$own" ]; then
         boot "$work" "$roots/wheels-$1-$2"
     else
         enter --net "$work" plain "$roots/wheels-$1-$2"
     fi
+    rm -rf --one-file-system "$work"
 }
 
 boot() { # ROOT WHEELS: shows what the machine says until it ends
@@ -93,8 +107,8 @@ enter() { # OPTION ROOT PART WHEELS: with processes and mounts of its own, which
         mount -t tmpfs tmpfs "$root/run"
         mkdir -p "$root/wheels"
         mount --bind "$wheels" "$root/wheels"
-        [ "$part" = fetch ] || ip link set lo up
-        exec chroot "$root" sh /src/tests/install/inside.sh "$part"
+        [ "$part" != plain ] || ip link set lo up
+        exec chroot "$root" sh /src/tests/install/inside.sh $part
     ' enter "$2" "$3" "$4"
 }
 
@@ -105,10 +119,6 @@ for wanted; do
     case $wanted in *:*) arch=${wanted##*:} ;; esac
     [ "$arch" = "$own" ] || processor_of_another_kind "$arch"
     began=$(date +%s)
-    say "$suite $arch: making the root"
-    clean_root "$suite" "$arch"
-    rm -rf --one-file-system "$roots/work-$suite-$arch"
     try "$suite" "$arch"
-    rm -rf --one-file-system "$roots/work-$suite-$arch"
     say "$suite $arch: well, after $(($(date +%s) - began)) s"
 done
