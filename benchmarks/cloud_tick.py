@@ -13,6 +13,7 @@ under a busy event loop.
 from __future__ import annotations
 
 import asyncio
+import gc
 import statistics
 import subprocess
 import sys
@@ -93,6 +94,7 @@ async def a_home(url: str, visits: int) -> AsyncIterator[Daemon]:
             await charge(daemon, visits)
             control = daemon.control
             control.apply(replace(control.settings, steering=replace(control.settings.steering, tick_s=TICK_S)))
+            gc.freeze()  # as hemsd.app.run does
             running = asyncio.create_task(daemon.run())
             while await count(daemon, "analysis_sessions") < visits:  # noqa: ASYNC110 - nobody says when
                 await asyncio.sleep(1)
