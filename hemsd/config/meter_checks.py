@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +15,9 @@ from drivers.pulse_settings import PulseSettings
 from hemsd.clock import SystemClock
 from hemsd.config.file import KeyPath
 from hemsd.config.models import Config, MeterEntry, MeterSettings, named_meters, role_of
-from hemsd.config.words import Fault, one_of
+from hemsd.config.words import Fault, one_of, refused
 from hemsd.model import Role
+from hemsd.said import said
 
 
 def line_faults(config: Config, folder: Path) -> Iterator[Fault]:
@@ -32,27 +32,34 @@ def line_faults(config: Config, folder: Path) -> Iterator[Fault]:
             continue  # said already
         other, its = first.setdefault(line.place, (path, line))
         if its != line:
-            wrong = f"is asked by {described(line)}, and {other[1]} by {described(its)}"
-            yield Fault((path, other), wrong, "write the same in both: they share one line")
+            wrong = said(
+                "fault.line",
+                "is asked by {how}, and {other} by {other_how}",
+                how=described(line),
+                other=str(other[1]),
+                other_how=described(its),
+            )
+            yield Fault((path, other), wrong, said("fault.line.do", "write the same in both: they share one line"))
 
 
 def control_faults(config: Config, folder: Path) -> Iterator[Fault]:
-    """Who shall be told what it may give is a battery, the only one, and of a kind that can be told."""
-    meters = list(_each(config))
-    batteries = [path for path, role, _ in meters if role is Role.BATTERY]
-    for path, role, settings in meters:
+    """Who shall be told what it may give is a battery, and of a kind that can be told."""
+    for path, role, settings in _each(config):
         if not isinstance(settings, ModbusSettings) or not settings.control or role is None:
             continue
-        if role is not Role.BATTERY:
-            yield Fault(((*path, "control"),), f"belongs to a battery, and this is {role}", "take it out")
-        elif len(batteries) > 1:
-            others = tuple(other for other in batteries if other != path)
-            yield Fault(((*path, "control"), *others), "can't be shared by several batteries", "take it out")
-        else:
-            with suppress(ValueError):  # said already
-                if not device_of(role, settings, folder / "devices").role(role).sunspec:
-                    wrong = f"needs a battery that speaks SunSpec, and {settings.device} does not"
-                    yield Fault(((*path, "control"),), wrong, "take it out")
+        wrong = said("fault.for_battery", "belongs to a battery, and this is {role}", role=role)
+        if role is Role.BATTERY:
+            try:
+                its = device_of(role, settings, folder / "devices").role(role)
+            except ValueError:
+                continue  # said already
+            if its.sunspec:
+                continue
+            device = settings.device
+            wrong = said(
+                "fault.needs_sunspec", "needs a battery that speaks SunSpec, and {device} does not", device=device
+            )
+        yield Fault(((*path, "control"),), wrong, said("fault.take_out", "take it out"))
 
 
 def mqtt_faults(config: Config, folder: Path) -> Iterator[Fault]:
@@ -61,9 +68,13 @@ def mqtt_faults(config: Config, folder: Path) -> Iterator[Fault]:
         name = str(path[1])
         if isinstance(settings, PulseSettings) and role is not None:
             if role is not Role.GRID:
-                yield Fault(((*path, "driver"),), f"reads a grid meter, and this is {role}", "write it under grid")
+                yield Fault(
+                    ((*path, "driver"),),
+                    said("fault.reads_grid", "reads a grid meter, and this is {role}", role=role),
+                    said("fault.reads_grid.do", "write it under grid"),
+                )
             elif why := _unfit(name, role, settings.heard, folder):
-                yield Fault((path,), why, "mend it")
+                yield Fault((path,), why[0], why[1] or said("fault.mend", "mend it"))
         if isinstance(settings, MqttSettings) and settings.device is not None and role is not None:
             yield from _published(path, settings.device, _unfit(name, role, settings, folder), folder)
     for name, car in config.vehicles.items():
@@ -95,31 +106,47 @@ def position_faults(config: Config) -> Iterator[Fault]:
             continue
         path: KeyPath = ("meters", meter.name, "position")
         if meter.role is not Role.GRID:
-            yield Fault((path,), f"belongs to a grid meter, and this is {meter.role}", "take it out")
+            yield Fault(
+                (path,),
+                said("fault.for_grid", "belongs to a grid meter, and this is {role}", role=meter.role),
+                said("fault.take_out", "take it out"),
+            )
         elif Role.PV not in served:
-            yield Fault((path,), "needs to know what the sun gives", "add the inverter under pv")
+            yield Fault(
+                (path,),
+                said("fault.needs_pv", "needs to know what the sun gives"),
+                said("fault.needs_pv.do", "add the inverter under pv"),
+            )
 
 
-def _unfit(name: str, role: Role, settings: MqttSettings, folder: Path) -> str:
+def _unfit(name: str, role: Role, settings: MqttSettings, folder: Path) -> tuple[str, str] | None:
     return _why(partial(meter_source, name, role, settings, SystemClock(), lambda *_: None, folder / "devices"))
 
 
-def _why(make: Callable[[], object]) -> str:
-    """Why it can't be made; empty when it can."""
+def _why(make: Callable[[], object]) -> tuple[str, str] | None:
+    """Why it can't be made, and what would be right; None when it can."""
     try:
         make()
     except ValueError as error:
-        return str(error)
-    return ""
+        return refused(error)
+    return None
 
 
-def _published(path: KeyPath, device: str, why: str, folder: Path) -> Iterator[Fault]:
+def _published(path: KeyPath, device: str, why: tuple[str, str] | None, folder: Path) -> Iterator[Fault]:
     known = publishers(folder)
     if device not in known and not _exists(device, folder):
-        yield Fault(((*path, "device"),), f'there is no device "{device}"', one_of(device, known))
+        yield Fault(
+            ((*path, "device"),),
+            said("fault.no_device", 'there is no device "{device}"', device=device),
+            one_of(device, known),
+        )
     elif why:
-        wrong, _, remedy = why.partition("; ")
-        yield Fault(((*path, "device"),), wrong, remedy or "mend the device's file, or name another")
+        wrong, remedy = why
+        yield Fault(
+            ((*path, "device"),),
+            wrong,
+            remedy or said("fault.mend_or_other", "mend the device's file, or name another"),
+        )
 
 
 def publishers(folder: Path) -> list[str]:

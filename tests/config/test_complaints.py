@@ -25,6 +25,21 @@ MISTAKES = [
         "site:\n  name: Home\nwalboxes: {}",
         "3: walboxes: is not a known key; did you mean wallboxes?",
     ),
+    (
+        "a sun that can be told nothing",
+        "meters:\n  pv: {driver: modbus, host: h, control: true}",
+        "2: meters.pv.control: belongs to a battery, and this is pv; take it out",
+    ),
+    (
+        "a battery that can't be told",
+        "meters:\n  battery: {driver: modbus, device: sungrow-sh, host: h, control: true}",
+        "2: meters.battery.control: needs a battery that speaks SunSpec, and sungrow-sh does not; take it out",
+    ),
+    (
+        "a battery over MQTT that can't be told",
+        "mqtt: {}\nmeters:\n  battery: {driver: mqtt, topic: t, control: true}",
+        "3: meters.battery.control: is not a known key; did you mean role?",
+    ),
     ("unknown key", GARAGE + "    maxa: 16", "4: wallboxes.garage.maxa: is not a known key; did you mean max_a?"),
     (
         "unknown key that resembles nothing",
