@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import lzma
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -18,13 +19,13 @@ from hemsd.store import Store, StoreError, outbox
 from hemsd.store.schema import migrations
 from tests.store.values import NOON, a_command, a_decision, a_visit
 
-OLD = sorted((Path(__file__).parent / "databases").glob("m*.sql"))
+OLD = sorted((Path(__file__).parent / "databases").glob("m*.db.xz"))
 MIGRATIONS = [migration.name for migration in migrations.pending(Database(memory=True))]
 
 
 def test_every_layout_that_may_be_on_a_card_is_tried() -> None:
     """The newest is what all other tests have; it gets its file when the next one comes (databases/make.py)."""
-    assert {file.stem for file in OLD} >= set(MIGRATIONS[:-1])
+    assert {file.name.removesuffix(".db.xz") for file in OLD} >= set(MIGRATIONS[:-1])
 
 
 def laid_out(path: Path) -> set[tuple[str, str]]:
@@ -35,10 +36,9 @@ def laid_out(path: Path) -> set[tuple[str, str]]:
         }
 
 
-@pytest.fixture(params=OLD, ids=[file.stem for file in OLD])
+@pytest.fixture(params=OLD, ids=[file.name for file in OLD])
 def old(request: pytest.FixtureRequest, path: Path) -> Path:
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript(request.param.read_text())
+    path.write_bytes(lzma.decompress(request.param.read_bytes()))
     return path
 
 

@@ -1,5 +1,5 @@
-"""Writes a database as it is after one of the migrations, as SQL, for later ones to bring up to date:
-``python -m tests.store.databases.make m009_failures``.
+"""Writes a database as it is after one of the migrations, for later ones to bring up to date:
+``python -m tests.store.databases.make m009_failures``. ``xz -dc m009_failures.db.xz > old.db`` to look into one.
 
 A file that was once written is never written again: it is what is on people's cards. The next migration gets a new one,
 and a test goes red until it has.
@@ -8,6 +8,7 @@ and a test goes red until it has.
 from __future__ import annotations
 
 import asyncio
+import lzma
 import sqlite3
 import sys
 import tempfile
@@ -82,8 +83,8 @@ def main(migration: str) -> None:
         full, old = Path(folder) / "full.db", Path(folder) / "old.db"
         asyncio.run(fill(full))
         as_after(migration, full, old)
-        with closing(sqlite3.connect(old)) as db, (HERE / f"{migration}.sql").open("x") as target:
-            target.write("\n".join(db.iterdump()) + "\n")
+        with lzma.open(HERE / f"{migration}.db.xz", "xb") as target:
+            target.write(old.read_bytes())
 
 
 if __name__ == "__main__":
