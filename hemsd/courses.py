@@ -311,7 +311,9 @@ class Courses:
             return
         regular = course.targets.regular
         known = tuple(self.prices.known(quarter_start(seen.at), seen.at + LONGEST_HORIZON))
-        is_there = regular is not None and has(following.now_pct, regular)
+        asked_pct = regular.minimum_charge_target_pct if regular else 0.0
+        if regular is not None and has(following.now_pct, regular):
+            asked_pct = min(asked_pct, following.now_pct)  # the last hundredths are no plan of their own
         deadline_at = regular.ready_by_at if regular else None
         waits = False
         if deadline_at is not None and self._mode(charger) in SUN_FIRST:
@@ -324,7 +326,7 @@ class Courses:
                 capacity_wh=charger.battery.capacity_wh,
                 powers=charger.powers,
                 quarters=known,
-                target_pct=regular.minimum_charge_target_pct if regular and not is_there else 0.0,
+                target_pct=asked_pct,
                 deadline_at=deadline_at,
                 reserve_pct=policy.battery_reserve_pct,
                 boost_pct=boost_pct(course),

@@ -100,6 +100,16 @@ async def test_the_schedule_s_target_is_told_before_and_after_the_car_comes(tmp_
         assert box.soc_age_s is not None
 
 
+async def test_a_level_above_the_target_is_enough_for_the_target_and_not_for_nothing(tmp_path: Path) -> None:
+    async with played(tmp_path) as home:
+        house = told(home)
+        home.plug(70.0)
+        home.play(timedelta(minutes=1))
+        plan = house.plan().wallboxes["garage"]
+        assert (plan.story and plan.story.goal_pct, plan.blocks) == (50, [])
+        assert "70 % are enough for the 50 % asked for" in plan.reason
+
+
 @pytest.mark.slow
 async def test_a_running_visit_says_what_it_has_cost_and_what_is_planned(tmp_path: Path) -> None:
     cheap = (datetime(2025, 6, 11, 1, 0, tzinfo=UTC), datetime(2025, 6, 11, 6, 0, tzinfo=UTC))
