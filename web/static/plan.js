@@ -25,7 +25,7 @@ export function Planned({ blocks, x, y, at, most, width }) {
   });
 }
 
-/** Neighbours of one price and one look as one bar: [{at, end, price, look}]; bars too thin for a gap have none. */
+/** Neighbours of one price and one look as one bar: [{at, end, price, look}]. */
 export function priceBars(rows, x, from, to) {
   const bars = [];
   for (const { at, price, look } of rows) {
@@ -35,7 +35,7 @@ export function priceBars(rows, x, from, to) {
   }
   return bars.map((bar) => {
     const [left, right] = [Math.max(x(bar.at), x(from)), Math.min(x(bar.end), x(to))];
-    return { ...bar, left, wide: Math.max(right - left - (right - left > 5 ? 1 : 0), 0.6) };
+    return { ...bar, left, wide: Math.max(right - left, 0.6) };
   });
 }
 
