@@ -117,9 +117,15 @@ class Announcer:
                 said("mdns.impossible", "multicast DNS is not possible here: {error}", error=str(error))
             ) from error
         try:
-            for info in records(self._host_name, self._services, addresses):
+            found = records(self._host_name, self._services, addresses)
+            for info in found:
                 await (await zeroconf.async_register_service(info))
-            log.info("Announced as %s.local", self._host_name)
+            if found:
+                log.info("Announced as %s.local", self._host_name)
+            else:
+                log.info(
+                    "Nothing to announce: this machine has no address yet, or page and OCPP listen on loopback only"
+                )
             while self._addresses() == addresses:  # noqa: ASYNC110 - the system tells nobody
                 await asyncio.sleep(LOOK_S)
         except NonUniqueNameException as error:

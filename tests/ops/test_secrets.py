@@ -46,7 +46,7 @@ cloud:
   webhooks:
     - url: http://127.0.0.1:{nobody}/{hook_token}/x
       events: ["flex:session:updated"]
-      secret: "{hook_secret}"
+      secret_credential: hemsd.webhook
       token: "{hook_token}"
   telemetry: {{host: 127.0.0.1, port: {nobody}, user: home, password: "{fleet_password}"}}
 ocpp: {{host: 127.0.0.1, port: {ocpp}}}
@@ -96,10 +96,14 @@ def asked(living: Living, path: str, headers: dict[str, str], form: dict[str, st
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_no_secret_stands_in_a_log_an_answer_or_a_copy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_secret_stands_in_a_log_an_answer_or_a_copy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     nobody, ocpp, web = free_ports(3)
     (tmp_path / "config.yaml").write_text(CONFIG.format(nobody=nobody, ocpp=ocpp, web=web, **SECRETS))
     (tmp_path / "page").write_text(SECRETS["page_password"])
+    (tmp_path / "hemsd.webhook").write_text(SECRETS["hook_secret"])
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))  # as systemd's LoadCredential= does
     with daemon(tmp_path, web, "--verbose") as living:
         living.until(lambda: b"ok" in asked(living, "/healthz", {}))
         asyncio.run(a_wallbox_comes(ocpp))
@@ -118,7 +122,7 @@ def test_no_secret_stands_in_a_log_an_answer_or_a_copy(tmp_path: Path, capsys: p
         assert b"Test home" in answers
         living.until(lambda: "127.0.0.1" in living.log and "refused" in living.log)
         assert living.end() == 0
-    exported = command(tmp_path, capsys, "export", "sessions") + command(tmp_path, capsys, "export", "decisions")
+    exported = "".join(command(tmp_path, capsys, "export", what) for what in ("sessions", "decisions", "readings"))
     command(tmp_path, capsys, "backup", str(tmp_path / "copy.db"))
     log = living.log
     assert "DEBUG" in log, "or there is nothing to find"

@@ -80,6 +80,12 @@ def test_serial_ports_mdns_and_the_listeners_are_let_through(unit: Unit) -> None
     assert not {"PrivateNetwork", "IPAddressDeny"} & set(dict(unit.lines))
 
 
+def test_every_credential_that_the_documentation_names_is_loaded(unit: Unit) -> None:
+    said = "".join((ROOT / "docs" / page).read_text() for page in ("security.md", "cloud.md"))
+    named = {f"hemsd.{which}" for which in re.findall(r"`(?:[^`]*\W)?hemsd\.(cloud|webhook|fleet|mqtt)`", said)}
+    assert named == set(unit.all("LoadCredential")) != set()
+
+
 def test_it_waits_longer_for_the_program_than_the_program_takes(unit: Unit) -> None:
     assert int(unit.one("TimeoutStopSec")) > 2 * RELEASE_S
     bounds = get_type_hints(SteeringSettings, include_extras=True)["tick_s"].__metadata__
