@@ -30,6 +30,8 @@ from tests.cloud.receiver import (
     taken,
 )
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -60,10 +62,14 @@ CASES = {
     "redirects elsewhere": Case(redirects, "not followed"),
     "401 for a while": Case(says(401, {"error": "nope"}), "401"),
     "403 for a while": Case(says(403, {"error": "suspended"}), "403"),
+    "407 for a while": Case(says(407, "who are you?"), "407"),
     "500": Case(says(500, "oops"), "500 oops"),
+    "502": Case(says(502, "<h1>Bad gateway</h1>"), "502 <h1>Bad gateway"),
+    "504": Case(says(504), "504"),
     "503": Case(says(503, "maintenance", Retry_After="30"), "503 maintenance"),
     "429 with Retry-After": Case(SLOW_DOWN, "429 slow down"),
     "408": Case(says(408), "408"),
+    "425": Case(says(425), "425"),
     "413 for a single value": Case(says(413, "tiny"), "413 tiny", kept=False),
     "422": Case(says(422, {"detail": "bad"}), '422 {"detail": "bad"}', kept=False),
     "400": Case(says(400, "what?"), "400 what?", kept=False),
@@ -102,6 +108,51 @@ async def test_a_bad_receiver(case: Case, path: Path, tmp_path: Path, monkeypatc
         await home.plug_out()
         await home.pay("analysis", 5)
         assert await home.owed("analysis") == 0
+
+
+# What proves each row of the table in docs/cloud.md: cases of the table above, or tests.
+PROOFS: dict[str, tuple[str, ...]] = {
+    "refuses the connection, is silent, hangs, closes, or cuts its answer off": (
+        "hangs",
+        "half a body",
+        "closes without an answer",
+        "test_nobody_listens_and_then_somebody_does",
+    ),
+    "has a certificate that is not trusted, or is for another name": (
+        "test_only_a_certificate_of_a_trusted_authority_for_this_name_is_spoken_to",
+    ),
+    "closes in the middle of an upload": ("test_a_close_in_the_middle_of_an_upload_is_tried_again_whole",),
+    "redirects elsewhere": ("redirects elsewhere", "test_a_redirect_never_sees_the_token"),
+    "answers 200 without saying what an analysis would (a portal, a proxy)": (
+        "200 with nonsense",
+        "200 with another JSON",
+    ),
+    "401, 403, 407": ("401 for a while", "403 for a while", "407 for a while"),
+    "408, 425, 429, 503": ("408", "425", "429 with Retry-After", "503"),
+    "500, 502, 504": ("500", "502", "504", "test_one_charge_that_always_fails_does_not_hold_up_the_others"),
+    "the same for a day and 20 tries, while it takes others; or 5xx for a week, while it takes nothing": (
+        "test_a_charge_that_chokes_the_receiver_is_put_aside_after_a_day",
+        "test_a_debt_is_given_up_after_a_day_beside_others_and_after_a_week_alone",
+    ),
+    "404 for a session that it had": ("test_a_session_that_the_cloud_has_lost_is_created_anew",),
+    "413": ("413 for a single value", "test_a_body_that_is_too_large_is_halved_until_it_is_taken"),
+    "415 for a compressed body": ("test_a_large_body_is_compressed_unless_the_receiver_can_not_read_that",),
+    "any other 4xx": ("422", "400", "404 for a creation"),
+}
+
+
+def test_every_row_that_people_read_is_proved_and_every_case_is_told() -> None:
+    _, _, rest = (ROOT / "docs" / "cloud.md").read_text().partition("| it | is kept | is tried again | is shown |\n")
+    table = rest.partition("\n\n")[0].splitlines()[1:]
+    kept = {cells[1].strip(): cells[2].strip() for cells in (row.split("|") for row in table)}
+    assert list(kept) == list(PROOFS)
+    tests = "".join(file.read_text() for file in Path(__file__).parent.glob("test_*.py"))
+    for row, proofs in PROOFS.items():
+        for proof in proofs:
+            assert proof in CASES or f"def {proof}(" in tests, proof
+            if proof in CASES and row != "413":  # which is kept in halves, until there is a single value
+                assert CASES[proof].kept == (kept[row] == "yes"), (row, proof)
+    assert set(CASES) <= {proof for proofs in PROOFS.values() for proof in proofs}
 
 
 async def bring_back_to_life(home: Home) -> None:
