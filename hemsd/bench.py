@@ -22,8 +22,10 @@ from drivers.modbus_probe import Found, scan
 from drivers.mqtt_file import MqttFile
 from hemsd.config import ConfigError, load
 from hemsd.model import Role
-from hemsd.probe import TIMEOUT_S, chain_lines, config_lines, places
+from hemsd.probe import TIMEOUT_S, config_lines, places
+from hemsd.probe_words import chain_lines
 from hemsd.redaction import redacted_text
+from hemsd.said import said
 from web.bench import NoPlace
 from web.bench_models import BlockBody, BlockTextPage, KnownDevicePage, KnownDevicesPage, ProbeLine
 from web.models import FaultPage
@@ -105,27 +107,42 @@ class Bench:
         try:
             lines = places(target)
         except ValueError as error:
-            raise NoPlace(f"target: {target!r} is no address; write HOST, HOST:PORT or /dev/NAME:BAUD") from error
+            raise NoPlace(
+                said(
+                    "probe.no_place",
+                    "target: {target!r} is no address; write HOST, HOST:PORT or /dev/NAME:BAUD",
+                    target=target,
+                )
+            ) from error
         known: list[tuple[Line, Found]] = []
         try:
             async with asyncio.timeout(LONGEST_PROBE_S):
                 for line in lines:
-                    yield ProbeLine(text=f"Asking {line}; unit ids that don't exist take their time.")
+                    yield ProbeLine(
+                        text=said(
+                            "probe.asking", "Asking {line}; unit ids that don't exist take their time.", line=str(line)
+                        )
+                    )
                     async for text in self._ask(line, known):
                         yield ProbeLine(text=text)
         except TimeoutError:
-            yield ProbeLine(text=f"That was enough after {LONGEST_PROBE_S:.0f} s.")
+            yield ProbeLine(
+                text=said("probe.enough", "That was enough after {longest_s:.0f} s.", longest_s=LONGEST_PROBE_S)
+            )
         if known:
-            yield ProbeLine(text="Done.", block="\n".join(config_lines(known)) + "\n")
+            yield ProbeLine(text=said("probe.done", "Done."), block="\n".join(config_lines(known)) + "\n")
         else:
-            yield ProbeLine(text=f"No device that hemsd knows answers at {target}.", block="")
+            yield ProbeLine(
+                text=said("probe.nobody", "No device that hemsd knows answers at {target}.", target=target), block=""
+            )
 
     async def _ask(self, line: Line, known: list[tuple[Line, Found]]) -> AsyncIterator[str]:
         try:
             async for found in scan(line, TIMEOUT_S, available(self._own_devices)):
                 if found.is_known:
                     known.append((line, found))
-                yield "\n".join(chain_lines(found))
+                for line_of_it in chain_lines(found):
+                    yield line_of_it
         except (DeviceError, ValueError) as error:
             yield str(error)
 

@@ -15,6 +15,7 @@ from hemsd.clock import Clock, SystemClock
 from hemsd.cloud.preview import NOBODY
 from hemsd.config import Config
 from hemsd.redaction import redacted_text
+from hemsd.said import said
 from hemsd.store import clients
 from hemsd.store.clients import NameTaken
 from hemsd.store.copies import copy_database
@@ -61,14 +62,20 @@ class Custody:
         try:
             client_id, secret = clients.add(self._database, self.clock, name, scopes)
         except NameTaken as error:
-            raise NotKept(f"there is a client {name!r} already; remove it first, or take another name") from error
+            raise NotKept(
+                said(
+                    "client.taken",
+                    "there is a client {name!r} already; remove it first, or take another name",
+                    name=name,
+                )
+            ) from error
         except StoreError as error:
             raise NotKept(str(error)) from error
         return NewClientPage(client_id=client_id, client_secret=secret, name=name, scopes=sorted(scopes))
 
     def remove_client(self, client_id: str) -> None:
         if not clients.remove(self._database, self.clock, client_id):
-            raise NotKept("there is no such client")
+            raise NotKept(said("client.none", "there is no such client"))
 
     def copy(self) -> DatabaseCopy:
         draft = self._database.with_name(f".{self._database.name}.download")
@@ -94,7 +101,7 @@ class Custody:
                 async with asyncio.timeout(PREVIEW_S):
                     out, _ = await process.communicate()
             except TimeoutError:
-                return "The preview took too long; run hemsd cloud preview on the machine itself."
+                return said("preview.slow", "The preview took too long; run hemsd cloud preview on the machine itself.")
             finally:
                 if process.returncode is None:
                     process.kill()

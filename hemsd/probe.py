@@ -26,6 +26,8 @@ from hemsd.clock import SystemClock
 from hemsd.config import Config, NamedMeter, load, named_meters
 from hemsd.meters import behind_inverter, meter_drivers
 from hemsd.model import MeterReading, Role
+from hemsd.probe_words import chain_lines, doubted, doubts_of_all, lines
+from hemsd.said import said
 
 WAIT_S = 20.0  # the slowest meters that can steer anything speak every 10 s
 TIMEOUT_S = 1.5  # for an answer of a device of which nothing is known
@@ -85,7 +87,7 @@ async def _configured(config: Config, devices: Path, wait_s: float) -> int:
     if not behind_inverter(meters):
         spoken = {meter.role: heard.readings[meter.name][0] for meter in meters if meter.name in heard.readings}
         for doubt in doubts_of_all(spoken):
-            print(f"doubt: {doubt}")
+            print(doubted(doubt))
     _print_vehicles(config, heard)
     _print_wallboxes(config)
     return SILENT if len(heard.readings) < len(meters) else 0
@@ -152,77 +154,6 @@ def _print_wallboxes(config: Config) -> None:
         print(f"{name}: connects to us at ws://{host}:{config.ocpp.port}/{box.charge_point}")
 
 
-# --- words
-
-
-def lines(role: Role, reading: MeterReading, age_s: float) -> list[str]:
-    """What a meter says, for people."""
-    found = [f"{_power(role, reading)}, {age_s:.1f} s old"]
-    if reading.soc_pct is not None:
-        found.append(f"state of charge {reading.soc_pct:.0f} %")
-    phases = [
-        f"L{number} {_of(amps, 'A')} {_of(volts, 'V')}".rstrip()
-        for number, (amps, volts) in enumerate(zip(reading.currents_a, reading.voltages_v, strict=True), 1)
-        if amps is not None or volts is not None
-    ]
-    if phases:
-        found.append(", ".join(phases))
-    counters = [
-        f"{name} {energy_wh / 1000:.1f} kWh"
-        for name, energy_wh in (("in", reading.energy_import_wh), ("out", reading.energy_export_wh))
-        if energy_wh is not None
-    ]
-    if counters:
-        found.append("counters: " + ", ".join(counters))
-    return [*found, *(f"doubt: {doubt}" for doubt in (*reading.doubts, *_doubts(role, reading)))]
-
-
-def _of(value: float | None, unit: str) -> str:
-    return "" if value is None else f"{value:.1f} {unit}"
-
-
-def _power(role: Role, reading: MeterReading) -> str:
-    power_w = reading.power_w
-    if power_w is None:
-        return "power not known"
-    match role:
-        case Role.GRID:
-            direction = "import" if power_w >= 0 else "export"
-        case Role.PV:
-            direction = "generation"
-        case Role.BATTERY:
-            direction = "discharge" if power_w >= 0 else "charge"
-    return f"{abs(power_w):.0f} W {direction}"
-
-
-def _doubts(role: Role, reading: MeterReading) -> Iterable[str]:
-    """What a look at one reading can find."""
-    if reading.power_w is None and role is not Role.BATTERY:
-        yield "without a power nothing can be steered by it"
-    amps = [a for a in reading.currents_a if a is not None]
-    volts = [v for v in reading.voltages_v if v is not None]
-    if role is Role.GRID and len(amps) == 3 and reading.power_w is not None:
-        by_current_w = sum(abs(a) for a in amps) * (sum(volts) / len(volts) if volts else 230.0)
-        if abs(reading.power_w) > 1.2 * by_current_w + 100:
-            yield f"currents of {by_current_w:.0f} VA can't carry {abs(reading.power_w):.0f} W: is the scale right?"
-    if any(v < 180 or v > 270 for v in volts if v > 20):
-        yield "a voltage is no phase voltage: is the meter wired phase to phase?"
-
-
-def doubts_of_all(readings: Mapping[Role, MeterReading]) -> Iterable[str]:
-    """What only all meters together can show. The house can't give: grid, sun and battery together are its load."""
-    powers = {role: reading.power_w for role, reading in readings.items()}
-    grid_w, pv_w = powers.get(Role.GRID), powers.get(Role.PV)
-    if grid_w is None or pv_w is None:
-        return
-    house_w = grid_w + pv_w + (powers.get(Role.BATTERY) or 0.0)
-    if house_w < -100:
-        yield (
-            f"the house would use {house_w:.0f} W, less than nothing: is a sign wrong (invert), "
-            "or an inverter missing under pv?"
-        )
-
-
 # --- an address of which nothing is known
 
 
@@ -248,7 +179,7 @@ def places(target: str) -> list[Line]:
 async def _modbus(target: str, lines: Iterable[Line], devices: Path | None, units: Sequence[int]) -> int:
     known: list[tuple[Line, Found]] = []
     for line in lines:
-        print(f"Asking {line}; unit ids that don't exist take their time.")
+        print(said("probe.asking", "Asking {line}; unit ids that don't exist take their time.", line=str(line)))
         try:
             async for found in scan(line, TIMEOUT_S, available(devices), units):
                 print("\n".join(chain_lines(found)))
@@ -257,38 +188,11 @@ async def _modbus(target: str, lines: Iterable[Line], devices: Path | None, unit
         except (DeviceError, ValueError) as error:
             print(error)
     if not known:
-        print(f"No device that hemsd knows answers at {target}.")
+        print(said("probe.nobody", "No device that hemsd knows answers at {target}.", target=target))
         return SILENT
     print("\n# for config.yaml:")
     print("\n".join(config_lines(known)))
     return 0
-
-
-def chain_lines(found: Found) -> list[str]:
-    """One unit, for people."""
-    if found.chain is None and found.device is None:
-        return _stranger_lines(found)
-    if found.chain is None:
-        return [f"unit {found.unit}: {found.name} (device: {found.device})", *_reading_lines(found.readings)]
-    known = f" (device: {found.device})" if found.device else ""
-    said = [f"unit {found.unit}: {found.chain}{known}, SunSpec at {found.chain.base}"]
-    for entry in found.models:
-        values = ", ".join(f"{name} {value:g}" for name, value in entry.values.items() if value is not None)
-        said.append(f"  model {entry.model.id} at {entry.model.address}, {entry.model.length} words  {values}".rstrip())
-    return [*said, *_reading_lines(found.readings)]
-
-
-def _stranger_lines(found: Found) -> list[str]:
-    if not found.could_be:
-        return [f"unit {found.unit}: answers, and is nothing that hemsd knows"]
-    said = [f"unit {found.unit}: answers and has no sign of what it is; by what it says it could be"]
-    for device, readings in found.could_be.items():
-        said += [f"  device: {device}", *(f"  {line}" for line in _reading_lines(readings))]
-    return said
-
-
-def _reading_lines(readings: Mapping[Role, MeterReading]) -> list[str]:
-    return [f"  as {role}: {', '.join(lines(role, reading, 0.0))}" for role, reading in readings.items()]
 
 
 def config_lines(known: Iterable[tuple[Line, Found]]) -> list[str]:

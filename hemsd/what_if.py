@@ -34,6 +34,7 @@ from hemsd.model import (
     WallboxSettings,
 )
 from hemsd.replay import Replayed, Stage, outcome, play, stage
+from hemsd.said import said
 from rules.savings import PriceOf, cost_eur
 from web.house import NotPlayable
 from web.models import PlayedPage, WhatIfPage
@@ -66,7 +67,7 @@ def changed(settings: ControlSettings, wallbox: str, asked: Mapping[str, Value])
     for key, value in asked.items():
         section, _, name = key.partition(".")
         if section not in by_section or not name:
-            raise NotPlayable(f"{key}: must begin with steering., site. or wallbox.")
+            raise NotPlayable(said("whatif.key", "{key}: must begin with steering., site. or wallbox.", key=key))
         by_section[section][name] = value
     return replace(
         settings,
@@ -80,7 +81,9 @@ def _with(before: Section, kind: type[Section], section: str, asked: Mapping[str
     known = [each.name for each in fields(kind)]
     for name in asked:
         if name not in known or name == "name":
-            raise NotPlayable(f"{section}.{name}: there is no such setting")
+            raise NotPlayable(
+                said("whatif.setting", "{section}.{name}: there is no such setting", section=section, name=name)
+            )
     values = {name: asked.get(name, getattr(before, name)) for name in known}
     try:
         return TypeAdapter(kind).validate_python(values)
@@ -106,7 +109,7 @@ class Recorded:
         """Sun and house of the visit, as a recording that begins with it. Raises NotPlayable."""
         known = [m for m in self.minutes if m.pv_w is not None and m.house_w is not None]
         if len(known) < 2:
-            raise NotPlayable("too little was recorded of sun and house during this visit")
+            raise NotPlayable(said("whatif.too_little", "too little was recorded of sun and house during this visit"))
         first_at = known[0].at
         times_s = tuple((minute.at - first_at).total_seconds() for minute in known)
         pv_w = tuple(minute.pv_w or 0.0 for minute in known)
@@ -217,9 +220,9 @@ class WhatIf:
         """Raises web.house.NotPlayable, whose text is for people."""
         recorded, present = Recorded(visit, minutes, decisions), self._settings()
         if not visit.at_home:
-            raise NotPlayable("nobody steered this visit: the car charged away from home")
+            raise NotPlayable(said("whatif.elsewhere", "nobody steered this visit: the car charged away from home"))
         if visit.wallbox not in [box.name for box in present.boxes]:
-            raise NotPlayable(f"there is no wallbox {visit.wallbox} any more")
+            raise NotPlayable(said("whatif.no_wallbox", "there is no wallbox {name} any more", name=visit.wallbox))
         base = changed(present, visit.wallbox, {})
         if (mode := recorded.mode()) is not None:
             base = changed(base, visit.wallbox, {"wallbox.mode": mode.value})

@@ -12,6 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from hemsd.model import DispatchStatus
+from hemsd.said import said
 from web.models import Asked, Page, Problem
 from web.routes import Refused, Route, answer, body_of
 from web.spoken import Spoken
@@ -162,5 +163,5 @@ class AdoptionApi:
     def _wallbox(self, request: web.Request) -> str:
         name = request.match_info["name"]
         if not self.adopting.knows(name):
-            raise Refused(404, f"no wallbox {name!r}")
+            raise Refused(404, said("refused.wallbox", "no wallbox {name!r}", name=name))
         return name

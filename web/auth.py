@@ -21,6 +21,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from drivers.base import is_loopback
 from hemsd.clock import SystemClock
+from hemsd.said import said
 from web.routes import Refused, Scope, route_of
 
 COOKIE = "hemsd"
@@ -182,10 +183,10 @@ async def _admit(request: web.Request, scope: Scope, doors: Doors) -> None:
         if scope in scopes:
             return
         if scopes:
-            raise Refused(403, f"this token has no scope {scope.value!r}")
+            raise Refused(403, said("refused.scope", "this token has no scope {scope!r}", scope=scope.value))
     if scope is Scope.LOCAL and await is_at_home(request, doors):
         return
-    raise Refused(401, "log in first, or send a bearer token")
+    raise Refused(401, said("refused.log_in", "log in first, or send a bearer token"))
 
 
 async def is_at_home(request: web.Request, doors: Doors) -> bool:

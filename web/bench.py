@@ -12,6 +12,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from hemsd.said import said
 from web.bench_models import BlockBody, BlockTextPage, KnownDevicesPage, ProbeBody, ProbeLine
 from web.models import Problem
 from web.routes import Refused, Route, answer, body_of
@@ -76,7 +77,7 @@ class BenchApi:
     async def post_probe(self, request: web.Request) -> web.StreamResponse:
         asked = await body_of(request, ProbeBody)
         if self._probing.locked():
-            raise Refused(409, "another address is being asked; try again in a moment")
+            raise Refused(409, said("refused.probing", "another address is being asked; try again in a moment"))
         async with self._probing, aclosing(self._lines(asked.target)) as lines:
             response = web.StreamResponse(headers={"Content-Type": "application/jsonl"})
             async for line in lines:

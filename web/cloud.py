@@ -6,6 +6,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from hemsd.said import said
 from web.models import Page, Problem, Utc
 from web.routes import Refused, Route, answer
 from web.spoken import Spoken
@@ -94,5 +95,10 @@ class CloudApi:
         asked = request.match_info["id"]
         count = await self.desk.retry(int(asked)) if asked.isdecimal() and len(asked) < 19 else 0
         if not count:
-            raise Refused(404, f"there is no letter {asked}; it may have been sent again already")
+            raise Refused(
+                404,
+                said(
+                    "refused.letter", "there is no letter {number}; it may have been sent again already", number=asked
+                ),
+            )
         return answer(RetriedPage(count=count))

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from aiohttp import web
 
+from hemsd.said import said
 from web.custody_models import ClientsPage, CloudPage, NewClientBody, NewClientPage
 from web.models import Problem
 from web.routes import Refused, Route, answer, body_of
@@ -128,9 +129,9 @@ class CustodyApi:
 
 def _in_person(request: web.Request) -> None:
     if "Authorization" in request.headers:
-        raise Refused(403, "this is for the person of the page, not for a token")
+        raise Refused(403, said("refused.token", "this is for the person of the page, not for a token"))
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
-        raise Refused(403, "a page of another site may not ask for this")
+        raise Refused(403, said("refused.other_asks", "a page of another site may not ask for this"))
 
 
 async def _kept(status: int, do: Callable[[], Found]) -> Found:

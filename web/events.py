@@ -13,6 +13,7 @@ import asyncio
 
 from aiohttp import web
 
+from hemsd.said import said
 from web.house import House
 from web.routes import Refused
 
@@ -31,7 +32,7 @@ class EventStreams:
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         if len(self._open) >= MAX_STREAMS:
-            raise Refused(503, "too many open event streams; close some tabs")
+            raise Refused(503, said("refused.streams", "too many open event streams; close some tabs"))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
         task = asyncio.current_task()

@@ -17,6 +17,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler as AioHandler
 from aiohttp.typedefs import Middleware
 
+from hemsd.said import said
 from web.problems import refusal
 from web.routes import Refused
 
@@ -95,7 +96,14 @@ def guard(allowed_hosts: Collection[str]) -> Middleware:
 def _check_host(request: web.Request, names: Collection[str]) -> None:
     host = host_of(request.host)
     if not answers_to(host, names):
-        raise Refused(421, f"not known under the name {host!r} here; add it to web.allowed_hosts if it is right")
+        raise Refused(
+            421,
+            said(
+                "refused.host",
+                "not known under the name {host!r} here; add it to web.allowed_hosts if it is right",
+                host=host,
+            ),
+        )
 
 
 def _check_origin(request: web.Request) -> None:
@@ -103,6 +111,6 @@ def _check_origin(request: web.Request) -> None:
         return
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
-        raise Refused(403, "a page of another site may not change anything here")
+        raise Refused(403, said("refused.other_site", "a page of another site may not change anything here"))
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
-        raise Refused(403, "a page of another site may not change anything here")
+        raise Refused(403, said("refused.other_site", "a page of another site may not change anything here"))

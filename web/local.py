@@ -12,6 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from hemsd.model import Wish
+from hemsd.said import said
 from web.events import EventStreams
 from web.house import House
 from web.models import (
@@ -119,7 +120,13 @@ class LocalApi:
     async def put_target(self, request: web.Request) -> web.Response:
         name, asked = self._wallbox(request), await body_of(request, TargetBody)
         if self.house.state().wallboxes[name].vehicle is None:
-            raise Refused(409, "No car is configured for this wallbox, and a target needs to know how large it is.")
+            raise Refused(
+                409,
+                said(
+                    "refused.no_car",
+                    "No car is configured for this wallbox, and a target needs to know how large it is.",
+                ),
+            )
         return self._wish(Wish(name, target_pct=asked.minimum_charge_target_pct, ready_by_at=asked.ready_by))
 
     async def delete_target(self, request: web.Request) -> web.Response:

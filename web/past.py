@@ -15,6 +15,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from hemsd.model import Reading
+from hemsd.said import said
 from web.house import Archive, House, NotPlayable, Playing, VisitStory
 from web.models import (
     CommandsPage,
@@ -144,7 +145,7 @@ class PastApi:
         visit, playing = (await self._visit(request)).visit, self.playing
         assert playing is not None
         if playing.busy:
-            raise Refused(409, "another visit is being played; ask again in a moment")
+            raise Refused(409, said("refused.playing", "another visit is being played; ask again in a moment"))
         to_at = min(visit.plugged_out_at or self.house.state().time, visit.plugged_in_at + LONGEST_PLAY)
         minutes = await self.archive.history(visit.plugged_in_at, to_at, 60)
         decisions = await self.archive.decisions(visit.id)
@@ -222,7 +223,7 @@ class PastApi:
         visit_id = request.match_info["id"]
         story = await self.archive.visit(visit_id)
         if story is None:
-            raise Refused(404, f"no session {visit_id!r}")
+            raise Refused(404, said("refused.visit", "no session {id!r}", id=visit_id))
         return story
 
     def _span(self, request: web.Request) -> tuple[datetime, datetime]:

@@ -17,7 +17,8 @@ from hemsd.cli import main
 from hemsd.clock import SystemClock
 from hemsd.config import load
 from hemsd.model import MeterReading, Role
-from hemsd.probe import doubts_of_all, lines, places
+from hemsd.probe import places
+from hemsd.probe_words import doubts_of_all, lines
 from tests.devices.answers import HERE, answers, on_a_server
 from tests.drivers_modbus.device import serving
 from tests.drivers_modbus.rtu import Line, serial_line

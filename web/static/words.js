@@ -46,6 +46,7 @@ export function written(name, value) {
   if (name.endsWith("_a")) return current(value);
   if (name.endsWith("_s")) return duration(value);
   if (name.endsWith("_pct")) return percent(value);
+  if (name.endsWith("_v")) return `${number(value)}\u00a0V`;
   return plain(value);
 }
 
