@@ -159,8 +159,7 @@ class Control:
                 if isinstance(event, TransactionEnded):
                     self.visits.transaction_ended(name, event.meter_stop_wh, self.clock.monotonic())
                 else:
-                    now = self.clock.utc(), self.clock.monotonic()
-                    self.visits.transaction_started(name, event.id_tag, event.meter_start_wh, *now)
+                    self.visits.transaction_started(event, self.clock.utc(), self.clock.monotonic())
                 self.trials.forget_car(name)
                 self.orders[name] = Order(failures=self.orders[name].failures, retry_s=self.orders[name].retry_s)
 

@@ -14,7 +14,18 @@ from datetime import datetime
 
 from hemsd.courses import Courses
 from hemsd.journal import Journal
-from hemsd.model import Command, QuarterHour, Sample, SiteMinute, Snapshot, SteeringState, Visit, WallboxImage, Wish
+from hemsd.model import (
+    Command,
+    QuarterHour,
+    Sample,
+    SiteMinute,
+    Snapshot,
+    SteeringState,
+    TransactionStarted,
+    Visit,
+    WallboxImage,
+    Wish,
+)
 from rules.session import (
     Running,
     Sources,
@@ -32,6 +43,7 @@ from rules.surplus import sources_w
 log = logging.getLogger(__name__)
 
 CLOCK_WAS_SET_S = 5.0  # more than NTP moves a clock that is nearly right, within a tick
+LONGEST_SILENCE_S = 86_400.0  # of a wallbox that charges meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,7 @@ class Visits:
         for visit in visits:
             if visit.wallbox in self.cars:
                 metered = (quarters or {}).get(visit.id, ())
-                self.running[visit.wallbox] = adopt(visit, metered[-1] if metered else None)
+                self.running[visit.wallbox] = adopt(visit, metered)
                 if self.courses is not None:
                     self.courses.adopt(visit, (courses or {}).get(visit.id), metered)
                 log.info("%s: goes on with the visit that began %s", visit.wallbox, visit.plugged_in_at)
@@ -96,16 +108,16 @@ class Visits:
         if self.courses is not None:
             self.courses.judged(command)
 
-    def transaction_started(
-        self, wallbox: str, id_tag: str, meter_start_wh: float | None, at: datetime, now_s: float
-    ) -> None:
+    def transaction_started(self, event: TransactionStarted, at: datetime, now_s: float) -> None:
         """Takes the register's first word. Where cards are named, another one than those is a stranger's."""
+        wallbox, meter_start_wh = event.wallbox, event.meter_start_wh
         cards, running = self.cars[wallbox].id_tags, self.running.get(wallbox)
+        started_s = now_s - _told_late_s(event, at)
         if running is not None:
-            self.running[wallbox] = running = transaction_started(running, meter_start_wh, now_s)
+            self.running[wallbox] = running = transaction_started(running, meter_start_wh, started_s)
         elif meter_start_wh is not None:
-            self._starts[wallbox] = (meter_start_wh, now_s)  # told before a tick has seen that a car is there
-        if cards is None or id_tag.lower() in cards:
+            self._starts[wallbox] = (meter_start_wh, started_s)  # told before a tick has seen that a car is there
+        if cards is None or event.id_tag.lower() in cards:
             self._strangers.discard(wallbox)
             return
         self._strangers.add(wallbox)
@@ -227,6 +239,12 @@ class Visits:
                 self.journal.record_minute(self._minute.mean())
             self._minute = _Minute(start_at)
         self._minute.add(snapshot, cars_w)
+
+
+def _told_late_s(event: TransactionStarted, at: datetime) -> float:
+    """For how long a wallbox without a link kept the start to itself; by a clock that is far off it has not."""
+    late_s = (at - event.started_at).total_seconds()
+    return late_s if 0.0 < late_s < LONGEST_SILENCE_S else 0.0
 
 
 @dataclass(slots=True)

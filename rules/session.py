@@ -20,6 +20,7 @@ REMEMBERED_QUARTERS = 192  # two days
 MAX_PLAUSIBLE_W = 45_000.0  # the largest AC wallbox is 43 kW (IEC 61851-1 mode 3, 63 A on three phases)
 ROUNDING_WH = 10.0  # meterStop is a whole number by the standard, a sample need not be: that is no fall
 QUARTER = timedelta(minutes=15)
+LEAST = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Start:
 
     register_wh: float
     counted_wh: float  # of the visit, by then
-    at_s: float
+    at_s: float  # when it began, which may be long before it was told
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class Running:
     ] = ()  # that are over, the newest few: a wall clock that is set back returns to them
     began_s: float | None = None  # when the car came, on the clock that only rises; None: not known
     adopted: bool = False  # it began before this run of the daemon
+    lasted: timedelta = LEAST  # for sure, whatever the wall clock says
     start: Start | None = None  # of the transaction, until a sample tells the register
     stopped_s: float | None = None  # when a transaction's end told the register: a sample from before is older
 
@@ -105,12 +107,15 @@ def plug_in(
     return Running(visit, register_wh=register_wh)
 
 
-def adopt(visit: Visit, quarter: QuarterHour | None = None) -> Running:
+def adopt(visit: Visit, quarters: tuple[QuarterHour, ...] = ()) -> Running:
     """A visit that was running when the daemon stopped; its register says what was charged meanwhile.
 
-    ``quarter`` is the last one that was written: it may not be over yet.
+    ``quarters`` are all that were written, oldest first. The last may not be over yet, and neither did the first begin
+    with its quarter-hour; those between bear witness to how long the car was there.
     """
-    return Running(visit, register_wh=visit.meter_last_wh, quarter=quarter, adopted=True)
+    lasted = max(LEAST, QUARTER * (len(quarters) - 2))
+    quarter = quarters[-1] if quarters else None
+    return Running(visit, register_wh=visit.meter_last_wh, quarter=quarter, adopted=True, lasted=lasted)
 
 
 def disown(running: Running) -> Running:
@@ -154,12 +159,12 @@ def advance(
     return moved, finished
 
 
-def transaction_started(running: Running, meter_start_wh: float | None, now_s: float) -> Running:
+def transaction_started(running: Running, meter_start_wh: float | None, started_s: float) -> Running:
     """The register's first word, where no sample has told it yet: the first one that does is held against it."""
     if meter_start_wh is None or running.register_wh is not None:
         return running
     visit = replace(running.visit, meter_start_wh=meter_start_wh)
-    return replace(running, visit=visit, start=Start(meter_start_wh, visit.energy_wh, now_s))
+    return replace(running, visit=visit, start=Start(meter_start_wh, visit.energy_wh, started_s))
 
 
 def transaction_ended(running: Running, meter_stop_wh: float | None, now_s: float) -> Running:
@@ -186,10 +191,13 @@ def _told(running: Running, image: WallboxImage) -> float | None:
 
 
 def plug_out(running: Running, at: datetime) -> tuple[Visit, QuarterHour | None]:
-    """The visit as it ended; it does not change any more."""
+    """The visit as it ended; it does not change any more.
+
+    A wall clock that has just been started in another year can't end it before its time.
+    """
     visit = _with_energy(running.visit, running.unsettled if running.register_wh is None else NOTHING, None)
     unseen = running.last_s is None  # adopted, and gone before the first tick
-    left_at = max(at, visit.plugged_in_at + timedelta(seconds=1))
+    left_at = max(at, visit.plugged_in_at + running.lasted)
     return replace(visit, plugged_out_at=left_at, aborted=visit.aborted or unseen), running.quarter
 
 

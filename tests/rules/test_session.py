@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hemsd.model import ConnectorStatus, Sample, SteeringState, WallboxImage
+from hemsd.model import ConnectorStatus, QuarterHour, Sample, SteeringState, WallboxImage
 from rules.session import (
+    QUARTER,
     Running,
     Sources,
     adopt,
@@ -169,3 +170,21 @@ def test_energy_never_falls_and_is_always_the_sum_of_its_sources(values: list[fl
         assert visit.energy_wh >= last_wh
         assert abs(visit.energy_wh - visit.solar_wh - visit.battery_wh - visit.grid_wh) < 1e-6
         last_wh = visit.energy_wh
+
+
+def test_a_clock_that_begins_in_another_year_does_not_end_a_visit_before_its_time() -> None:
+    long_ago = START - timedelta(days=20 * 365)
+    quarters = tuple(QuarterHour("visit", START + turn * QUARTER, 100.0, 100.0, 0.0, 0.0) for turn in range(6))
+    for known, lasted in (((), timedelta(seconds=1)), (quarters[:2], timedelta(seconds=1)), (quarters, 4 * QUARTER)):
+        visit, _ = plug_out(adopt(begun(0.0).visit, known), long_ago)
+        assert visit.plugged_out_at == START + lasted
+    visit, _ = plug_out(adopt(begun(0.0).visit, quarters), START + timedelta(hours=3))
+    assert visit.plugged_out_at == START + timedelta(hours=3)
+
+
+def test_a_start_that_was_told_late_began_when_it_began() -> None:
+    """Nine minutes without a link at 11 kW: 1650 Wh by the first sample, a few seconds after the start was told."""
+    nothing = Sources()
+    for started_s, energy_wh in ((-540.0, 1650.0), (0.0, 0.0)):
+        running = play(transaction_started(begun(None), 1000.0, started_s), [(0, None, nothing), (5, 2650.0, nothing)])
+        assert running.visit.energy_wh == energy_wh
