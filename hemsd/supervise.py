@@ -59,7 +59,7 @@ async def keep(
             health.say(name, None)
 
     while True:
-        began_s = time.monotonic()
+        began_s = asyncio.get_running_loop().time()
         try:
             await _attempt(run, lasts, healthy_after_s)
             trouble = said("task.ended", "ended by itself")
@@ -70,7 +70,7 @@ async def keep(
             if health.troubles.get(name) != trouble:
                 log.exception("%s failed", name)
         health.say(name, trouble)
-        if time.monotonic() - began_s >= healthy_after_s:
+        if asyncio.get_running_loop().time() - began_s >= healthy_after_s:
             pause_s = first_pause_s
         await asyncio.sleep(pause_s * random.uniform(0.7, 1.3))
         pause_s = min(longest_pause_s, pause_s * 2)
