@@ -1,52 +1,54 @@
-"""A home that goes wrong, for hours: ``python -m benchmarks.soak [--hours H] [--speed N] [--seed N] [--report FILE]``.
+"""A home that goes wrong, for days: ``python -m benchmarks.soak [--hours H] [--minutes M] [--seed N] [--report FILE]``.
 
-The simulated home lives in this process and the daemon in another, on one clock that runs fast. Meters fall silent,
-the wallbox loses its link, broker and cloud go and come back, the card is full, somebody heats the sauna while the car
-charges at full power, cars come and go; the daemon is killed, and begins each time in a year of its own until NTP
-answers. In the end each stay of a car must be one visit, its energy what the wallbox's own register says, the fuse
-never exceeded for long, and everything in the daemon well (``soak_account``). The same seed brings the same troubles.
+The simulated home lives in this process and the daemon in another, in one time that waits for the work of both
+(``lockstep``), so a soak takes the same course on a busy machine. Meters fall silent, the wallbox loses its link or
+its power, broker and cloud go and come back, the card is full, the wall clock jumps, somebody heats the sauna while the
+car charges at full power, cars come and go; the daemon is killed once a day, and begins each time in a year of its own
+until NTP answers. In the end each stay of a car must be one visit, its energy what the wallbox's own register says, the
+fuse never exceeded for long, and everything in the daemon well (``soak_account``). A seed brings its own troubles.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import random
 import shutil
-import signal
-import socket
 import sys
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import aiohttp
-
-from benchmarks.soak_account import Account, Look, dead_tasks, number, recorded, report
+from benchmarks.lockstep import LeadingLoop
+from benchmarks.soak_account import Account, Look, Stay, dead_tasks, number, recorded, report
+from benchmarks.soak_machine import BOX, Machine
 from drivers.simulated.home import SimulatedHome
+from drivers.simulated.meters import Meter
 from drivers.simulated.settings import SimulatedCar, SimulateSettings
 from drivers.simulated.wallbox import WallboxSpec
-from hemsd.clock import FastClock
 from tests.cloud.receiver import Receiver, receiving
-from tests.drivers_mqtt.broker import MOSQUITTO, Broker
+from tests.drivers_mqtt.broker import MOSQUITTO, Broker, free_port
+from tests.virtual import LoopClock
 
+BEGIN = datetime(2026, 10, 20, 9, 0, tzinfo=UTC)  # the night of the 25th has an hour twice
 DAY = "serf-2022-03-18"
 BEGIN_S = 12_000.0
-BOX = "garage"
+RARELY = 500.0  # the home's own pace does not count: whoever looks at the fuse moves it
 FUSE_A = 25.0
+LOOK_S = 2.0  # how often the fuse is looked at
 SAUNA_W = (3000.0, 3000.0, 3000.0)  # with 16 A of the car it is more than the fuse
-NO_RTC_S = 20 * 365 * 86_400.0
-READY_WITHIN_S = 60.0  # real
-TROUBLES = ("grid", "link", "cloud cover", "broker", "cloud", "card", "sauna", "car")
+JUMPS_S = (-40.0, 7200.0, -10_800.0, 400 * 86_400.0)
+TROUBLES = ("grid", "pv", "link", "power", "cloud cover", "broker", "cloud", "card", "clock", "sauna", "car")
 CONFIG = """\
-site: {{name: Soak, main_fuse_a: {fuse:g}}}
+site: {{name: Soak, main_fuse_a: {fuse:g}, timezone: Europe/Berlin}}
 meters:
   grid: {{driver: modbus, host: 127.0.0.1, port: {modbus}, unit: 200, poll_s: 5}}
-  pv: {{driver: modbus, host: 127.0.0.1, port: {modbus}, unit: 1, poll_s: 5}}
+  pv: {{driver: modbus, host: 127.0.0.1, port: {modbus}, unit: 1, poll_s: 10}}
 wallboxes: {{garage: {{driver: ocpp, charge_point: WB-001, phases: auto}}}}
 steering: {{tick_s: 10}}
 ocpp: {{host: 127.0.0.1, port: {ocpp}}}
@@ -59,92 +61,110 @@ cloud: {{analysis: {{url: "http://127.0.0.1:{cloud}", token: soak}}}}
 
 @dataclass(slots=True)
 class Soak:
-    """The home, the daemon, and the troubles between them."""
+    """The home, the machine, and the troubles between them."""
 
     folder: Path
-    speed: float
     seed: int
-    clock: FastClock = field(init=False)
+    until_real_s: float = math.inf  # by time.monotonic: it ends in good order then, however far it came
+    clock: LoopClock = field(init=False)
     home: SimulatedHome = field(init=False)
+    machine: Machine = field(init=False)
     broker: Broker | None = None
     receiver: Receiver = field(default_factory=Receiver)
     troubles: Counter[str] = field(default_factory=Counter)
-    register_wh: list[float] = field(default_factory=list)
+    stays: list[Stay] = field(default_factory=list)
     excess_s: float = 0.0
     looks: list[Look] = field(default_factory=list)
-    _daemon: asyncio.subprocess.Process | None = None
     _cloud: AsyncExitStack = field(default_factory=AsyncExitStack)
-    _web: int = 0
-    _came_wh: float = 0.0
+    _came: tuple[datetime, float] = (BEGIN, 0.0)
 
     async def run(self, hours: float, kills: int) -> Account:
-        self.clock = FastClock(datetime(2026, 6, 21, 9, 0, tzinfo=UTC), self.speed)
-        car = SimulatedCar(capacity_kwh=1000, plugged=False)
-        settings = SimulateSettings(speed=self.speed, day=DAY, start_s=BEGIN_S, car=car)
+        self.clock = LoopClock(BEGIN)
+        began_s = self.clock.monotonic()
+        car = SimulatedCar(plugged=False)
+        settings = SimulateSettings(speed=RARELY, day=DAY, start_s=BEGIN_S, car=car)
         self.home = SimulatedHome(settings, self.clock, [WallboxSpec(BOX, "WB-001")])
         await self._settle_in()
         living = [asyncio.create_task(self.home.run()), asyncio.create_task(self._watch_the_fuse())]
         try:
-            await self._start()
+            await self.machine.start()
             await self._live(hours * 3600.0, kills, random.Random(self.seed))
-            await self._leave()
-            metrics = await self._settled()
-            assert self._daemon is not None
-            self._daemon.send_signal(signal.SIGTERM)
-            status = await asyncio.wait_for(self._daemon.wait(), READY_WITHIN_S)
+            lived_h = (self.clock.monotonic() - began_s) / 3600.0
+            metrics = await self.machine.settled()
+            status = await self.machine.end()
         finally:
-            if self._daemon is not None and self._daemon.returncode is None:
-                self._daemon.kill()
+            self.machine.close()
             for task in living:
                 task.cancel()
             await asyncio.gather(*living, return_exceptions=True)
             await self._cloud.aclose()
             if self.broker is not None:
                 await self.broker.stop()
-        assert status == 0, (self.folder / "log.txt").read_text()[-3000:]
-        return self._account(hours, metrics)
+        assert status == 0, self.machine.log.read_text()[-3000:]
+        return self._account(lived_h, metrics)
 
     async def _settle_in(self) -> None:
         modbus = (await self.home.start()).modbus
-        ocpp, self._web = free_port(), free_port()
+        ocpp, web = free_port(), free_port()
         await self._cloud.enter_async_context(receiving(self.receiver))
         if MOSQUITTO is not None:
             self.broker = Broker(self.folder, free_port())
             await self.broker.start()
         mqtt = f"mqtt: {{port: {self.broker.port}, homeassistant: true}}" if self.broker else ""
-        text = CONFIG.format(fuse=FUSE_A, modbus=modbus, ocpp=ocpp, web=self._web, cloud=self.receiver.port, mqtt=mqtt)
-        (self.folder / "config.yaml").write_text(text)
+        text = CONFIG.format(fuse=FUSE_A, modbus=modbus, ocpp=ocpp, web=web, cloud=self.receiver.port, mqtt=mqtt)
+        config = self.folder / "config.yaml"
+        config.write_text(text)
+        self.machine = Machine(config, self.clock, web)
         self.home.connect_wallboxes(f"ws://127.0.0.1:{ocpp}")
 
     # --- what happens
 
     async def _live(self, seconds: float, kills: int, chance: random.Random) -> None:
+        """Troubles one after the other, and kills in the midst of them."""
+        moments = [seconds * (turn + chance.random()) / kills for turn in range(kills)]
+        await self._come(chance)
+        async with asyncio.TaskGroup() as group:
+            dying = group.create_task(self._die_at(moments))
+            await self._suffer(seconds, chance)
+            if self._must_end:
+                dying.cancel()
+        await self._leave()
+
+    @property
+    def _must_end(self) -> bool:
+        return time.monotonic() > self.until_real_s
+
+    async def _die_at(self, moments: list[float]) -> None:
         began_s = self.clock.monotonic()
-        kill_at = [began_s + seconds * (turn + 1) / (kills + 1) for turn in range(kills)]
-        await self._come()
-        coming = chance.sample(TROUBLES, len(TROUBLES))  # each of them once, however short the soak is
-        while kill_at or coming or self.clock.monotonic() - began_s < seconds:
-            if kill_at and self.clock.monotonic() >= kill_at[0]:
-                kill_at.pop(0)
-                await self._kill()
-                continue
+        for moment in moments:
+            await self.clock.sleep(max(0.0, began_s + moment - self.clock.monotonic()))
+            await self.machine.kill()
+            self.troubles["daemon killed"] += 1
+            self.troubles["clock corrected by 20 years"] += 1
+
+    async def _suffer(self, seconds: float, chance: random.Random) -> None:
+        until_s = self.clock.monotonic() + seconds
+        coming: list[str] = []
+        while (self.clock.monotonic() < until_s and not self._must_end) or coming:  # each of them, however short it is
             coming = coming or chance.sample(TROUBLES, len(TROUBLES))
             await self._trouble(coming.pop(), chance)
             await self.clock.sleep(chance.uniform(100, 400))
-            self.looks.append(Look(self.troubles["daemon killed"], self.clock.monotonic(), resident_kb(self._daemon)))
+            self.looks.append(Look(self.machine.lives, self.clock.monotonic(), self.machine.resident_kb))
 
     async def _trouble(self, what: str, chance: random.Random) -> None:
         match what:
             case "grid":
-                self.troubles["grid meter silent"] += 1
-                self.home.grid_meter.silent = True
-                await self.clock.sleep(chance.uniform(30, 400))
-                self.home.grid_meter.silent = False
+                await self._silence("grid meter silent", self.home.grid_meter, chance)
+            case "pv":
+                await self._silence("inverter silent", self.home.inverter, chance)
             case "link":
                 self.troubles["wallbox without link"] += 1
                 self.home.wallbox.cut_link()
                 await self.clock.sleep(chance.uniform(30, 600))
                 self.home.wallbox.link_allowed.set()
+            case "power":
+                self.troubles["wallbox without power"] += 1
+                self.home.wallbox.firmware.reboot("PowerLoss")
             case "cloud cover":
                 self.home.physics.cloud = chance.choice((0.0, 0.3, 0.8))
             case "broker" if self.broker is not None:
@@ -158,156 +178,101 @@ class Soak:
                 await self.clock.sleep(chance.uniform(30, 400))
                 await self._cloud.enter_async_context(receiving(self.receiver))
             case "card":
-                self.troubles["card full"] += 1
-                self._tell(signal.SIGUSR1)
-                await self.clock.sleep(chance.uniform(60, 300))
-                self._tell(signal.SIGUSR1)
+                async with self.machine.is_whole:
+                    self.troubles["card full"] += 1
+                    self.machine.changes(card_full=True)
+                    await self.clock.sleep(chance.uniform(60, 300))
+                    self.machine.changes(card_full=False)
+            case "clock":
+                self.troubles["clock moved and set right"] += 1
+                self.machine.changes(moved_s=chance.choice(JUMPS_S))
+                await self.clock.sleep(chance.uniform(30, 600))
+                self.machine.changes(moved_s=0.0)
             case "sauna":
-                await self._sauna()
+                async with self.machine.is_whole:
+                    await self._sauna()
             case "car":
                 self.troubles["car away"] += 1
                 await self._leave()
-                await self._come()
+                await self.clock.sleep(chance.uniform(120, 1800))
+                await self._come(chance)
+
+    async def _silence(self, name: str, meter: Meter, chance: random.Random) -> None:
+        self.troubles[name] += 1
+        meter.silent = True
+        await self.clock.sleep(chance.uniform(30, 400))
+        meter.silent = False
 
     async def _sauna(self) -> None:
         self.troubles["sauna at full power"] += 1
-        await self._wish("fast")
+        await self.machine.wish("fast")
         await self.clock.sleep(180)
         self.home.physics.extra_phases_w = SAUNA_W
         await self.clock.sleep(300)
         self.home.physics.extra_phases_w = (0.0, 0.0, 0.0)
-        await self._wish("solar")
+        await self.machine.wish("solar")
 
-    async def _come(self) -> None:
-        """A car comes to a wallbox of which hemsd has heard: at this speed a moment's delay is minutes of charging."""
-        await self._until(lambda box: bool(box["connected"]) and box["sample_age_s"] is not None)
-        self._came_wh = self._register()
+    async def _come(self, chance: random.Random) -> None:
+        await self.machine.until(lambda box: bool(box["connected"]))
+        self.home.car.soc_pct = chance.uniform(20, 90)
+        self._came = self.clock.utc(), self._register()
         self.home.plug()
 
     async def _leave(self) -> None:
         """The car goes, with hemsd watching; a stay that nobody could see would be no stay."""
-        await self._until(lambda box: bool(box["connected"] and box["plugged"]))
+        await self.machine.until(lambda box: bool(box["connected"] and box["plugged"]))
         self.home.unplug()
-        self.register_wh.append(self._register() - self._came_wh)
-        await self._until(lambda box: not box["plugged"])
-        await self.clock.sleep(120)
+        came_at, came_wh = self._came
+        self.stays.append(Stay(came_at, self.clock.utc(), self._register() - came_wh))
+        await self.machine.until(lambda box: bool(box["connected"] and not box["plugged"]))
 
     def _register(self) -> float:
         self.home.advance()
         return self.home.wallbox.station.energy_wh
 
-    async def _kill(self) -> None:
-        self.troubles["daemon killed"] += 1
-        assert self._daemon is not None
-        self._daemon.kill()
-        await self._daemon.wait()
-        await self.clock.sleep(120)
-        await self._start(wrong_s=NO_RTC_S)
-        await self.clock.sleep(100)
-        self.troubles["clock corrected by 20 years"] += 1
-        self._tell(signal.SIGUSR2)
-
     async def _watch_the_fuse(self) -> None:
-        since_s: float | None = None
+        above_s = 0.0
         while True:
-            now_s, amps = self.clock.monotonic(), max(self.home.physics.grid_phases_w) / self.home.physics.voltage_v
-            since_s = None if amps <= FUSE_A else now_s if since_s is None else since_s
-            self.excess_s = max(self.excess_s, 0.0 if since_s is None else now_s - since_s)
-            await asyncio.sleep(0.01)
-
-    # --- the daemon
-
-    async def _start(self, wrong_s: float = 0.0) -> None:
-        clock = (self.clock.start_at.isoformat(), str(self.clock.began_s), str(self.speed), str(wrong_s))
-        with (self.folder / "log.txt").open("ab") as log:
-            self._daemon = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "benchmarks.soak_daemon", str(self.folder / "config.yaml"), *clock,
-                stdout=log, stderr=log,
-            )  # fmt: skip
-        await self._until(lambda box: bool(box["connected"]))
-
-    def _tell(self, number: signal.Signals) -> None:
-        assert self._daemon is not None
-        self._daemon.send_signal(number)
-
-    async def _wish(self, mode: str) -> None:
-        async with aiohttp.ClientSession() as session:
-            url = f"http://127.0.0.1:{self._web}/api/wallboxes/{BOX}/mode"
-            async with session.put(url, json={"mode": mode}) as answer:
-                answer.raise_for_status()
-
-    async def _until(self, true: Callable[[dict[str, object]], bool]) -> None:
-        async with asyncio.timeout(READY_WITHIN_S), aiohttp.ClientSession() as session:
-            while True:
-                try:
-                    async with session.get(f"http://127.0.0.1:{self._web}/api/state") as answer:
-                        if true((await answer.json())["wallboxes"][BOX]):
-                            return
-                except aiohttp.ClientError:
-                    pass
-                await asyncio.sleep(0.05)
-
-    async def _settled(self) -> str:
-        """What /metrics says once everybody was told everything, or has had the time for it."""
-        text = ""
-        try:
-            async with asyncio.timeout(READY_WITHIN_S), aiohttp.ClientSession() as session:
-                while not text or dead_tasks(text) or number(text, "hemsd_outbox_waiting") > 0:
-                    async with session.get(f"http://127.0.0.1:{self._web}/metrics") as answer:
-                        text = await answer.text()
-                    await asyncio.sleep(0.2)
-        except TimeoutError:
-            pass
-        return text
+            self.home.advance()
+            above = max(self.home.physics.grid_phases_w) > FUSE_A * self.home.physics.voltage_v
+            above_s = above_s + LOOK_S if above else 0.0
+            self.excess_s = max(self.excess_s, above_s)
+            await self.clock.sleep(LOOK_S)
 
     # --- what was recorded
 
     def _account(self, hours: float, metrics: str) -> Account:
-        found = recorded(self.folder / "soak.db")
         return Account(
             hours=hours,
             seed=self.seed,
             troubles=dict(self.troubles),
-            register_wh=tuple(self.register_wh),
-            visits_wh=found.visits_wh,
-            quarters_wh=found.quarters_wh,
-            open_visits=found.open_visits,
-            integrity=found.integrity,
+            stays=tuple(self.stays),
+            records=recorded(self.folder / "soak.db"),
             excess_s=self.excess_s,
             looks=tuple(self.looks),
             dead_tasks=dead_tasks(metrics),
             tick_age_s=number(metrics, "hemsd_tick_age_seconds"),
             untold=int(number(metrics, "hemsd_outbox_waiting")),
-            written_mb=found.written_mb,
-            log=(self.folder / "log.txt").read_text(),
+            log=self.machine.log.read_text(),
         )
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
-
-
-def resident_kb(process: asyncio.subprocess.Process | None) -> int:
-    """What the process holds in memory (proc(5)); 0 where that can't be asked."""
-    try:
-        assert process is not None
-        text = Path(f"/proc/{process.pid}/status").read_text()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS:")), 0)
+def soak(folder: Path, hours: float, kills: int, seed: int, minutes: float = math.inf) -> Account:
+    with asyncio.Runner(loop_factory=LeadingLoop) as runner:
+        return runner.run(Soak(folder, seed, time.monotonic() + 60 * minutes).run(hours, kills))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak")
-    parser.add_argument("--hours", type=float, default=72.0)
-    parser.add_argument("--kills", type=int, default=12)
-    parser.add_argument("--speed", type=float, default=120.0)
+    parser.add_argument("--hours", type=float, default=14 * 24.0)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="real: it ends then, however far it came")
+    parser.add_argument("--kills", type=int, help="one a day unless told otherwise")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", type=Path)
     options = parser.parse_args()
+    kills = max(1, round(options.hours / 24)) if options.kills is None else options.kills
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    account = asyncio.run(Soak(folder, options.speed, options.seed).run(options.hours, options.kills))
+    account = soak(folder, options.hours, kills, options.seed, options.minutes)
     text = report(account)
     print(text)
     if options.report:

@@ -28,8 +28,6 @@ import pytest
 
 R = TypeVar("R")
 
-ON_ITS_WAY_S = 0.001
-"""What was written to a loopback socket can be read from its other end at once; the kernel may be late by this."""
 LOOK_S = 0.05  # real: how often the loop looks while a thread is at work
 EPOCH_S = 1000.0
 
@@ -41,8 +39,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.now_s = EPOCH_S
         self.stirred = False  # something was written, opened or closed since the sockets were last seen quiet
         self.elsewhere = 0  # what threads still owe
-        super().__init__(_Leaping(self))
+        super().__init__(self.selector())
         self._clock_resolution = 1e-6
+
+    def selector(self) -> Leaping:
+        return Leaping(self)
 
     def time(self) -> float:
         return self.now_s
@@ -87,8 +88,11 @@ class _Transport(selector_events._SelectorSocketTransport):  # type: ignore[name
         super()._call_connection_lost(error)
 
 
-class _Leaping(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+class Leaping(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
     """Waits for sockets as long as something can come from them, and else lets the time pass at once."""
+
+    on_its_way_s = 0.001
+    """What was written to a loopback socket can be read from its other end at once; the kernel may be late by this."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
@@ -96,17 +100,24 @@ class _Leaping(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
 
     def select(self, timeout: float | None = None) -> Any:
         loop = self._loop
-        if timeout is None or timeout <= 0:
-            return super().select(timeout)
+        if timeout is not None and timeout <= 0:
+            return super().select(0)
         if loop.stirred:
-            events = super().select(0) or super().select(ON_ITS_WAY_S)
+            events = super().select(0) or super().select(self.on_its_way_s)
             if events:
                 return events
             loop.stirred = False
         events = super().select(LOOK_S if loop.elsewhere else 0)
-        if not events and not loop.elsewhere:
-            loop.now_s += timeout
-        return events
+        if events or loop.elsewhere:
+            return events
+        return self.leap(timeout)
+
+    def leap(self, timeout: float | None) -> Any:
+        """Nobody has anything to do for so long, or until something comes from a socket."""
+        if timeout is None:
+            return super().select(None)
+        self._loop.now_s += timeout
+        return []
 
 
 class LoopClock:
