@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from drivers.base import Strict
 from drivers.mqtt_settings import JsonPath
-from drivers.series.address import SafeUrl
+from drivers.series.address import HttpSource, SafeUrl
 
 PollS = Annotated[float, Field(ge=900, le=86_400)]
 
@@ -26,16 +25,9 @@ class EnergyChartsCo2(Strict):
     """Its address"""
 
 
-class HttpCo2(Strict):
+class HttpCo2(HttpSource):
     """A forecast from any address that answers JSON."""
 
-    driver: Literal["http"]
-    url: SafeUrl
-    """Where to ask; https, or http on loopback"""
-    token: SecretStr | None = None
-    """Sent as a bearer token; better in an environment variable or in token_file"""
-    token_file: Path | None = None
-    """A file that holds the token"""
     values: JsonPath = "$"
     """Where in the answer the list of values stands, like $.data"""
     start: JsonPath = "$.start"

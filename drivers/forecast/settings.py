@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from drivers.base import Strict, Unfit
 from drivers.mqtt_settings import JsonPath
-from drivers.series.address import SafeUrl
+from drivers.series.address import HttpSource, SafeUrl
 from hemsd.said import said
 
 PollS = Annotated[float, Field(ge=900, le=86_400)]
@@ -78,16 +78,9 @@ class OpenMeteoSettings(Strict):
     """Its address"""
 
 
-class HttpForecastSettings(Strict):
+class HttpForecastSettings(HttpSource):
     """A forecast from any address that answers JSON."""
 
-    driver: Literal["http"]
-    url: SafeUrl
-    """Where to ask; https, or http on loopback"""
-    token: SecretStr | None = None
-    """Sent as a bearer token; better in an environment variable or in token_file"""
-    token_file: Path | None = None
-    """A file that holds the token"""
     values: JsonPath = "$"
     """Where in the answer the list of values stands"""
     start: JsonPath = "$.start"

@@ -1,16 +1,17 @@
-"""An address that may be asked: https, or plain http on loopback; without a password in it.
+"""An address that may be asked: https, or plain http on loopback; without a password in it. And who asks there.
 
 Apart from the asking itself, so that reading a config.yaml does not take an HTTP client along.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, SecretStr
 
-from drivers.base import Unfit, is_loopback
+from drivers.base import Strict, Unfit, is_loopback
 from hemsd.said import said
 
 
@@ -37,3 +38,15 @@ def safe_url(text: str) -> str:
 
 
 SafeUrl = Annotated[str, AfterValidator(safe_url)]
+
+
+class HttpSource(Strict):
+    """Any address that answers JSON."""
+
+    driver: Literal["http"]
+    url: SafeUrl
+    """Where to ask; https, or http on loopback"""
+    token: SecretStr | None = None
+    """Sent as a bearer token; better in an environment variable or in token_file"""
+    token_file: Path | None = None
+    """A file that holds the token"""

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from drivers.base import Strict, Unfit
 from drivers.mqtt_settings import JsonPath
-from drivers.series.address import SafeUrl
+from drivers.series.address import HttpSource, SafeUrl
 from hemsd.said import said
 
 EurPerKwh = Annotated[float, Field(ge=-10, le=10)]
@@ -103,16 +103,9 @@ class TibberTariff(Strict):
         return self
 
 
-class HttpTariff(Strict):
+class HttpTariff(HttpSource):
     """Prices from any address that answers JSON."""
 
-    driver: Literal["http"]
-    url: SafeUrl
-    """Where to ask; https, or http on loopback"""
-    token: SecretStr | None = None
-    """Sent as a bearer token; better in an environment variable or in token_file"""
-    token_file: Path | None = None
-    """A file that holds the token"""
     prices: JsonPath = "$"
     """Where in the answer the list of prices stands, like $.data"""
     start: JsonPath = "$.start"
