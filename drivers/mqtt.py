@@ -19,7 +19,9 @@ import aiomqtt
 from drivers.base import DeviceError, Driver, MeterSink, Unfit
 from drivers.cancelling import heeded
 from drivers.device_file import load
+from drivers.mqtt_battery import BatteryTopic
 from drivers.mqtt_charge import ChargeSink, ChargeSource
+from drivers.mqtt_client import client_of, lost
 from drivers.mqtt_device import DeviceSource
 from drivers.mqtt_file import MqttFile
 from drivers.mqtt_payload import Malformed, Missing
@@ -43,8 +45,6 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-KEEPALIVE_S = 15  # MQTT 3.1.1 section 3.1.2.10: a dead connection is noticed after one and a half of these
-TIMEOUT_S = 5.0
 REPEAT_S = 5.0
 BURST_S = 0.1  # what a device publishes at once arrives within this
 
@@ -80,15 +80,7 @@ class MqttReader:
                 async for message in client.messages:
                     self._take(message)
         except aiomqtt.MqttError as error:
-            raise DeviceError(
-                said(
-                    "mqtt.lost",
-                    "MQTT broker {host}:{port}: {error}",
-                    host=self._broker.host,
-                    port=self._broker.port,
-                    error=str(error),
-                )
-            ) from error
+            raise lost(self._broker, error) from error
         finally:
             self._connected = None
             for saying in self._saying.values():
@@ -111,15 +103,7 @@ class MqttReader:
                 with heeded():
                     await self._connected.publish(keepalive.topic, keepalive.payload)
         except aiomqtt.MqttError as error:
-            raise DeviceError(
-                said(
-                    "mqtt.lost",
-                    "MQTT broker {host}:{port}: {error}",
-                    host=self._broker.host,
-                    port=self._broker.port,
-                    error=str(error),
-                )
-            ) from error
+            raise lost(self._broker, error) from error
 
     async def _subscribe(self, client: aiomqtt.Client, topic: str) -> None:
         with heeded():
@@ -172,27 +156,6 @@ class MqttReader:
             log.warning("%s: a message on %s can't be read: %s", source.name, message.topic, error)
 
 
-def client_of(broker: MqttBrokerSettings, will: aiomqtt.Will | None = None) -> aiomqtt.Client:
-    """A client for the house's broker. Raises DeviceError when the password's file can't be read."""
-    return aiomqtt.Client(
-        broker.host,
-        broker.port,
-        username=broker.user,
-        password=broker.secret(),
-        tls_params=_tls(broker) if broker.tls else None,
-        keepalive=KEEPALIVE_S,
-        timeout=TIMEOUT_S,
-        will=will,
-    )
-
-
-def _tls(broker: MqttBrokerSettings) -> aiomqtt.TLSParameters:
-    ca_file, cert_file, key_file = (
-        str(file) if file else None for file in (broker.ca_file, broker.cert_file, broker.key_file)
-    )
-    return aiomqtt.TLSParameters(ca_certs=ca_file, certfile=cert_file, keyfile=key_file)
-
-
 class Waker:
     """Keeps the devices awake that publish only while somebody tells them that he listens (Victron)."""
 
@@ -236,9 +199,9 @@ def build(
     charges: Mapping[str, MqttChargeSettings] = MappingProxyType({}),
     charge_sink: ChargeSink | None = None,
 ) -> list[Driver]:
-    """The drivers of everything that is read over MQTT; none when nothing is. ``socs`` and ``charges`` go by vehicle.
+    """The drivers of everything that is read over MQTT, and of what is told; none when nothing is.
 
-    ``folder`` holds the installer's own device files. Raises ValueError for a device file that is not sound.
+    ``socs`` and ``charges`` go by vehicle, and ``folder`` holds the installer's own device files. Raises ValueError for a device file that is not sound.
     """
     metered = [meter_source(name, role, settings, clock, sink, folder) for name, (role, settings) in meters.items()]
     cars = [soc_source(name, settings, soc_sink, folder) for name, settings in socs.items()]
@@ -247,12 +210,14 @@ def build(
         sources.append(DimmedSource(broker.dimmed_topic, dimmed_sink))
     if charge_sink is not None:
         sources.extend(ChargeSource(name, settings, charge_sink) for name, settings in charges.items())
+    telling = [BatteryTopic(broker, broker.battery_topic, clock)] if broker.battery_topic is not None else []
     if not sources:
-        return []
+        return [*telling]
     silent = [source for source in metered if source.max_age_s is not None]
     reader = MqttReader(broker, sources)
     return [
         reader,
+        *telling,
         *([Repeater(silent, clock)] if silent else []),
         *([Waker(reader)] if reader.keepalives else []),
     ]

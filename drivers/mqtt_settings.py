@@ -151,6 +151,8 @@ class MqttBrokerSettings(Strict):
     """The private key of cert_file."""
     dimmed_topic: Topic | None = None
     """Where it is published what the grid operator leaves to the cars, in watts; left out: nowhere."""
+    battery_topic: Topic | None = None
+    """Where it is said what the home battery may give, for somebody who commands it; left out: nowhere."""
     homeassistant: bool = False
     """Shows hemsd's devices in Home Assistant by themselves."""
 

@@ -14,7 +14,6 @@ makes. Where that is wrong, the battery gives more or less than it may, and the 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,15 +21,13 @@ from dataclasses import dataclass
 
 from drivers.base import DeviceError
 from drivers.modbus_blocks import BlockReader, Read, Refused, Span
+from drivers.permission import HOLDS_S, Permission
 from drivers.sunspec_models import Model, Point
 from hemsd.clock import Clock
 from hemsd.said import said
 
 log = logging.getLogger(__name__)
 
-REVERT_S = 120
-AGAIN_S = 40.0  # so two repetitions may be lost
-SAME_W = 25.0  # closer than this is no other limit
 RETRY_S = 60.0
 CHARGE, DISCHARGE = 0b01, 0b10  # of StorCtl_Mod
 
@@ -84,20 +81,13 @@ async def _scale(read: Read, model: Model, point: Point) -> float:
     return float(10.0**exponent)
 
 
-class Storage:
+class Storage(Permission):
     """What one battery shall give at most, said by whoever reads it, between two readings."""
 
     def __init__(self, name: str, clock: Clock) -> None:
-        self.name = name
-        self.trouble = ""  # why it can't be told, for people
-        self._told_w: float | None = None
-        self._wanted_w: float | None = None
-        self._clock = clock
-        self._said_s = 0.0
+        super().__init__(name, clock)
         self._retry_s = 0.0
         self._registers: Registers | None = None  # of the device that is read now
-        self._idle = asyncio.Event()  # nothing is left to say
-        self._idle.set()
 
     async def meet(self, read: Read, model: Model | None) -> None:
         """A device, at the beginning of a connection."""
@@ -107,41 +97,21 @@ class Storage:
         except DeviceError as error:
             self._refuse(str(error))
 
-    @property
-    def told_w(self) -> float | None:
-        """What stands, as far as is known; None: it is free."""
-        return self._told_w if self._clock.monotonic() - self._said_s < REVERT_S else None
-
-    def permit(self, most_w: float | None) -> None:
-        """From the next reading on; None frees it."""
-        self._wanted_w = most_w
-        if not self._done:
-            self._idle.clear()
-
-    async def freed(self) -> None:
-        """Returns when what was asked for last has been said."""
-        await self._idle.wait()
-
-    @property
-    def _done(self) -> bool:
-        wanted_w, told_w = self._wanted_w, self.told_w
-        if wanted_w is None or told_w is None:
-            return wanted_w is told_w
-        return abs(wanted_w - told_w) <= SAME_W and self._clock.monotonic() - self._said_s < AGAIN_S
-
     async def speak(self, read: Read, write: Write) -> None:
         """Says what is wanted and does not stand. What the device makes difficult is kept as ``trouble``."""
         registers = self._registers
-        if registers is not None and not self._done and self._clock.monotonic() >= self._retry_s:
-            try:
-                if self._wanted_w is None:
-                    await self._free(registers, read, write)
-                else:
-                    await self._tell(self._wanted_w, registers, read, write)
-            except DeviceError as error:  # where the device is lost, the next reading says so
-                self._refuse(str(error))
-        if self._done:
-            self._idle.set()
+        if registers is None or not self.due or self._clock.monotonic() < self._retry_s:
+            return
+        most_w = self.wanted_w
+        try:
+            if most_w is None:
+                await self._free(registers, read, write)
+            else:
+                await self._tell(most_w, registers, read, write)
+        except DeviceError as error:  # where the device is lost, the next reading says so
+            self._refuse(str(error))
+        else:
+            self.told(most_w)
 
     def _refuse(self, why: str) -> None:
         """It can't be told: said once, and tried again later."""
@@ -151,20 +121,18 @@ class Storage:
         self._retry_s = self._clock.monotonic() + RETRY_S
 
     async def _tell(self, most_w: float, registers: Registers, read: Read, write: Write) -> None:
-        await write(registers.timer, [REVERT_S])
+        await write(registers.timer, [HOLDS_S])
         (kept_s,) = await read(Span(registers.timer, 1))
-        if kept_s != REVERT_S:
+        if kept_s != HOLDS_S:
             raise Refused(said("storage.no_timer", "it keeps no timer that would free its battery by itself"))
         rate = registers.rate_of(most_w)
         await write(registers.rate, [rate & 0xFFFF])
         await self._switch(registers, read, write, on=True)
-        self._told_w, self._said_s, self.trouble = most_w, self._clock.monotonic(), ""
         log.debug("%s may give %.0f W", self.name, registers.power_w(rate))
 
     async def _free(self, registers: Registers, read: Read, write: Write) -> None:
         await self._switch(registers, read, write, on=False)
         await write(registers.rate, [registers.rate_of(registers.full_w)])
-        self._told_w, self.trouble = None, ""
 
     async def _switch(self, registers: Registers, read: Read, write: Write, *, on: bool) -> None:
         (mode,) = await read(Span(registers.mode, 1))

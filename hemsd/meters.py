@@ -8,6 +8,7 @@ from typing import assert_never
 
 from drivers import modbus, mqtt
 from drivers.base import BatteryControl, DeviceError, Driver, MeterSink
+from drivers.mqtt_battery import BatteryTopic
 from drivers.position import Position
 from drivers.pulse import Pulse
 from drivers.pulse_settings import PulseSettings
@@ -63,9 +64,13 @@ def readers(drivers: Iterable[Driver]) -> dict[str, Driver]:
 
 
 def battery_control(drivers: Iterable[Driver]) -> BatteryControl | None:
-    """Of the battery that may be told what it gives; config.yaml allows it to one at most."""
-    controls = (driver.storage for driver in drivers if isinstance(driver, modbus.ModbusMeter))
-    return next((control for control in controls if control is not None), None)
+    """How the battery is told what it may give; config.yaml allows one way at most."""
+    for driver in drivers:
+        if isinstance(driver, BatteryTopic):
+            return driver
+        if isinstance(driver, modbus.ModbusMeter) and driver.storage is not None:
+            return driver.storage
+    return None
 
 
 def why_silent(meter: str, reader: Driver, troubles: Mapping[str, str | None]) -> str | None:

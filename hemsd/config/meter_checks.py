@@ -17,7 +17,7 @@ from hemsd.config.file import KeyPath
 from hemsd.config.models import Config, MeterEntry, MeterSettings, named_meters, role_of
 from hemsd.config.words import Fault, one_of, refused
 from hemsd.model import Role
-from hemsd.said import said
+from hemsd.said import Said, said
 
 
 def line_faults(config: Config, folder: Path) -> Iterator[Fault]:
@@ -43,23 +43,39 @@ def line_faults(config: Config, folder: Path) -> Iterator[Fault]:
 
 
 def control_faults(config: Config, folder: Path) -> Iterator[Fault]:
-    """Who shall be told what it may give is a battery, and of a kind that can be told."""
+    """Who shall be told what it may give is a battery, of a kind that can be told, and is told in one way."""
+    battery: KeyPath | None = None
+    told: KeyPath | None = None
     for path, role, settings in _each(config):
-        if not isinstance(settings, ModbusSettings) or not settings.control or role is None:
-            continue
-        wrong = said("fault.for_battery", "belongs to a battery, and this is {role}", role=role)
-        if role is Role.BATTERY:
-            try:
-                its = device_of(role, settings, folder / "devices").role(role)
-            except ValueError:
-                continue  # said already
-            if its.sunspec:
-                continue
-            device = settings.device
-            wrong = said(
-                "fault.needs_sunspec", "needs a battery that speaks SunSpec, and {device} does not", device=device
-            )
-        yield Fault(((*path, "control"),), wrong, said("fault.take_out", "take it out"))
+        battery = path if role is Role.BATTERY else battery
+        if isinstance(settings, ModbusSettings) and settings.control and role is not None:
+            told = (*path, "control")
+            wrong = _not_told(role, settings, folder)
+            if wrong is not None:
+                yield Fault((told,), wrong, said("fault.take_out", "take it out"))
+    if config.mqtt is None or config.mqtt.battery_topic is None:
+        return
+    topic: KeyPath = ("mqtt", "battery_topic")
+    if battery is None:
+        wrong = said("fault.unseen_battery", "needs to know what the battery gives")
+        yield Fault((topic,), wrong, said("fault.unseen_battery.do", "add it under meters"))
+    elif told is not None:
+        wrong = said("fault.told_twice", "is a second way to tell the battery what it may give")
+        yield Fault((topic, told), wrong, said("fault.told_twice.do", "take it out, or control under meters"))
+
+
+def _not_told(role: Role, settings: ModbusSettings, folder: Path) -> Said | None:
+    """Why it can't be told what it may give; None where it can, or where another fault says it already."""
+    if role is not Role.BATTERY:
+        return said("fault.for_battery", "belongs to a battery, and this is {role}", role=role)
+    try:
+        its = device_of(role, settings, folder / "devices").role(role)
+    except ValueError:
+        return None
+    if its.sunspec:
+        return None
+    device = settings.device
+    return said("fault.needs_sunspec", "needs a battery that speaks SunSpec, and {device} does not", device=device)
 
 
 def mqtt_faults(config: Config, folder: Path) -> Iterator[Fault]:

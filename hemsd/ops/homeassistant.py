@@ -17,13 +17,11 @@ from dataclasses import dataclass, field
 import aiomqtt
 from pydantic import ValidationError
 
-from drivers.base import DeviceError
-from drivers.mqtt import client_of
+from drivers.mqtt_client import client_of, lost
 from drivers.mqtt_settings import MqttBrokerSettings
 from hemsd.model import MeterReading, Role, Wish
 from hemsd.ops import discovery
 from hemsd.ops.discovery import OFFLINE, ONLINE
-from hemsd.said import said
 from web.models import ModeBody, StatePage, TargetBody
 
 log = logging.getLogger(__name__)
@@ -51,7 +49,7 @@ class HomeAssistant:
     async def run(self) -> None:
         """Until cancelled. Raises DeviceError when the broker is lost or refuses us."""
         will = aiomqtt.Will(discovery.status_topic(self.node), OFFLINE, qos=1, retain=True)
-        lost: BaseException | None = None
+        gone: BaseException | None = None
         try:
             async with client_of(self.broker, will) as client:
                 self._said.clear()
@@ -61,17 +59,9 @@ class HomeAssistant:
                     group.create_task(self._listen(client))
                     group.create_task(self._publish(client))
         except* aiomqtt.MqttError as errors:
-            lost = errors.exceptions[0]  # what is raised in here would come out as a group
-        if lost is not None:
-            raise DeviceError(
-                said(
-                    "mqtt.lost",
-                    "MQTT broker {host}:{port}: {error}",
-                    host=self.broker.host,
-                    port=self.broker.port,
-                    error=str(lost),
-                )
-            ) from lost
+            gone = errors.exceptions[0]  # what is raised in here would come out as a group
+        if gone is not None:
+            raise lost(self.broker, gone) from gone
 
     async def _publish(self, client: aiomqtt.Client) -> None:
         try:
@@ -150,15 +140,7 @@ class Farewell:
                 async with client_of(self.broker) as client:
                     await _take_back(client, self.told_before)
             except aiomqtt.MqttError as error:
-                raise DeviceError(
-                    said(
-                        "mqtt.lost",
-                        "MQTT broker {host}:{port}: {error}",
-                        host=self.broker.host,
-                        port=self.broker.port,
-                        error=str(error),
-                    )
-                ) from error
+                raise lost(self.broker, error) from error
             self.told_before = ()
             self.remember(())
             log.info("Home Assistant was told to forget this home")

@@ -40,6 +40,17 @@ MISTAKES = [
         "mqtt: {}\nmeters:\n  battery: {driver: mqtt, topic: t, control: true}",
         "3: meters.battery.control: is not a known key; did you mean role?",
     ),
+    (
+        "a battery that nobody sees",
+        "mqtt: {battery_topic: home/battery/may_give}",
+        "1: mqtt.battery_topic: needs to know what the battery gives; add it under meters",
+    ),
+    (
+        "a battery that is told twice",
+        "mqtt: {battery_topic: t}\nmeters: {battery: {driver: modbus, host: h, control: true}}",
+        "1: mqtt.battery_topic: is a second way to tell the battery what it may give; "
+        "take it out, or control under meters",
+    ),
     ("unknown key", GARAGE + "    maxa: 16", "4: wallboxes.garage.maxa: is not a known key; did you mean max_a?"),
     (
         "unknown key that resembles nothing",

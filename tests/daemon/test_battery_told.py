@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from drivers.permission import HOLDS_S
 from drivers.simulated.home import Ports, SimulatedHome
 from drivers.simulated.settings import SimulateSettings
 from drivers.simulated.wallbox import WallboxSpec
-from drivers.sunspec_storage import REVERT_S
 from hemsd.app import Daemon
 from hemsd.config import load
 from hemsd.model import Mode, Outcome, Wish
@@ -73,7 +73,7 @@ async def test_at_night_the_battery_covers_the_house_and_the_grid_charges_the_ca
         assert home.physics.battery_w == pytest.approx(home.physics.house_w, abs=100)
 
         running.cancel()  # a dead Pi tells nobody anything
-        await asyncio.sleep(REVERT_S - 50)
+        await asyncio.sleep(HOLDS_S - 50)
         assert home.physics.battery_w == pytest.approx(home.physics.house_w, abs=100)
         await asyncio.sleep(60)
         assert home.physics.battery_w > 4_900

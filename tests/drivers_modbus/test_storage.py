@@ -13,12 +13,13 @@ from drivers.base import DeviceError
 from drivers.modbus import ModbusMeter, ModbusSettings, build
 from drivers.modbus_blocks import Refused, Span
 from drivers.modbus_line import Asked, crc, garbled, rtu_answer
+from drivers.permission import AGAIN_S, HOLDS_S
 from drivers.simulated import day
 from drivers.simulated.battery import FULL, StorageControls
 from drivers.simulated.meters import BATTERY_UNIT, MeterServer
 from drivers.simulated.physics import Battery, Home
 from drivers.sunspec_models import Model
-from drivers.sunspec_storage import AGAIN_S, REVERT_S, Registers, Storage, storage
+from drivers.sunspec_storage import Registers, Storage, storage
 from hemsd.clock import ManualClock
 from hemsd.model import Role
 from tests.drivers_modbus.device import until
@@ -76,7 +77,7 @@ async def test_a_limit_is_said_with_its_timer_and_taken_back() -> None:
     async with battery(ManualClock()) as told:
         told.controls.mode = 0b01  # somebody limits what it takes
         await told.permit(1234.0)
-        assert (told.controls.mode, told.controls.rate, told.controls.revert_s) == (0b11, 2468, REVERT_S)
+        assert (told.controls.mode, told.controls.rate, told.controls.revert_s) == (0b11, 2468, HOLDS_S)
         assert told.storage.told_w == 1234.0
         await told.permit(None)
         assert (told.controls.mode, told.controls.rate) == (0b01, FULL)
@@ -89,7 +90,7 @@ async def test_a_limit_is_said_again_before_the_device_forgets_it_and_else_not_a
         await told.permit(1000.0)
         began_s, told.controls.rate = clock.monotonic(), 7777
         await until(lambda: told.controls.rate != 7777)
-        assert AGAIN_S - 2 <= clock.monotonic() - began_s < REVERT_S / 2
+        assert AGAIN_S - 2 <= clock.monotonic() - began_s < HOLDS_S / 2
 
 
 async def test_a_device_that_refuses_is_named_left_alone_and_asked_again_later() -> None:
@@ -116,7 +117,7 @@ async def test_what_was_said_to_a_device_that_is_lost_does_not_count_for_longer_
     spoken.permit(500.0)
     await spoken.speak(reading(words), writing(words))
     assert spoken.told_w == 500.0
-    clock.leap(REVERT_S)
+    clock.leap(HOLDS_S)
     assert spoken.told_w is None
 
 

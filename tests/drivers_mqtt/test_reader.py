@@ -12,7 +12,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-import drivers.mqtt
+import drivers.mqtt_client
 from drivers.base import DeviceError, Driver
 from drivers.mqtt import MqttBrokerSettings, MqttReader, MqttSettings, MqttSocSettings, build
 from hemsd.clock import Clock, FastClock, SystemClock
@@ -106,7 +106,7 @@ async def test_a_broker_that_is_not_there_is_said() -> None:
 
 
 async def test_a_broker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drivers.mqtt, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(drivers.mqtt_client, "TIMEOUT_S", 0.2)
     server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
     try:
         with pytest.raises(DeviceError, match="timed out"):
