@@ -146,14 +146,16 @@ class Visits:
 
     def _retime(self, snapshot: Snapshot) -> None:
         """A Pi starts without the time of day; when NTP tells it, visits that began before get their true beginning."""
-        offset_s = snapshot.at.timestamp() - snapshot.now_s
-        if self._offset_s is not None and abs(offset_s - self._offset_s) > CLOCK_WAS_SET_S:
-            log.info("The clock was set by %+.0f s", offset_s - self._offset_s)
-            for wallbox, running in self.running.items():
-                self.running[wallbox] = moved = retimed(running, snapshot.at, snapshot.now_s)
-                if self.courses is not None:
-                    self.courses.retime(wallbox, moved.visit.plugged_in_at - running.visit.plugged_in_at)
+        offset_s, before_s = snapshot.at.timestamp() - snapshot.now_s, self._offset_s
         self._offset_s = offset_s
+        if before_s is not None and abs(offset_s - before_s) <= CLOCK_WAS_SET_S:
+            return
+        if before_s is not None:
+            log.info("The clock was set by %+.0f s", offset_s - before_s)
+        for wallbox, running in self.running.items():
+            self.running[wallbox] = moved = retimed(running, snapshot.at, snapshot.now_s)
+            if self.courses is not None:
+                self.courses.retime(wallbox, moved.visit.plugged_in_at - running.visit.plugged_in_at)
 
     def _follow_one(self, image: WallboxImage, snapshot: Snapshot, state: SteeringState) -> None:
         running = self.running.get(image.name)

@@ -20,7 +20,7 @@ REMEMBERED_QUARTERS = 192  # two days
 MAX_PLAUSIBLE_W = 45_000.0  # the largest AC wallbox is 43 kW (IEC 61851-1 mode 3, 63 A on three phases)
 ROUNDING_WH = 10.0  # meterStop is a whole number by the standard, a sample need not be: that is no fall
 QUARTER = timedelta(minutes=15)
-LEAST = timedelta(seconds=1)
+LEAST, LONGEST = timedelta(seconds=1), timedelta(days=100)  # of a visit: what is beyond is the clock's doing
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,9 @@ class Running:
     quarters: tuple[
         QuarterHour, ...
     ] = ()  # that are over, the newest few: a wall clock that is set back returns to them
-    began_s: float | None = None  # when the car came, on the clock that only rises; None: not known
-    adopted: bool = False  # it began before this run of the daemon
-    lasted: timedelta = LEAST  # for sure, whatever the wall clock says
+    first_s: float | None = None  # its first tick in this run of the daemon, on the clock that only rises
+    written_at: datetime | None = None  # when the car came, as an earlier run had it; None: it came in this one
+    lasted: timedelta = LEAST  # before this run, for sure, whatever the wall clock says
     start: Start | None = None  # of the transaction, until a sample tells the register
     stopped_s: float | None = None  # when a transaction's end told the register: a sample from before is older
 
@@ -115,7 +115,8 @@ def adopt(visit: Visit, quarters: tuple[QuarterHour, ...] = ()) -> Running:
     """
     lasted = max(LEAST, QUARTER * (len(quarters) - 2))
     quarter = quarters[-1] if quarters else None
-    return Running(visit, register_wh=visit.meter_last_wh, quarter=quarter, adopted=True, lasted=lasted)
+    came_at = visit.plugged_in_at
+    return Running(visit, register_wh=visit.meter_last_wh, quarter=quarter, written_at=came_at, lasted=lasted)
 
 
 def disown(running: Running) -> Running:
@@ -124,10 +125,16 @@ def disown(running: Running) -> Running:
 
 
 def retimed(running: Running, at: datetime, now_s: float) -> Running:
-    """The wall clock was set: the car came as long before now as it really did. What came before this run stays."""
-    if running.began_s is None:
-        return running
-    came_at = at - timedelta(seconds=now_s - running.began_s)
+    """The wall clock was set: the car came as long before now as it really did.
+
+    Where it came before this run, what that run wrote stays, unless the clock of then and that of now can't both be
+    right. Until NTP answers it may be this one, so nothing is lost for good.
+    """
+    since_at = at if running.first_s is None else at - timedelta(seconds=now_s - running.first_s)
+    came_at = since_at
+    if running.written_at is not None:
+        plausible = timedelta() <= since_at - running.written_at <= LONGEST
+        came_at = running.written_at if plausible else since_at - running.lasted
     return replace(running, visit=replace(running.visit, plugged_in_at=came_at))
 
 
@@ -152,9 +159,9 @@ def advance(
     visit = _with_energy(visit, gained, register_wh)
     quarter, finished = _quarter(running, visit.id, gained, at)
     quarters = running.quarters if finished is None else (*running.quarters, finished)[-REMEMBERED_QUARTERS:]
-    began_s = now_s if running.last_s is None and not running.adopted else running.began_s
+    first_s = now_s if running.first_s is None else running.first_s
     moved = replace(
-        running, visit=visit, unsettled=weights, last_s=now_s, quarter=quarter, quarters=quarters, began_s=began_s
+        running, visit=visit, unsettled=weights, last_s=now_s, quarter=quarter, quarters=quarters, first_s=first_s
     )
     return moved, finished
 
@@ -212,7 +219,8 @@ def _register_step(
     if -ROUNDING_WH < step_wh <= 0:
         return NOTHING, weights, running
     moved = replace(running, register_wh=register_wh, register_s=now_s)
-    since_s = running.register_s if running.register_s is not None else running.began_s  # None: before this run
+    came_s = running.first_s if running.written_at is None else None  # None: before this run
+    since_s = running.register_s if running.register_s is not None else came_s
     if step_wh < 0 or (since_s is not None and step_wh > _possible_wh(now_s - since_s)):
         return weights, NOTHING, moved
     return _shared_out(step_wh, weights), NOTHING, moved

@@ -1,5 +1,6 @@
 """The visit as a fold: energy that never falls, shared out by where it came from."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from rules.session import (
     plug_in,
     plug_out,
     quarter_start,
+    retimed,
     transaction_ended,
     transaction_started,
 )
@@ -188,3 +190,19 @@ def test_a_start_that_was_told_late_began_when_it_began() -> None:
     for started_s, energy_wh in ((-540.0, 1650.0), (0.0, 0.0)):
         running = play(transaction_started(begun(None), 1000.0, started_s), [(0, None, nothing), (5, 2650.0, nothing)])
         assert running.visit.energy_wh == energy_wh
+
+
+def test_what_an_earlier_run_wrote_of_the_beginning_stays_unless_its_clock_was_in_another_year() -> None:
+    year = timedelta(days=365)
+    quarters = tuple(QuarterHour("visit", START + turn * QUARTER, 100.0, 100.0, 0.0, 0.0) for turn in range(6))
+    running = adopt(begun(0.0).visit, quarters)
+    now = START + timedelta(hours=2)
+
+    def came_at(at: datetime, since_s: float = 0.0) -> datetime:
+        return retimed(replace(running, first_s=100.0), at, 100.0 + since_s).visit.plugged_in_at
+
+    assert came_at(now) == came_at(now + timedelta(days=30)) == START
+    assert came_at(now - 20 * year) == now - 20 * year - 4 * QUARTER  # this clock has just been started
+    assert came_at(now + 20 * year, 60.0) == now + 20 * year - timedelta(seconds=60) - 4 * QUARTER  # or that one had
+    lost = retimed(running, now - 20 * year, 100.0)
+    assert retimed(replace(lost, first_s=100.0), now, 160.0).visit.plugged_in_at == START
