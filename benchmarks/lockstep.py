@@ -34,6 +34,7 @@ class _Joined(Leaping):
     """Waits for the sockets and the channel at once."""
 
     on_its_way_s = 0.0  # what was written before a question or an answer is there before it
+    patience_s = 0.5  # as a writer's, who tries again when some time has passed
 
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__(loop)

@@ -15,6 +15,7 @@ calls ``virtually``.
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from asyncio import selector_events
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -93,10 +94,14 @@ class Leaping(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
 
     on_its_way_s = 0.001
     """What was written to a loopback socket can be read from its other end at once; the kernel may be late by this."""
+    patience_s = math.inf
+    """Real: a thread that owes an answer for longer may itself be waiting for time to pass."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
         self._loop = loop
+        self._waited_s = 0.0
+        self._forgiven = 0  # answers that are not waited for any more
 
     def select(self, timeout: float | None = None) -> Any:
         loop = self._loop
@@ -107,10 +112,17 @@ class Leaping(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
             if events:
                 return events
             loop.stirred = False
-        events = super().select(LOOK_S if loop.elsewhere else 0)
-        if events or loop.elsewhere:
-            return events
-        return self.leap(timeout)
+        self._forgiven = min(self._forgiven, loop.elsewhere)
+        if loop.elsewhere > self._forgiven:
+            return self._wait_for_threads()
+        return super().select(0) or self.leap(timeout)
+
+    def _wait_for_threads(self) -> Any:
+        events = super().select(LOOK_S)
+        self._waited_s = 0.0 if events else self._waited_s + LOOK_S
+        if self._waited_s >= self.patience_s:
+            self._waited_s, self._forgiven = 0.0, self._loop.elsewhere
+        return events
 
     def leap(self, timeout: float | None) -> Any:
         """Nobody has anything to do for so long, or until something comes from a socket."""
