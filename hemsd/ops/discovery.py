@@ -36,15 +36,24 @@ class Entity:
     command: bool = False
 
 
+Card = Mapping[str, Json]
+Shape = tuple[str, str, Card, tuple[Entity, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """The home, or a wallbox, with the topic below which everything of it stands."""
 
     id: str
     topic: str
-    card: Mapping[str, Json]
+    card: Card
     entities: tuple[Entity, ...]
     state: Mapping[str, Json]
+
+    @property
+    def shape(self) -> Shape:
+        """All but what it reads."""
+        return self.id, self.topic, self.card, self.entities
 
 
 def power(key: str, name: str) -> Entity:

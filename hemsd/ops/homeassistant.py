@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 
 import aiomqtt
 from pydantic import ValidationError
@@ -21,7 +22,7 @@ from drivers.mqtt_client import client_of, lost
 from drivers.mqtt_settings import MqttBrokerSettings
 from hemsd.model import MeterReading, Role, Wish
 from hemsd.ops import discovery
-from hemsd.ops.discovery import OFFLINE, ONLINE
+from hemsd.ops.discovery import OFFLINE, ONLINE, Device, Shape
 from web.models import ModeBody, StatePage, TargetBody
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ class HomeAssistant:
     remember: Callable[[tuple[str, ...]], None] = lambda _topics: None
     name: str = "homeassistant"
     _said: dict[str, str] = field(default_factory=dict)  # by topic, since the connection stands
+    _shapes: list[Shape] = field(default_factory=list)
+    _discovery: dict[str, str] = field(default_factory=dict)  # of devices of those shapes, by topic
 
     async def run(self) -> None:
         """Until cancelled. Raises DeviceError when the broker is lost or refuses us."""
@@ -76,8 +79,7 @@ class HomeAssistant:
     async def _tell(self, client: aiomqtt.Client) -> None:
         """Whatever is not said yet, or is not as it was said."""
         devices = tuple(discovery.devices(self.node, self.state(), self.readings()))
-        told = {topic: payload for device in devices for topic, payload in discovery.discovery(self.node, device)}
-        told |= {f"{device.topic}/state": json.dumps(device.state) for device in devices}
+        told = self._discovered(devices) | {f"{device.topic}/state": json.dumps(device.state) for device in devices}
         told[discovery.status_topic(self.node)] = ONLINE
         await _take_back(client, [topic for topic in self.told_before if topic not in told])
         if set(self.told_before) != set(told):
@@ -87,6 +89,14 @@ class HomeAssistant:
             if self._said.get(topic) != payload:
                 await client.publish(topic, payload, qos=1, retain=True)
                 self._said[topic] = payload
+
+    def _discovered(self, devices: Sequence[Device]) -> dict[str, str]:
+        """Made anew only where a device has: it is much, and hardly ever changes."""
+        shapes = [device.shape for device in devices]
+        if shapes != self._shapes:
+            self._shapes = shapes
+            self._discovery = dict(chain.from_iterable(discovery.discovery(self.node, device) for device in devices))
+        return self._discovery
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
