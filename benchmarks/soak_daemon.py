@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 from benchmarks.lockstep import FollowingLoop
 from benchmarks.soak_machine import condition
-from drivers import mqtt
+from drivers import mqtt_client
 from hemsd.app import Daemon, only_one
 from hemsd.config import load
 from hemsd.ops import homeassistant
@@ -37,7 +37,7 @@ async def run(config_path: Path, utc: datetime) -> None:
     look(clock, utc, config_path)
     with (
         only_one(config.storage.path),
-        patch.object(mqtt, "TIMEOUT_S", BROKER_S),
+        patch.object(mqtt_client, "TIMEOUT_S", BROKER_S),
         patch.object(homeassistant, "PUBLISH_S", PUBLISH_S),
         patch.object(writer, "LOOK_S", LOOK_S),
         patch.object(writer, "SystemClock", lambda: clock),
