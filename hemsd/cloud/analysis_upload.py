@@ -135,7 +135,7 @@ class AnalysisRoute:
     async def parcel(self, entry: Entry, at: datetime) -> Parcel | NothingToSay:
         if entry.kind == BATCH and self.batches is not None:
             return await self.batches.parcel(entry, at)
-        return await self.outbox.store.views.ask(lambda db: self._parcel(db, entry, at))
+        return await self.outbox.ask(lambda db: self._parcel(db, entry, at))
 
     def _parcel(self, db: Connection, entry: Entry, at: datetime) -> Parcel | NothingToSay:
         """In the thread that reads: this work grows with the visit, and the event loop is not to wait for it."""
@@ -215,7 +215,7 @@ class AnalysisRoute:
         if result is None or not is_result(result):
             return Judgement(Fate.LATER, text=f"{answer.status}, but not in the words of an analysis")
         verdict = verdicts.record(entry.subject, verdict_of(result, at))
-        over, is_all = await self.outbox.store.views.ask(lambda db: self._where_it_stands(db, entry.subject, turn, at))
+        over, is_all = await self.outbox.ask(lambda db: self._where_it_stands(db, entry.subject, turn, at))
         due_at = at if over or not turn.complete else at + timedelta(seconds=self.group_s)
         return Judgement(Fate.TAKEN, progress=turn.after.write(), due_at=due_at, over=is_all, also=(verdict,))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime, timedelta
 from sqlite3 import Connection
@@ -92,7 +92,6 @@ class Batches:
     lane: str
     outbox: Outbox
     uploads: Uploads
-    give_way: Callable[[], Awaitable[None]]
     most_bytes: int = MOST_BYTES
     known_to_cloud: bool = True
     _members: dict[str, tuple[Member, ...]] = field(default_factory=dict)  # by the batch's own uuid
@@ -110,11 +109,10 @@ class Batches:
         return Standing(batch, due, (batch.id, *(member.entry_id for member in self._members_of(batch))))
 
     async def _open_one(self) -> Entry | None:
-        views = self.outbox.store.views
-        return await views.ask(lambda db: next(rows.entries(db, self.lane, BATCH), None))
+        return await self.outbox.ask(lambda db: next(rows.entries(db, self.lane, BATCH), None))
 
     async def _make(self, at: datetime, resting: Sequence[int]) -> Entry | None:
-        found = await self.outbox.store.views.ask(lambda db: tuple(_waiting(db, self.lane)))
+        found = await self.outbox.ask(lambda db: tuple(_waiting(db, self.lane)))
         waiting = [member for member in found if member.entry_id not in resting]
         if len(waiting) < FROM:
             return None
@@ -160,8 +158,7 @@ class Batches:
 
     async def _session(self, member: Member, at: datetime) -> bytes | None:
         """Put together one at a time, in the thread that reads: neither a tick nor a page is to wait for a megabyte."""
-        await self.give_way()
-        return await self.outbox.store.views.ask(lambda db: self._put_together_one(db, member.visit_id, at))
+        return await self.outbox.ask(lambda db: self._put_together_one(db, member.visit_id, at))
 
     def _put_together_one(self, db: Connection, visit_id: str, at: datetime) -> bytes | None:
         visit = queries.visit(db, visit_id)

@@ -61,7 +61,7 @@ class FleetNews:
         return without({"time": timestamp(at), **present}, self.settings.leave_out)
 
     async def message(self, entry: Entry, at: datetime) -> Message | NothingToSay:
-        visit = await self.outbox.store.views.visit(entry.subject)
+        visit = await self.outbox.visit(entry.subject)
         if visit is None:
             return NothingToSay(over=True)
         match entry.kind:
@@ -118,7 +118,7 @@ class FleetNews:
         over = visit.plugged_out_at is not None
         after = int(entry.progress or 0)
         under_way = None if entry.plan is None else Reach(**json.loads(entry.plan))
-        rows = await self.outbox.store.views.ask(
+        rows = await self.outbox.ask(
             lambda db: queries.decisions_after(
                 db, visit.id, after, AT_ONCE + 1, None if under_way is None else under_way.upto
             )

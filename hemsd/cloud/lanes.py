@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -53,7 +53,6 @@ class Lane:
     clock: Clock
     real: Clock
     bytes_s: float
-    give_way: Callable[[], Awaitable[None]]  # before each piece of work
     turn: int = 0  # which of the home's lanes it is: after a power cut they begin one after the other
     spreads: bool = True  # False: no other home comes back together with this one
     gives_up_after_s: float | None = None
@@ -140,10 +139,9 @@ class Lane:
             return LOOK_S
         if now_s < self.pace.not_before_s:
             return self.pace.not_before_s - now_s
-        await self.give_way()
         if self.woken.is_set():
             self.woken.clear()
-            await self.outbox.store.settle()  # what woke us is seen; a mere look must not cost the card a commit
+            await self.outbox.settle()  # what woke us is seen; a mere look must not cost the card a commit
         at = self.clock.utc()
         entry = await self.route.next(at, self.rests.asleep(now_s))
         if entry is None:
@@ -160,7 +158,6 @@ class Lane:
         if parcel.plan is not None:
             entry = await self.outbox.freeze(entry, parcel.plan)
         answer = await self.transport.send(self.route.keyed(parcel.request, entry.delivery or ""))
-        await self.give_way()
         judgement = await self.route.judged(entry, parcel, answer, self.clock.utc())
         await self._write_down(entry, answer, judgement)
         return max(0.0, self.pace.not_before_s - self.real.monotonic())

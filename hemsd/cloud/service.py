@@ -64,8 +64,8 @@ class Cloud:
     fleet: Fleet | None = None
 
     def __post_init__(self) -> None:
-        self.outbox = Outbox(self.store)
         self.give_way = GiveWay(self.clock)
+        self.outbox = Outbox(self.store, self.give_way)
         for turn, lane in enumerate(self._made()):
             lane.turn, lane.spreads = turn, self.spreads
             self.lanes[lane.name] = lane
@@ -159,18 +159,7 @@ class Cloud:
 
     def _lane(self, name: str, url: str, route: Route, transport: Transport, bytes_s: float) -> Lane:
         address = urlsplit(url).netloc.rpartition("@")[2]
-        return Lane(
-            name,
-            address,
-            route,
-            transport,
-            self.outbox,
-            self.clock,
-            self.real,
-            bytes_s,
-            self.give_way,
-            dice=self.dice,
-        )
+        return Lane(name, address, route, transport, self.outbox, self.clock, self.real, bytes_s, dice=self.dice)
 
     def _analysis(self) -> AnalysisRoute:
         settings = self.settings.analysis
@@ -185,7 +174,7 @@ class Cloud:
             settings.leave_out,
         )
         if settings.batch:
-            route.batches = Batches(ANALYSIS, self.outbox, route, self.give_way)
+            route.batches = Batches(ANALYSIS, self.outbox, route)
         return route
 
     def _summary(self) -> SummaryRoute:

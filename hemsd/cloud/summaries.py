@@ -29,7 +29,7 @@ class SummaryRoute:
         return await self.outbox.next(self.lane, at, resting)
 
     async def parcel(self, entry: Entry, at: datetime) -> Parcel | NothingToSay:
-        visit = await self.outbox.store.views.visit(entry.subject)
+        visit = await self.outbox.visit(entry.subject)
         path = self.paths.get(entry.kind)
         document = None if visit is None or path is None else await self._document(entry)
         if visit is None or path is None or document is None:

@@ -118,7 +118,7 @@ class Fleet:
         while True:
             if self.woken.is_set():
                 self.woken.clear()
-                await self.outbox.store.settle()
+                await self.outbox.settle()
             while await self.pay_one(client):
                 pass
             try:

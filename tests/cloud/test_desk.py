@@ -51,7 +51,7 @@ async def test_a_refusal_is_shown_with_its_answer_and_sent_again_by_a_press(path
             assert [(lane["dead"], lane["waiting"]) for lane in page["lanes"]] == [(2, 0), (0, 2)]
             one, other = page["letters"]
             assert (one["kind"], one["visit_id"], one["status"]) == ("visit", visit_id(1), 422)
-            assert one["answer"] == "422 no such station"
+            assert one["answer"]["text"] == "422 no such station"
 
             cloud.behaves = taken
             async with client.post(f"/api/cloud/letters/{one['id']}/retry") as answer:
@@ -66,7 +66,7 @@ async def test_a_refusal_is_shown_with_its_answer_and_sent_again_by_a_press(path
             await home.pay("analysis", 1)
             page = await get(client)
             assert page["letters"] == []
-            assert page["lanes"][0]["answer"] == "200"
+            assert page["lanes"][0]["answer"]["text"] == "200"
             assert home.cloud.troubles() == {}
 
 
