@@ -13,7 +13,7 @@ from aiohttp import web
 from jsonschema import Draft202012Validator
 
 from tests.cloud.home import Home, at_home, settings, visit_id
-from tests.cloud.receiver import Answerer, Heard, Receiver, receiving, says, taken
+from tests.cloud.receiver import Answerer, Heard, Receiver, closes, receiving, says, taken
 
 SCHEMAS = Path(__file__).parents[1] / "contracts" / "schemas"
 RESULT = {"session_id": visit_id(1), "status": "active", "is_anomaly": True, "anomaly_score": 0.85}
@@ -265,6 +265,26 @@ async def test_who_fails_in_a_batch_goes_on_alone(path: Path, tmp_path: Path) ->
         alone = [heard.body["session_id"] for heard in cloud.heard if heard.line == "POST /v1/sessions"]
         assert alone == [visit_id(2), visit_id(5)]
         assert await home.owed("analysis") == 0
+
+
+async def test_a_batch_outlives_a_restart_at_each_of_its_steps(path: Path, tmp_path: Path) -> None:
+    """Sent and not answered: again as it was, under its key. Taken: only asked about. Done: nothing is left."""
+    cloud, takes = Receiver(closes), BatchCloud(polls=0)
+    async with receiving(cloud):
+        chosen = settings(cloud.url, tmp_path, "analysis")
+        async with at_home(path, chosen) as home:
+            await outage(home, 6)
+            await home.lane("analysis").step()
+            clock = home.clock
+        cloud.behaves = takes
+        async with at_home(path, chosen, clock) as home:
+            await home.pay("analysis", 1)
+        first, second = cloud.heard
+        assert (first.key, first.raw) == (second.key, second.raw)
+        async with at_home(path, chosen, clock) as home:
+            await home.pay("analysis", 60)
+            assert await home.owed("analysis") == 0
+    assert cloud.lines() == 2 * ["POST /v1/sessions/batch"] + ["GET /v1/sessions/batch/batch-1"]
 
 
 async def test_what_is_told_of_a_charge_while_its_batch_is_out_goes_on_alone(path: Path, tmp_path: Path) -> None:
