@@ -322,7 +322,22 @@ async def test_history_is_walked_dragged_zoomed_and_saved(browser: Browser) -> N
         await page.mouse.up()
         await expect(span).to_have_text("Sat, Jun 13 – Fri, Jun 19")
         await page.get_by_role("button", name="Closer").click()
-        await expect(span).to_have_text(re.compile("Jun 14 – Thu, Jun 18|Jun 15 – Thu, Jun 18"))
+        await expect(span).to_have_text(re.compile(r"Jun 1[45]\s– Thu, Jun 18"))
+
+
+@pytest.mark.slow
+async def test_a_month_is_told_by_the_day_and_a_tap_opens_one(browser: Browser) -> None:
+    async with serving(FakeHouse()) as url, opened(browser, f"{url}#/history") as page:
+        await page.get_by_role("button", name="Month").click()
+        days = page.locator(".days svg")
+        await expect(days).to_have_attribute("aria-label", re.compile(r"Sat, Jun 20: Sun [\d.]+\skWh, From the grid"))
+        await expect(days.locator("title")).to_have_count(30)
+        box = await days.bounding_box()
+        assert box is not None
+        await page.touchscreen.tap(box["x"] + box["width"] - 3, box["y"] + 60)
+        await expect(page.locator(".walk b")).to_have_text("Sun, Jun 21")
+        await expect(page.get_by_role("button", name="Day", exact=True)).to_have_attribute("aria-pressed", "true")
+        await expect(page.locator(".marks")).to_be_visible()
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 // The plan: what lies ahead of each car, what it rests on, and what would change it.
 
-import { html, useLayoutEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { html, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { useWidth } from "./chart.js";
 import { call, live, now } from "./live.js";
 import { usePlan } from "./past.js";
 import { blocksOf, priceBars } from "./plan.js";
@@ -71,19 +72,6 @@ function changesOf(box, plan) {
     t("ahead.by_target"),
     box.plugged && t("ahead.by_boost"),
   ].filter(Boolean);
-}
-
-function useWidth() {
-  const ref = useRef();
-  const [width, setWidth] = useState(320);
-  useLayoutEffect(() => {
-    const measured = (px) => setWidth(Math.max(Math.round(px), 160));
-    measured(ref.current.clientWidth);
-    const watch = new ResizeObserver(([entry]) => measured(entry.contentRect.width));
-    watch.observe(ref.current);
-    return () => watch.disconnect();
-  }, []);
-  return [ref, width];
 }
 
 /** The hours ahead: what is planned and what the sun is expected to leave, and under it the price. */

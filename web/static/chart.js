@@ -11,17 +11,20 @@ import { clock, energy, midnight, power, powerWords, shortDay, t, tickPower } fr
 const LOW = 220;
 const TALL = 320; // where there is room beside it, there is room above it
 const ROOMY = 760;
+
+export const heightOf = (width) => (width > ROOMY ? TALL : LOW);
+
 const PAD = { top: 10, right: 2, bottom: 20, left: 38 };
 const HOUR = 3_600_000;
 
 // What is stacked from the line outward, and with which class it is drawn.
-const UP = [["pv_house_w", "house"], ["pv_car_w", "car"], ["pv_battery_w", "battery"], ["pv_grid_w", "grid"]];
-const DOWN = [["grid_house_w", "house"], ["grid_car_w", "car"], ["grid_battery_w", "battery"]];
-const STORED = [["battery_house_w", "house"], ["battery_car_w", "car"]];
+export const UP = [["pv_house_w", "house"], ["pv_car_w", "car"], ["pv_battery_w", "battery"], ["pv_grid_w", "grid"]];
+export const DOWN = [["grid_house_w", "house"], ["grid_car_w", "car"], ["grid_battery_w", "battery"]];
+export const STORED = [["battery_house_w", "house"], ["battery_car_w", "car"]];
 
-const sum = (point, rows) => rows.reduce((total, [key]) => total + (point[key] ?? 0), 0);
+export const sum = (point, rows) => rows.reduce((total, [key]) => total + (point[key] ?? 0), 0);
 
-function useWidth() {
+export function useWidth() {
   const ref = useRef();
   const [width, setWidth] = useState(280);
   useLayoutEffect(() => {
@@ -80,9 +83,9 @@ function labels(points, rows, x, y) {
 }
 
 /** A step of the axis that gives three to five lines. */
-function stepOf(size) {
-  for (const step of [250, 500, 1000, 2000, 5000, 10_000, 20_000]) if (size / step <= 5.5) return step;
-  return 50_000;
+export function stepOf(size) {
+  for (const step of [250, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000]) if (size / step <= 5.5) return step;
+  return 100_000;
 }
 
 /** Where the time axis is labelled: full hours, or midnights when it is long. */
@@ -103,9 +106,9 @@ function timeTicks(from, to, width) {
 export function Chart({ history, decisions, commands, from, to, at, plan, quiet, odd = [] }) {
   const [ref, width] = useWidth();
   const [chosen, setChosen] = useState(null); // index into marks
-  const height = width > ROOMY ? TALL : LOW;
+  const height = heightOf(width);
   const points = history?.points ?? [];
-  const marks = quiet ? [] : decisions.filter((one) => (one.kind !== "hold" || one.command_id) && inSpan(one, from, to));
+  const marks = quiet ? [] : decisions.filter((one) => (one.kind !== "hold" || one.command_id) && inside(Date.parse(one.time), from, to));
   const ahead = blocksOf(plan, at).filter((block) => block.from < to);
   const high = Math.max(1000, ...ahead.map((block) => block.watts * 1.15), ...points.map((p) => Math.max(sum(p, UP), p.pv_w ?? 0)));
   const low = Math.max(300, ...points.map((p) => sum(p, DOWN) + sum(p, STORED)));
@@ -141,8 +144,7 @@ export function Chart({ history, decisions, commands, from, to, at, plan, quiet,
   return html`<div class="chart live" ref=${ref}>
     <svg width=${width} height=${height} viewBox="0 0 ${width} ${height}" role="img" aria-label=${t("today.about")} onClick=${choose}>
       <defs>
-        <pattern id="bought" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-          <rect class="hatch" width="2" height="5" /></pattern>
+        <${Hatching} />
         <clipPath id="inside"><rect x=${PAD.left} y="0" width=${width - PAD.left} height=${height} /></clipPath>
       </defs>
       ${lines.map((w) => html`<g key=${w} class=${w === 0 ? "axis zero" : "axis"}>
@@ -174,6 +176,10 @@ export function Chart({ history, decisions, commands, from, to, at, plan, quiet,
   </div>`;
 }
 
+/** What was bought is hatched, whatever it went into. */
+export const Hatching = () => html`<pattern id="bought" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+  <rect class="hatch" width="2" height="5" /></pattern>`;
+
 /** A stretch without a gap: what the sun gave above the line, what was bought or taken from the battery below it. */
 function Stretch({ row, x, y }) {
   const draw = ({ key, kind, d }) => html`<path key=${key} class=${`area ${kind}`} d=${d} />`;
@@ -186,7 +192,7 @@ function Stretch({ row, x, y }) {
   </g>`;
 }
 
-const inSpan = ({ time }, from, to) => Date.parse(time) >= from && Date.parse(time) <= to;
+export const inside = (moment, from, to) => moment >= from && moment <= to;
 const commandOf = (decision, commands) => commands.find((one) => one.id === decision.command_id);
 
 /** Starts point right, pauses are blocks, doubts are rings, steps are strokes; a cross was not obeyed. */

@@ -2,6 +2,7 @@
 
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { Chart, Totals } from "./chart.js";
+import { Days } from "./days.js";
 import { Icon } from "./icons.js";
 import { live, now } from "./live.js";
 import { useSpan } from "./past.js";
@@ -11,6 +12,7 @@ const DAY = 86_400_000;
 const DAYS = { day: 1, week: 7, month: 30 };
 const SHORTEST = 1_800_000;
 const LONGEST = 62 * DAY;
+const DAYWISE = 4 * DAY; // longer is told by the day
 const DRAG_PX = 6; // less is a tap
 
 /** The span of so many days that holds a moment as its last day. */
@@ -33,8 +35,9 @@ function zoomed({ from, to }, factor, share = 0.5) {
   return { from: held - length * share, to: held + length * (1 - share) };
 }
 
-/** Let go of, it comes to rest at full hours, or at five minutes where it is short. */
+/** Let go of, it comes to rest at whole days, full hours, or at five minutes where it is short. */
 function settled({ from, to }) {
+  if (to - from > DAYWISE) return { from: midnight(from + DAY / 2), to: midnight(to + DAY / 2) };
   const grid = to - from > 2 * DAY ? 3_600_000 : 300_000;
   const rest = Math.round(from / grid) * grid;
   return { from: rest, to: rest + (to - from) };
@@ -45,7 +48,7 @@ const kindOf = ({ from, to }) => Object.keys(DAYS).find((kind) => Math.abs((to -
 function title({ from, to }) {
   const last = to - 1;
   if (day(from) === day(last)) return to - from > 0.9 * DAY ? day(from) : `${day(from)}, ${clock(from)} – ${clock(to)}`;
-  return `${day(from)} – ${day(last)}`;
+  return `${day(from)}\u00a0– ${day(last)}`;
 }
 
 /** Dragging moves the span, two fingers and ctrl + wheel zoom it; a tap goes through to the chart. */
@@ -109,6 +112,7 @@ export function History() {
   const { history, decisions, commands } = useSpan(range.from, range.to);
   const inside = useMemo(() => within(history, range), [history, range]);
   const kind = kindOf(range);
+  const daywise = range.to - range.from > DAYWISE;
   const asked = new URLSearchParams({ from: new Date(range.from).toISOString(), to: new Date(range.to).toISOString(), step_s: history?.step_s ?? 300 });
   return html`<main class="page" id="main" tabindex="-1">
     <header class="title"><h1>${t("nav.history")}</h1>
@@ -125,11 +129,12 @@ export function History() {
       </div>
     </div>
     <div class="movable" ...${hands}>
-      <${Chart} history=${history} decisions=${decisions} commands=${commands} from=${range.from} to=${range.to} at=${now()} quiet=${range.to - range.from > 2.1 * DAY} />
+      ${daywise ? html`<${Days} history=${inside} from=${range.from} to=${range.to} open=${(moment) => setRange(spanOf("day", moment))} />`
+        : html`<${Chart} history=${history} decisions=${decisions} commands=${commands} from=${range.from} to=${range.to} at=${now()} quiet=${range.to - range.from > 2.1 * DAY} />`}
     </div>
     <${Totals} history=${inside} />
     ${history && !inside.points.length && html`<p class="quiet">${t("history.empty")}</p>`}
-    <p class="quiet hint">${t("history.hint")}</p>
+    <p class="quiet hint">${daywise ? `${t("history.tap")} ` : ""}${t("history.hint")}</p>
   </main>`;
 }
 

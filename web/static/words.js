@@ -73,6 +73,8 @@ export function powerWords(kind, watts) {
 /** For the axis of a chart: no decimals where none are needed. */
 export const tickPower = (watts) => (watts >= 1000 ? `${number(watts / 1000, watts % 1000 ? 1 : 0)}\u00a0kW` : `${number(watts)}\u00a0W`);
 
+export const tickEnergy = (wh) => `${number(wh / 1000, wh % 1000 ? 1 : 0)}\u00a0kWh`;
+
 export function energy(kwh) {
   if (kwh == null) return "–";
   if (kwh > 0 && kwh < 0.095) return `${number(Math.round(kwh * 100) * 10)}\u00a0Wh`;
