@@ -285,6 +285,7 @@ def learned(memory: BoxMemory, diagnosis: Diagnostics | None) -> LearnedPage:
         step_a=response.step_a,
         shortfall_a=round(response.shortfall_a, 2),
         cap_a=response.cap_a,
+        min_a=response.least.minimum_a or None,
         car_phases=response.car_phases,
         way=diagnosis.way if diagnosis else "",
         way_proven=diagnosis.way_proven if diagnosis else None,

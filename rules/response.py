@@ -6,7 +6,8 @@ would correct the same error twice. So the power of a car *at the moment of the 
 only when no command can lie between the two, and by what the command is expected to do otherwise.
 
 Learned here: the delay from command to effect, the current step (some wallboxes round down to whole amperes), how far
-the car stays below the offer, where the car has its own cap, and on how many phases it really charges.
+the car stays below the offer, where the car has its own cap, on how many phases it really charges, and below which
+current it does not charge at all (``rules.least``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from hemsd.model import ACTIVE_PHASE_A, ConnectorStatus, Sample, WallboxImage
+from rules.least import NOTHING_SEEN, Least, seen
 
 FIRST_DELAY_S = 5.0  # IEC 61851-1: a car follows a new duty cycle within 5 s
 SETTLED_S = 20.0  # after a command, before currents are taken as the answer to it
@@ -46,6 +48,7 @@ class Response:
     cap_a: float | None = None  # the most the car takes, while it takes less than it is offered
     car_phases: int | None = None  # seen with three phases offered
     timed_s: float = 0.0  # the newest command whose delay was taken
+    least: Least = NOTHING_SEEN
 
     def phases_of(self, offered_phases: int) -> int:
         """On how many phases the car charges when so many are offered."""
@@ -64,7 +67,7 @@ NEW = Response()
 
 def at_plug_in(response: Response, car_phases: int | None) -> Response:
     """A new car: what belongs to the wallbox stays, what belonged to the last car is forgotten."""
-    return replace(response, shortfall_a=0.0, cap_a=None, car_phases=car_phases)
+    return replace(response, shortfall_a=0.0, cap_a=None, car_phases=car_phases, least=NOTHING_SEEN)
 
 
 def learn(response: Response, image: WallboxImage, now_s: float) -> Response:
@@ -74,7 +77,11 @@ def learn(response: Response, image: WallboxImage, now_s: float) -> Response:
         return response
     after_s = image.limit_age_s - image.sample_age_s  # how long after the command the sample was taken
     drawn_a = sample.max_current_a
-    if after_s <= 0.0 or drawn_a is None or drawn_a < ACTIVE_PHASE_A:
+    if after_s <= 0.0 or drawn_a is None:
+        return response
+    least = seen(response.least, limit_a, image.limit_phases, drawn_a, after_s)
+    response = response if least is response.least else replace(response, least=least)
+    if drawn_a < ACTIVE_PHASE_A:
         return response
     response = _timed(response, now_s - image.limit_age_s, after_s, limit_a, drawn_a)
     if after_s < SETTLED_S:

@@ -42,7 +42,7 @@ def situations(
     outlets = {
         p.box.name: Outlet(
             voltage_v=site.voltage_v,
-            minimum_a=limits.minimum_a(p.box),
+            minimum_a=_minimum_a(p),
             ceiling_a={count: bound.limit_a for count, bound in ceilings[p.box.name].items()},
             response=p.memory.response,
         )
@@ -70,6 +70,12 @@ def situations(
     return found
 
 
+def _minimum_a(party: Party) -> float:
+    """The least that this car charges with, as somebody has said or as it has shown."""
+    shown_a = min(party.memory.response.least.minimum_a, limits.box_bound(party.box).limit_a)
+    return max(limits.minimum_a(party.box), shown_a)
+
+
 def _present(ceilings: Mapping[int, Bound], memory: BoxMemory) -> Bound:
     return ceilings.get(phases.in_force(memory.phase)) or next(iter(ceilings.values()))
 
@@ -80,7 +86,7 @@ def _claim(party: Party) -> Claim:
         name=party.box.name,
         priority=party.box.priority,
         phases=party.house_phases(phases.in_force(party.memory.phase)),
-        min_a=limits.minimum_a(party.box),
+        min_a=_minimum_a(party),
         max_a=limits.box_bound(party.box).limit_a,
         active=party.memory.offering or party.mode in (Mode.FAST, Mode.MIN_SOLAR),
         order=party.memory.turn_s,

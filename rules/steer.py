@@ -94,7 +94,8 @@ def _noticed(party: Party, steering: SteeringSettings, wishes: list[Wish], now_s
     if phase.silent and draws:
         phase = replace(phase, silent=False)
     awake = wake.noticed(memory.wake, offering=memory.offering, draws=draws, now_s=now_s)
-    if phase.silent and awake.satisfied:  # what it took before the change was not all that it wanted
+    gave_up = phase.silent or learned.least.suspect_a is not None
+    if gave_up and awake.satisfied:  # what it took before the change was not all that it wanted
         awake = replace(awake, satisfied=False)
     if (phase, learned, awake) != (memory.phase, memory.response, memory.wake):
         memory = replace(memory, response=learned, phase=phase, wake=awake)

@@ -180,6 +180,8 @@ class LearnedPage(Page):
     """By so much the car stays below the offer"""
     cap_a: float | None = None
     """The most that the car takes"""
+    min_a: float | None = None
+    """The least with which the car charges, where it has shown that less is too little"""
     car_phases: int | None = None
     way: str = ""
     """How limits are said to it"""

@@ -46,6 +46,7 @@ class Box:
     told_a: float | None = None  # what it accepted
     told_s: float = 0.0
     zero_pauses: bool = False
+    min_a: float = 0.0  # with less it takes nothing
     wakes_when: Callable[[Box], bool] = lambda _: False  # a car that sleeps until it is told that
 
     @property
@@ -54,7 +55,8 @@ class Box:
 
     @property
     def current_a(self) -> float:
-        return (self.limit_a or 0.0) if self.plugged and self.hungry else 0.0
+        offered_a = self.limit_a or 0.0
+        return offered_a if self.plugged and self.hungry and offered_a >= self.min_a else 0.0
 
     @property
     def status(self) -> ConnectorStatus:

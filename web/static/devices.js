@@ -89,6 +89,7 @@ function learnedFacts({ learned, falls_back, writes_today }) {
   return [
     [t("learned.response"), duration(learned.response_s)],
     [t("learned.step"), current(learned.step_a)],
+    [t("learned.min"), learned.min_a == null ? "" : current(learned.min_a)],
     [t("learned.cap"), learned.cap_a == null ? "" : current(learned.cap_a)],
     [t("learned.phases"), learned.car_phases == null ? "" : t(learned.car_phases === 1 ? "phase.one" : "phase.many", { n: learned.car_phases })],
     [t("learned.way"), learned.way && `${learned.way} (${t(learned.way_proven ? "learned.proven" : "learned.unproven")})`],
