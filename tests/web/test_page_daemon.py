@@ -5,24 +5,37 @@ One daemon and one browser for all of them.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from playwright.async_api import expect
 
 from tests.analysis.test_own_visits import PIT, visited
+from tests.cloud.receiver import Answerer, Heard, Receiver, receiving, says, taken
 from tests.web.lived import Home, lived_in, shown, started, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
-POLICY = "policies: {home: {vehicle: car}}\n"
+SETTINGS = """\
+policies: {{home: {{vehicle: car}}}}
+cloud: {{analysis: {{url: "{cloud}", token: example-token}}}}
+"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def home(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Home]:
-    async with lived_in(tmp_path_factory.mktemp("home"), POLICY, speed=20) as one:
+async def cloud() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
+        yield receiver
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def home(tmp_path_factory: pytest.TempPathFactory, cloud: Receiver) -> AsyncIterator[Home]:
+    async with lived_in(tmp_path_factory.mktemp("home"), SETTINGS.format(cloud=cloud.url), speed=20) as one:
         yield one
 
 
@@ -105,6 +118,43 @@ async def test_an_odd_visit_has_a_badge_and_says_what_when_and_what_to_do(home: 
         finding = page.locator(".finding").first
         await expect(finding).to_contain_text(re.compile(r"\d\d:\d\d – \d\d:\d\d: The charge dropped out"))
         await expect(finding.locator(".quiet")).not_to_be_empty()
+
+
+def about(visit_id: str, answer: Answerer) -> Answerer:
+    """This answer where a receiver is told of this visit; any other is taken."""
+
+    async def answered(heard: Heard, request: web.Request) -> web.StreamResponse:
+        told = visit_id in heard.path or (heard.body or {}).get("session_id") == visit_id
+        return await (answer if told else taken)(heard, request)
+
+    return answered
+
+
+@pytest.mark.slow
+async def test_a_refusal_is_sent_again_by_a_press_and_the_clouds_verdict_stands_beside_our_own(
+    home: Home, cloud: Receiver
+) -> None:
+    store = home.daemon.store
+    visit = await visited(store, PIT, number=8)
+    await home.daemon.office.visits.judge(visit)
+    cloud.behaves = about(visit.id, says(422, "no such station"))
+    store.save_visit(replace(visit, transaction_id=8))  # with a transaction it is for the cloud
+    async with shown(home, "#/devices") as page:
+        told = page.locator("#told")
+        await expect(told).to_contain_text("422 no such station", timeout=30_000)
+        odd = {"category": "KWH_DECREASE", "score": 0.87, "confidence": 0.92}
+        verdict = {"session_id": visit.id, "status": "active", "is_anomaly": True, "anomaly_score": 0.85}
+        cloud.behaves = about(visit.id, says(201, {**verdict, "anomalies": [odd]}))
+        await told.get_by_role("button", name="Send again", exact=True).click()
+        await expect(told.get_by_role("status")).to_have_text("1 will be sent again.")
+        await expect(told).not_to_contain_text("422")
+    async with asyncio.timeout(30):
+        while not await store.views.cloud_verdicts([visit.id]):  # noqa: ASYNC110 - nobody says when it has come
+            await asyncio.sleep(0.05)
+    async with shown(home, f"#/visits/{visit.id}") as page:
+        section = page.locator("section").filter(has=page.get_by_role("heading", name="What was judged"))
+        both = ["1 found", re.compile(r"^unusual \(score 85\s%\); kwh decrease$")]
+        await expect(section.locator("dd")).to_have_text(both)
 
 
 @pytest.mark.slow
