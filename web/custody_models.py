@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from web.models import Asked, Page, Utc
+from web.spoken import Spoken
 
 
 class ClientPage(Page):
@@ -37,5 +38,5 @@ class NewClientBody(Asked):
 
 
 class CloudPage(Page):
-    preview: str
+    preview: Spoken
     """Every kind of message to every receiver, for the newest visit"""

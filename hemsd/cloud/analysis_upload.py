@@ -31,6 +31,7 @@ from hemsd.cloud.route import Judgement, NothingToSay, Parcel
 from hemsd.cloud.settings import Measurand
 from hemsd.cloud.verdict import is_result, verdict_of
 from hemsd.model import Visit
+from hemsd.said import said
 from hemsd.store import outbox as rows
 from hemsd.store import queries, verdicts
 from hemsd.store.outbox import Entry
@@ -203,17 +204,31 @@ class AnalysisRoute:
                 return await self._taken(entry, turn, answer, at)
             case Fate.DEAD if answer.status == 404 and turn.method != "POST":
                 forget = rows.advance(entry, done=entry.done, progress=None, due_at=at)
-                return Judgement(Fate.LATER, also=forget, text="404: the cloud has lost the session; it gets it anew")
+                return Judgement(
+                    Fate.LATER,
+                    also=forget,
+                    text=said("cloud.lost_session", "404: the cloud has lost the session; it gets it anew"),
+                )
             case Fate.DEAD if answer.status == 413 and len(turn.group) > 1:
                 self.most_values = max(1, len(values_of(turn.group)) // 2)
-                return Judgement(Fate.LATER, text=f"413: too much at once; {self.most_values} values from now on")
+                return Judgement(
+                    Fate.LATER,
+                    text=said(
+                        "cloud.too_much", "413: too much at once; {most} values from now on", most=self.most_values
+                    ),
+                )
             case fate:
                 return Judgement(fate)
 
     async def _taken(self, entry: Entry, turn: Turn, answer: Answer, at: datetime) -> Judgement:
         result = answer.document()
         if result is None or not is_result(result):
-            return Judgement(Fate.LATER, text=f"{answer.status}, but not in the words of an analysis")
+            return Judgement(
+                Fate.LATER,
+                text=said(
+                    "cloud.no_analysis", "{status}, but not in the words of an analysis", status=str(answer.status)
+                ),
+            )
         verdict = verdicts.record(entry.subject, verdict_of(result, at))
         over, is_all = await self.outbox.ask(lambda db: self._where_it_stands(db, entry.subject, turn, at))
         due_at = at if over or not turn.complete else at + timedelta(seconds=self.group_s)

@@ -24,6 +24,7 @@ from hemsd.cloud.outbox import Outbox
 from hemsd.cloud.route import Judgement, NothingToSay, Parcel
 from hemsd.cloud.verdict import verdict_of
 from hemsd.model import Visit
+from hemsd.said import said
 from hemsd.store import outbox as rows
 from hemsd.store import queries, verdicts
 from hemsd.store.outbox import Entry, Mark, Statement
@@ -182,17 +183,25 @@ class Batches:
             case Fate.TAKEN:
                 batch_id = (answer.document() or {}).get("batch_id")
                 if not isinstance(batch_id, str) or not batch_id:
-                    return Judgement(Fate.SILENCE, text=f"{answer.status}, but without a batch_id")
+                    return Judgement(
+                        Fate.SILENCE,
+                        text=said("cloud.no_batch_id", "{status}, but without a batch_id", status=str(answer.status)),
+                    )
                 working = Working(batch_id, at.isoformat())
                 return self._goes_on(working, at)
             case Fate.DEAD if answer.status == 413:
                 self.most_bytes = max(1024, self.most_bytes // 2)
-                return self._dissolved(batch, "413: the batch is too large; smaller ones")
+                return self._dissolved(batch, said("cloud.large_batch", "413: the batch is too large; smaller ones"))
             case Fate.DEAD:
                 self.known_to_cloud = False
-                return self._dissolved(batch, f"{answer.summary}: no batches here; each charge alone")
+                return self._dissolved(
+                    batch,
+                    said("cloud.no_batches", "{answer}: no batches here; each charge alone", answer=answer.summary),
+                )
             case Fate.LATER if batch.failures >= FAILURES:
-                return self._each_alone(batch, f"{answer.summary}: each charge alone")
+                return self._each_alone(
+                    batch, said("cloud.each_alone", "{answer}: each charge alone", answer=answer.summary)
+                )
             case fate:
                 return Judgement(fate)
 
@@ -218,12 +227,19 @@ class Batches:
         if fate is Fate.DEAD:  # the cloud has lost it, and gets it again
             return self._gone(batch, answer, at)
         if fate is Fate.LATER and late:
-            return self._each_alone(batch, f"{answer.summary}: each charge alone")
+            return self._each_alone(
+                batch, said("cloud.each_alone", "{answer}: each charge alone", answer=answer.summary)
+            )
         if fate is not Fate.TAKEN:
             return Judgement(fate)
         status = answer.document()
         if status is None or "status" not in status:
-            return Judgement(Fate.SILENCE, text=f"{answer.status}, but not the status of a batch")
+            return Judgement(
+                Fate.SILENCE,
+                text=said(
+                    "cloud.no_batch_status", "{status}, but not the status of a batch", status=str(answer.status)
+                ),
+            )
         if status["status"] not in DONE and not late:
             slower = Working(working.batch_id, working.since, min(LONGEST_POLL_S, 2 * working.poll_s))
             return self._goes_on(slower, at)
@@ -232,9 +248,12 @@ class Batches:
     def _gone(self, batch: Entry, answer: Answer, at: datetime) -> Judgement:
         self._lost = {batch.subject: self._lost.get(batch.subject, 0) + 1}
         if self._lost[batch.subject] > LOST:
-            return self._each_alone(batch, f"{answer.summary}: the batch is lost again; each charge alone")
+            return self._each_alone(
+                batch,
+                said("cloud.lost_again", "{answer}: the batch is lost again; each charge alone", answer=answer.summary),
+            )
         anew = rows.advance(batch, done=batch.done, progress=None, due_at=at)
-        text = f"{answer.summary}: the batch is lost; it is sent again"
+        text = said("cloud.lost_batch", "{answer}: the batch is lost; it is sent again", answer=answer.summary)
         return Judgement(Fate.LATER, also=anew, text=text, rests=False)
 
     def _settled(self, batch: Entry, status: Mapping[str, object], at: datetime) -> Iterator[Statement]:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import gzip
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -201,12 +203,25 @@ def _why(error: Exception) -> str:
                 "cloud.certificate", "the certificate is not trusted: {error}", error=str(error.certificate_error)
             )
         case aiohttp.ClientConnectorError():
-            return said(
-                "cloud.no_connection", "no connection: {error}", error=str(error.os_error.strerror or error.os_error)
-            )
+            return said("cloud.no_connection", "no connection: {error}", error=_of_system(error.os_error))
         case aiohttp.ServerDisconnectedError():
             return said("cloud.closed", "the connection was closed without an answer")
         case aiohttp.ClientPayloadError():
             return said("cloud.cut_off", "the answer was cut off") if "longer than" not in str(error) else str(error)
         case _:
             return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _of_system(error: OSError) -> str:
+    """What usually is wrong has words of ours; asyncio's own name the address once more."""
+    match error.errno:
+        case errno.ECONNREFUSED:
+            return said("network.refused", "refused")
+        case errno.ENETUNREACH | errno.EHOSTUNREACH:
+            return said("network.unreachable", "the network does not lead there")
+        case errno.ETIMEDOUT:
+            return said("network.timeout", "no answer")
+        case _ if isinstance(error, socket.gaierror):
+            return said("network.no_name", "the name is not known")
+        case _:
+            return error.strerror or str(error)

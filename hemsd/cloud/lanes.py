@@ -199,7 +199,7 @@ class Lane:
             pace = self.rests.failed(entry, now_s, at, answer.retry_after_s)
             again = pace.failures > 1
             if is_hopeless(pace, self.pace, now_s, server_error=(answer.status or 0) >= 500):
-                text = f"{text} ({pace.failures} tries)"
+                text = said("lane.tries", "{answer} ({n} tries)", answer=text, n=pace.failures)
                 self.rests.is_over(entry)
                 log.warning("%s: %s of %s is put aside: %s", self.name, entry.kind, entry.subject, text)
                 also = (*also, *rows.bury(entry, at, answer.status, text))

@@ -19,10 +19,11 @@ from hemsd.cloud.route import NothingToSay, Transport
 from hemsd.cloud.service import ANALYSIS, SUMMARIES, Cloud
 from hemsd.cloud.telemetry import TELEMETRY, Fleet
 from hemsd.model import Visit
+from hemsd.said import said
 from hemsd.store import outbox as rows
 from hemsd.store.outbox import Entry
 
-NOBODY = "Nothing leaves this house: config.yaml names nobody under cloud."
+NOBODY = said("preview.nobody", "Nothing leaves this house: config.yaml names nobody under cloud.")
 EXAMPLE_KEY = "(made when it leaves)"
 
 

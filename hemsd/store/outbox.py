@@ -22,6 +22,7 @@ from sqlite3 import Connection, Row
 from typing import Protocol
 
 from hemsd.model import Command, QuarterHour, Visit
+from hemsd.said import kept, recalled
 from hemsd.store import codec
 
 Statement = tuple[str, tuple[codec.Value, ...]]
@@ -194,7 +195,7 @@ def failed(entry: Entry, failures: int, since_at: datetime) -> Statement:
 
 def bury(entry: Entry, at: datetime, status: int | None, answer: str) -> tuple[Statement, ...]:
     """What was told of it in the meantime is tried first: it may be what is missing."""
-    return (BURY, (codec.ms(at), status, codec.text(answer), entry.id, entry.told)), forget(entry.id, entry.told)
+    return (BURY, (codec.ms(at), status, codec.text(kept(answer)), entry.id, entry.told)), forget(entry.id, entry.told)
 
 
 def revive(at: datetime, letter_id: int | None) -> tuple[Statement, ...]:
@@ -211,7 +212,7 @@ def revive(at: datetime, letter_id: int | None) -> tuple[Statement, ...]:
 
 def lane(name: str, row: LaneRow) -> Statement:
     moments = (codec.ms_or_none(at) for at in (row.failing_since_at, row.answered_at))
-    return LANE, (name, *moments, codec.text(row.answer), codec.ms_or_none(row.closed_at))
+    return LANE, (name, *moments, codec.text(kept(row.answer)), codec.ms_or_none(row.closed_at))
 
 
 def empty(name: str) -> Statement:
@@ -282,7 +283,7 @@ def lanes(db: Connection) -> dict[str, LaneRow]:
         row["lane"]: LaneRow(
             codec.utc_or_none(row["failing_since_ms"]),
             codec.utc_or_none(row["answered_ms"]),
-            row["answer"],
+            recalled(row["answer"]),
             codec.utc_or_none(row["closed_ms"]),
         )
         for row in db.execute("SELECT * FROM lanes")
@@ -303,7 +304,13 @@ def backlogs(db: Connection) -> dict[str, Backlog]:
 def dead_letters(db: Connection) -> tuple[DeadLetter, ...]:
     return tuple(
         DeadLetter(
-            row["id"], row["lane"], row["kind"], row["subject"], codec.utc(row["died_ms"]), row["status"], row["answer"]
+            row["id"],
+            row["lane"],
+            row["kind"],
+            row["subject"],
+            codec.utc(row["died_ms"]),
+            row["status"],
+            recalled(row["answer"]),
         )
         for row in db.execute("SELECT * FROM dead_letters ORDER BY id")
     )

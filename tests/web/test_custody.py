@@ -76,7 +76,7 @@ async def test_the_copy_is_a_whole_database_and_leaves_no_file_behind(page: Test
 
 async def test_without_a_cloud_nothing_leaves_the_house(page: TestClient) -> None:
     async with page.get("/api/installer/cloud") as response:
-        assert (await response.json())["preview"].startswith("Nothing leaves this house")
+        assert (await response.json())["preview"]["text"].startswith("Nothing leaves this house")
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,16 +13,21 @@ import pytest
 from hemsd.model import ConnectorStatus, DecisionKind, DispatchStatus, Mode, Outcome
 from web.server import STATIC
 
+ROOT = STATIC.parent.parent
 LANGUAGES = sorted(path.stem for path in (STATIC / "i18n").glob("*.json"))
+OTHERS = [language for language in LANGUAGES if language != "en"]
 OWN_WORDS = ("reason.", "evidence.", "said.")
 CODE = "\n".join(path.read_text(encoding="utf-8") for path in STATIC.glob("*.*s"))
 
 
 def texts(language: str) -> dict[str, str]:
     """The fixed texts; of reasons, evidence and what the daemon says the English words are in its own code."""
-    file = STATIC / "i18n" / f"{language}.json"
-    found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
-    return {key: text for key, text in found.items() if not key.startswith(OWN_WORDS)}
+    return {key: text for key, text in all_texts(language).items() if not key.startswith(OWN_WORDS)}
+
+
+def all_texts(language: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads((STATIC / "i18n" / f"{language}.json").read_text(encoding="utf-8"))
+    return found
 
 
 def holes(text: str) -> set[str]:
@@ -75,15 +82,58 @@ def test_no_rule_is_told_in_words_that_english_keeps_to_itself() -> None:
     assert not [key for key in file if key.startswith(OWN_WORDS)]
 
 
-def test_every_evidence_that_is_translated_exists() -> None:
-    root = STATIC.parent.parent
-    said = "\n".join(
-        path.read_text(encoding="utf-8") for part in ("hemsd", "rules") for path in (root / part).rglob("*.py")
-    )
-    for language in LANGUAGES:
-        file: dict[str, str] = json.loads((STATIC / "i18n" / f"{language}.json").read_text(encoding="utf-8"))
-        rules = {key.removeprefix("evidence.") for key in file if key.startswith("evidence.")}
-        assert {rule for rule in rules if f'"{rule}"' not in said} == set()
+RULES = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "rules").glob("*.py")]
+
+
+def evidence_rules() -> set[str]:
+    """What each ``Evidence(...)`` names first: a literal, or a constant of the rules."""
+    constants = {
+        target.id: node.value.value
+        for tree in RULES
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    names = {
+        first.value if isinstance(first, ast.Constant) else constants[first.id]
+        for tree in (*RULES, ast.parse((ROOT / "hemsd/trials.py").read_text(encoding="utf-8")))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Evidence"
+        for first in node.args[:1]
+        if isinstance(first, ast.Constant | ast.Name)
+    }
+    return {str(name) for name in names}
+
+
+def reason_rules() -> set[str]:
+    """A rule of a decision is a word directly before its text, or stands as ``rule=``."""
+    found: set[str] = set()
+    for path in ("modes", "steer"):
+        for node in ast.walk(ast.parse((ROOT / f"rules/{path}.py").read_text(encoding="utf-8"))):
+            row = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else []
+            for name, text in pairwise(row):
+                is_text = isinstance(text, ast.JoinedStr) or (isinstance(text, ast.Name) and text.id == "text")
+                if isinstance(name, ast.Constant) and isinstance(name.value, str) and is_text:
+                    found.add(name.value)
+            if isinstance(node, ast.Call):
+                given = [each.value for each in node.keywords if each.arg == "rule"]
+                found |= {str(one.value) for one in given if isinstance(one, ast.Constant)}
+    return found
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_evidence_is_told_in_every_language(language: str) -> None:
+    rules = evidence_rules()
+    assert len(rules) > 10
+    told = {key.removeprefix("evidence.") for key in all_texts(language) if key.startswith("evidence.")}
+    assert told == rules
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_reason_is_told_in_every_language(language: str) -> None:
+    assert len(reason_rules()) > 15
+    assert reason_rules() - {key.split(".")[1] for key in all_texts(language) if key.startswith("reason.")} == set()
 
 
 def test_every_reason_that_is_translated_belongs_to_a_rule_that_exists() -> None:

@@ -53,7 +53,7 @@ export function CloudPreview() {
     <div class="buttons"><button class="pill" disabled=${found?.busy} onClick=${look}>${t("cloud.look")}</button></div>
     <div role="status">${found?.busy && html`<p class="quiet">${t("cloud.busy")}</p>`}
       ${found?.problem && html`<p class="problem">${found.problem}</p>`}
-      ${found?.preview && html`<pre tabindex="0" aria-label=${t("cloud.title")}>${found.preview}</pre>`}</div>`;
+      ${found?.preview && html`<pre tabindex="0" aria-label=${t("cloud.title")}>${found.preview.key ? say(found.preview) : found.preview.text}</pre>`}</div>`;
 }
 
 /** How the database is, and a copy of it. */
