@@ -6,7 +6,7 @@ import { told } from "./sentence.js";
 import { Verdict, decisionIcon, intent, isBad } from "./verdict.js";
 import { Icon } from "./icons.js";
 import { Planned, Prices, blocksOf } from "./plan.js";
-import { clock, energy, midnight, power, powerWords, shortDay, t, tickPower } from "./words.js";
+import { clock, energy, midnight, power, powerWords, shortDay, t, tickPower, weekday } from "./words.js";
 
 const LOW = 220;
 const TALL = 320; // where there is room beside it, there is room above it
@@ -93,8 +93,9 @@ function timeTicks(from, to, width) {
   const every = [0.25, 0.5, 1, 2, 3, 4, 6, 12].find((n) => ((n * HOUR) / (to - from)) * width >= 56);
   const ticks = [];
   const first = midnight(from);
+  const long = to - from > 26 * HOUR; // then a midnight carries its day
   if (every) {
-    for (let h = first + Math.ceil((from - first) / HOUR / every) * every * HOUR; h <= to; h += every * HOUR) ticks.push([h, clock(h)]);
+    for (let h = first + Math.ceil((from - first) / HOUR / every) * every * HOUR; h <= to; h += every * HOUR) ticks.push([h, long && clock(h) === "00:00" ? weekday(h) : clock(h)]);
     return ticks;
   }
   const apart = Math.ceil(((to - from) / 24 / HOUR) * (58 / width));

@@ -2,11 +2,11 @@
 
 import { html } from "./vendor/htm-3.1.1-preact-standalone.js";
 import { alertWords } from "./alarm.js";
+import { Facts, Head } from "./facts.js";
 import { Icon } from "./icons.js";
 import { live } from "./live.js";
 import { Told } from "./told.js";
 import { Procedures } from "./tryout.js";
-import { Head } from "./verdict.js";
 import { isReckoned, TellLevel } from "./visit.js";
 import { current, duration, has, percent, plain, power, powerWords, say, t, when } from "./words.js";
 
@@ -76,10 +76,6 @@ function Car({ name, car }) {
       ${!live.guest && html`<${TellLevel} vehicle=${name} text=${t(car.soc_pct == null ? "level.unknown" : "level.correct")} />`}</div>
   </li>`;
 }
-
-const LONG = 22; // letters; more take the room of two
-
-const Facts = ({ facts }) => html`<dl class="proof">${facts.filter(([, value]) => value).map(([label, value]) => html`<div key=${label} class=${value.length > LONG ? "wide" : ""}><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>`;
 
 const known = (value) => t(value == null ? "learned.unknown" : value ? "learned.yes" : "learned.no");
 

@@ -1,6 +1,7 @@
 // Trying out a wallbox, and checking the grid meter with it: with consent, step by step, and what came of it.
 
 import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { Facts } from "./facts.js";
 import { call } from "./live.js";
 import { say, t } from "./words.js";
 
@@ -49,7 +50,7 @@ function Procedure({ what, path, ready }) {
     <summary><b>${t(`work.${what}`)}</b> <span class="quiet">${running ? t("work.running") : said.length || sheet.length ? t("work.done") : t("work.never")}</span></summary>
     <p class="quiet">${t(`work.${what}.about`)}</p>
     ${said.length > 0 && !running && !sheet.length && html`<p><b>${said.at(-1)}</b></p>`}
-    ${sheet.length > 0 && html`<dl class="proof">${sheet.map(({ about, found }) => html`<div key=${about.text}><dt>${say(about)}</dt><dd>${say(found)}</dd></div>`)}</dl>`}
+    <${Facts} facts=${sheet.map(({ about, found }) => [say(about), say(found)])} />
     ${said.length > 0 && html`<div class="log found-log" role="log" tabindex="0" aria-label=${t(`work.${what}`)}>${said.map((line, n) => html`<p key=${n}>${line}</p>`)}${running && html`<p class="quiet">…</p>`}</div>`}
     <p class="problem" role="alert">${problem}</p>
     <div class="buttons">${running

@@ -40,9 +40,3 @@ export function decisionIcon(decision, before) {
   if (decision.kind !== "step") return decision.kind;
   return decision.limit_a ? direction(decision, before) : "stop";
 }
-
-/** What it is, and how it does; ``ok`` is left out where nothing answers. */
-export function Head({ icon, name, ok, text }) {
-  return html`<div class="head"><${Icon} name=${icon} size="28" /><h2>${name}</h2>
-    ${text && html`<span class=${`verdict ${ok ? "good" : "bad"}`}><${Icon} name=${ok ? "check" : "cross"} size="16" />${text}</span>`}</div>`;
-}

@@ -9,9 +9,11 @@ import { PlanWords } from "./plan.js";
 import { Timeline } from "./timeline.js";
 import { CloudVerdict } from "./told.js";
 import { WhatIf } from "./whatif.js";
-import { clock, day, duration, energy, grams, language, money, percent, t, when } from "./words.js";
+import { clock, day, duration, energy, grams, language, money, percent, t, weekday, when } from "./words.js";
 
 const OLD_LEVEL_S = 900; // a level that was told longer ago says so
+const SHORT_BREAK_MS = 300_000;
+const FIRST_BLOCKS = 6;
 const SOURCES = ["solar", "battery", "grid"];
 const LOOK = { solar: "sun", battery: "battery", grid: "grid" };
 
@@ -201,13 +203,33 @@ export function VisitView({ id, news }) {
     <${SourceBar} kwh=${kwhOf(visit)} />
     <section><h2>${t("visit.power")}</h2>
       <${Chart} history=${history} decisions=${decisions} commands=${commands} from=${from} to=${to} at=${now()} odd=${visit.anomalies} /><${Totals} history=${history} /></section>
-    ${visit.blocks.length > 0 && html`<section><h2>${t("visit.blocks")}</h2><ul class="blocks">${visit.blocks.map((one) => html`<li key=${one.start}>
-      <b>${clock(one.start)} – ${one.end ? clock(one.end) : t("block.running")}</b><span class="quiet">${t(`block.done.${one.type}`)}</span><span>${energy(one.kwh)}</span></li>`)}</ul></section>`}
+    ${visit.blocks.length > 0 && html`<section><h2>${t("visit.blocks")}</h2><${Blocks} blocks=${visit.blocks} /></section>`}
     ${visit.cloud && html`<${CloudVerdict} verdict=${visit.cloud} own=${visit.anomalies} />`}
     <section><h2>${t("timeline.title")}</h2><${Timeline} decisions=${decisions} commands=${commands} /></section>
     ${visit.wallbox && history?.points.length > 1 && html`<${WhatIf} id=${id} />`}
     <p class="buttons apart"><a class="pill" href=${`api/sessions/${visit.id}.csv`} download>${t("visits.csv")}</a></p>
   </main>`;
+}
+
+/** Blocks of one kind that follow each other within minutes, as one: what lies between is a change of phases. */
+function joined(blocks) {
+  const rows = [];
+  for (const block of blocks) {
+    const last = rows.at(-1);
+    if (last?.end && last.type === block.type && Date.parse(block.start) - Date.parse(last.end) < SHORT_BREAK_MS) rows[rows.length - 1] = { ...block, start: last.start, kwh: last.kwh + block.kwh };
+    else rows.push(block);
+  }
+  return rows;
+}
+
+/** When a visit charged, and why then. */
+function Blocks({ blocks }) {
+  const [all, setAll] = useState(false);
+  const rows = joined(blocks);
+  const days = day(rows[0].start) !== day(rows.at(-1).start);
+  return html`<ul class="blocks">${(all ? rows : rows.slice(0, FIRST_BLOCKS)).map((one) => html`<li key=${one.start}>
+      <b>${days ? `${weekday(one.start)} ` : ""}${clock(one.start)} – ${one.end ? clock(one.end) : t("block.running")}</b><span class="quiet">${t(`block.done.${one.type}`)}</span><span>${energy(one.kwh)}</span></li>`)}</ul>
+    ${rows.length > FIRST_BLOCKS && html`<div class="buttons"><button class="pill" aria-expanded=${all} onClick=${() => setAll(!all)}>${all ? t("timeline.less") : t("timeline.all", { n: rows.length })}</button></div>`}`;
 }
 
 const Back = () => html`<a class="back" href="#/visits"><${Icon} name="back" size="18" />${t("nav.visits")}</a>`;
