@@ -1,33 +1,28 @@
-"""Where connections wait before they are heard: how many there may be, and for how long one may dawdle.
+"""Where connections wait before they are heard, and for how long one may dawdle.
 
-aiohttp bounds what a request may hold (lines, headers, body). It does not bound how many connections are open, how
-slowly a request trickles in, or how long an answer waits for a reader who takes nothing; each of these, from a careless
-program or a hostile one, would use up the process's sockets or its memory. So a small protocol stands between the
-socket and aiohttp's: it counts, and it holds a watch.
+aiohttp bounds what a request may hold (lines, headers, body). It does not bound how slowly a request trickles in, or
+how long an answer waits for a reader who takes nothing; each of these, from a careless program or a hostile one, would
+use up the process's sockets or its memory. So a small protocol stands between the socket and aiohttp's, and holds a
+watch. How many connections there may be at once is counted before (``drivers.listening``).
 
     connected -- first request within HEAD_S --> heard -- answer taken within STALLED_S --> heard ...
                      otherwise: closed                         otherwise: closed
 
 After its first request, an idle connection is closed by aiohttp itself (``KEEPALIVE_S``), also when half a request
-has trickled in. A body must be whole within BODY_S. Programs of this machine (a reverse proxy) share no limit of
-their own, only that of all.
+has trickled in. A body must be whole within BODY_S.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler as AioHandler
 from aiohttp.typedefs import Middleware
 
-from drivers.base import is_loopback
 from web.routes import Refused, route_of
 
-MAX_CONNECTIONS = 256
-MAX_OF_AN_ADDRESS = 64  # a browser opens six; a family behind one router has several
 HEAD_S = 15.0
 BODY_S = 30.0
 STALLED_S = 60.0
@@ -37,36 +32,19 @@ KEEPALIVE_S = 75.0
 class Lobby:
     """All open connections of one listener."""
 
-    def __init__(
-        self,
-        *,
-        most: int = MAX_CONNECTIONS,
-        most_of_an_address: int = MAX_OF_AN_ADDRESS,
-        head_s: float = HEAD_S,
-        stalled_s: float = STALLED_S,
-    ) -> None:
-        self.most, self.most_of_an_address = most, most_of_an_address
+    def __init__(self, *, head_s: float = HEAD_S, stalled_s: float = STALLED_S) -> None:
         self.head_s, self.stalled_s = head_s, stalled_s
-        self.of_address: Counter[str] = Counter()
         self._visitors: dict[asyncio.BaseTransport, _Visitor] = {}
 
     def protocol(self, inner: Callable[[], asyncio.Protocol]) -> Callable[[], asyncio.Protocol]:
         """The protocol factory of a listener whose connections pass through here."""
         return lambda: _Visitor(self, inner())
 
-    def admits(self, address: str) -> bool:
-        crowded = not is_loopback(address) and self.of_address[address] >= self.most_of_an_address
-        return len(self._visitors) < self.most and not crowded
-
-    def entered(self, visitor: _Visitor, transport: asyncio.BaseTransport, address: str) -> None:
+    def entered(self, visitor: _Visitor, transport: asyncio.BaseTransport) -> None:
         self._visitors[transport] = visitor
-        self.of_address[address] += 1
 
-    def left(self, transport: asyncio.BaseTransport, address: str) -> None:
+    def left(self, transport: asyncio.BaseTransport) -> None:
         del self._visitors[transport]
-        self.of_address[address] -= 1
-        if not self.of_address[address]:
-            del self.of_address[address]
 
     @property
     def middleware(self) -> Middleware:
@@ -83,24 +61,18 @@ class Lobby:
 
 
 class _Visitor(asyncio.Protocol):
-    """One connection. Everything goes on to aiohttp's protocol, if it may come in at all."""
+    """One connection. Everything goes on to aiohttp's protocol."""
 
     def __init__(self, lobby: Lobby, inner: asyncio.Protocol) -> None:
         self._lobby, self._inner = lobby, inner
-        self._transport: asyncio.Transport | None = None  # None: turned away
-        self._address = ""
+        self._transport: asyncio.Transport | None = None  # None: not yet or no more
         self._hearing: asyncio.TimerHandle | None = None  # runs until the first request was heard
         self._taking: asyncio.TimerHandle | None = None  # runs while an answer is not taken
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        peer = transport.get_extra_info("peername")
-        self._address = str(peer[0]) if peer else ""
-        if not self._lobby.admits(self._address):
-            transport.abort()
-            return
         self._transport = transport
-        self._lobby.entered(self, transport, self._address)
+        self._lobby.entered(self, transport)
         self._hearing = self._end_after(self._lobby.head_s)
         self._inner.connection_made(transport)
 
@@ -110,11 +82,10 @@ class _Visitor(asyncio.Protocol):
             self._hearing.cancel()
 
     def data_received(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._inner.data_received(data)
+        self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
-        return self._inner.eof_received() if self._transport is not None else None
+        return self._inner.eof_received()
 
     def pause_writing(self) -> None:
         """The reader does not keep up, and its share of memory is full."""
@@ -131,7 +102,7 @@ class _Visitor(asyncio.Protocol):
             if watch is not None:
                 watch.cancel()
         if self._transport is not None:
-            self._lobby.left(self._transport, self._address)
+            self._lobby.left(self._transport)
             self._transport = None
             self._inner.connection_lost(exc)
 

@@ -18,6 +18,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 import hemsd
+from drivers.listening import Room, listening
 from web.auth import Doors, Login, doorkeeper, is_at_home
 from web.bench import BenchApi
 from web.custody import CustodyApi
@@ -26,7 +27,7 @@ from web.files import PageFiles
 from web.guard import MAX_BODY_BYTES, add_headers, guard
 from web.house import Archive, House, Playing, Workshop
 from web.installer import InstallerApi
-from web.lobby import KEEPALIVE_S, Lobby, whole_body
+from web.lobby import HEAD_S, KEEPALIVE_S, Lobby, whole_body
 from web.local import LocalApi
 from web.models import MePage
 from web.openapi import document
@@ -47,6 +48,8 @@ _handlers_log.addFilter(_ours)
 
 STATIC = Path(__file__).parent / "static"
 SHUTDOWN_S = 2.0
+MAX_CONNECTIONS = 256
+MAX_OF_AN_ADDRESS = 64  # a browser opens six; a family behind one router has several
 
 
 def application(
@@ -150,9 +153,12 @@ def _add_page(app: web.Application, doors: Doors, *, guests: bool) -> None:
 class WebServer:
     """Serves an application where ``web`` in config.yaml says."""
 
-    def __init__(self, settings: WebSettings, app: web.Application, lobby: Lobby | None = None) -> None:
+    def __init__(
+        self, settings: WebSettings, app: web.Application, lobby: Lobby | None = None, room: Room | None = None
+    ) -> None:
         self.settings, self.app = settings, app
         self.lobby = lobby or Lobby()
+        self.room = room or Room(MAX_CONNECTIONS, MAX_OF_AN_ADDRESS)
         app.middlewares.insert(0, self.lobby.middleware)
         self.port: int | None = None  # the real one, as soon as it listens
         self.listening = asyncio.Event()
@@ -169,18 +175,23 @@ class WebServer:
         )
         await runner.setup()
         assert runner.server is not None
-        listener: asyncio.Server | None = None
+        listeners: list[asyncio.Server] = []
         try:
-            listener = await asyncio.get_running_loop().create_server(
-                self.lobby.protocol(runner.server), self.settings.host, self.settings.port, ssl=self._tls()
-            )
-            self.port = int(listener.sockets[0].getsockname()[1])
+            tls = self._tls()
+            visitor = self.lobby.protocol(runner.server)
+            for bound in await listening(self.settings.host, self.settings.port, self.room):
+                listeners.append(
+                    await asyncio.get_running_loop().create_server(
+                        visitor, sock=bound, ssl=tls, ssl_handshake_timeout=HEAD_S if tls else None
+                    )
+                )
+            self.port = int(listeners[0].sockets[0].getsockname()[1])
             scheme = "https" if self.settings.tls else "http"
             _log.info("The page is at %s://%s:%s/", scheme, self.settings.host, self.port)
             self.listening.set()
             await asyncio.Event().wait()
         finally:
-            if listener is not None:
+            for listener in listeners:
                 listener.close()
             async with asyncio.timeout(2 * SHUTDOWN_S):
                 await runner.cleanup()

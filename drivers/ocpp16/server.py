@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import ssl
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from http import HTTPStatus
 
 from websockets import Request, Response
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from drivers.base import DeviceError, EventSink, TransactionBook
+from drivers.listening import Room, listening
 from drivers.ocpp16 import connectors
 from drivers.ocpp16.charge_point import ChargePoint, Patience
 from drivers.ocpp16.door import door, remote_of, select_subprotocol, tls_of
@@ -39,6 +43,8 @@ _socket_log.setLevel(logging.WARNING)  # it tells of each opening and closing, w
 
 MAX_FRAME_BYTES = 256 * 1024  # GetConfiguration of a box with 400 keys is about 60 kB
 MAX_CONNECTIONS = 64
+MAX_SOCKETS = 128  # with those that have not said yet who they are
+MAX_OF_AN_ADDRESS = 32  # a wallbox has one, and a second while it believes that the first is dead
 HANDSHAKE_S = 10.0
 CLOSE_S = 2.0
 AT_RESTART = ("charge_point", "connector")  # of a wallbox: what its link and its transactions hang on
@@ -116,20 +122,7 @@ class CentralSystem:
     async def run(self) -> None:
         try:
             tls = tls_of(self._settings.tls)
-            server = await serve(
-                self._attend,
-                self._settings.host,
-                self._settings.port,
-                select_subprotocol=select_subprotocol,
-                process_request=self._judge_request,
-                create_connection=door(self._report),
-                open_timeout=HANDSHAKE_S,
-                ping_interval=None,  # keepalive.py has its own, more patient one
-                close_timeout=CLOSE_S,
-                max_size=MAX_FRAME_BYTES,
-                ssl=tls,
-                logger=_socket_log,
-            )
+            sockets = await listening(self._settings.host, self._settings.port, Room(MAX_SOCKETS, MAX_OF_AN_ADDRESS))
         except OSError as error:
             raise DeviceError(
                 said(
@@ -140,15 +133,33 @@ class CentralSystem:
                     error=str(error),
                 )
             ) from error
-        async with server:
-            self._port = next(iter(server.sockets)).getsockname()[1]
+        async with AsyncExitStack() as servers:
+            for bound in sockets:
+                await servers.enter_async_context(await self._served(bound, tls))
+            self._port = sockets[0].getsockname()[1]
             self._listening.set()
             scheme = "wss" if tls else "ws"
             log.info("waiting for wallboxes at %s://%s:%d/{charge_point}", scheme, self._settings.host, self._port)
             try:
-                await server.wait_closed()
+                await asyncio.Event().wait()
             finally:
                 self._listening.clear()
+
+    async def _served(self, bound: socket.socket, tls: ssl.SSLContext | None) -> Server:
+        return await serve(
+            self._attend,
+            sock=bound,
+            select_subprotocol=select_subprotocol,
+            process_request=self._judge_request,
+            create_connection=door(self._report),
+            open_timeout=HANDSHAKE_S,
+            ping_interval=None,  # keepalive.py has its own, more patient one
+            close_timeout=CLOSE_S,
+            max_size=MAX_FRAME_BYTES,
+            ssl=tls,
+            ssl_handshake_timeout=HANDSHAKE_S if tls else None,
+            logger=_socket_log,
+        )
 
     async def close(self, failsafe_a: float) -> None:
         """Leaves every connected box at the failsafe; ``run`` is cancelled afterwards."""

@@ -11,7 +11,8 @@ from contextlib import suppress
 import pytest
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
-from drivers.ocpp16 import door, server
+from drivers import listening
+from drivers.ocpp16 import server
 from drivers.ocpp16.identity import identity_in, may_enter
 from drivers.ocpp16.keepalive import Heartbeat
 from hemsd.model import LinkDown, LinkUp, StrangerRefused
@@ -248,7 +249,7 @@ async def test_too_many_attempts_from_one_address_are_turned_away_for_a_while():
 
 
 async def test_sockets_that_say_nothing_are_few_and_do_not_stay(monkeypatch):
-    monkeypatch.setattr(door, "MAX_SOCKETS", 4)
+    monkeypatch.setattr(server, "MAX_SOCKETS", 4)
     monkeypatch.setattr(server, "HANDSHAKE_S", 0.5)
     async with home() as at:
         silent = [await asyncio.open_connection("127.0.0.1", at.central.port) for _ in range(4)]
@@ -265,8 +266,8 @@ async def test_sockets_that_say_nothing_are_few_and_do_not_stay(monkeypatch):
 
 
 async def test_one_address_that_says_nothing_keeps_no_wallbox_out(monkeypatch):
-    monkeypatch.setattr(door, "MAX_UNNAMED", 3)
-    monkeypatch.setattr(door, "is_loopback", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(server, "MAX_OF_AN_ADDRESS", 3)
+    monkeypatch.setattr(listening, "is_loopback", lambda address: address == "127.0.0.1")
     async with home() as at:
 
         async def from_another() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

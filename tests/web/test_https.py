@@ -10,7 +10,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from drivers.listening import Room
 from tests.web.fake_house import FakeDoors, FakeHouse
+from web import server as web_server
 from web.server import WebServer, application
 from web.settings import TlsSettings, WebSettings
 
@@ -45,5 +47,29 @@ async def test_over_https_the_cookie_never_travels_in_the_clear_and_the_page_may
             with pytest.raises(aiohttp.ClientError):
                 await plain.get(f"http://{home}/")
     finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_who_never_begins_the_handshake_is_counted_and_hung_up_on(
+    tls: TlsSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_server, "HEAD_S", 0.3)
+    house, room = FakeHouse(), Room(3, 3)
+    server = WebServer(WebSettings(port=0, tls=tls), application(house, house, FakeDoors(PASSWORD)), room=room)
+    running = asyncio.create_task(server.run())
+    await asyncio.wait_for(server.listening.wait(), 10)
+    assert server.port
+    silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(4)]
+    try:
+        async with asyncio.timeout(5):
+            assert await silent[3][0].read() == b"", "one too many is not heard at all"
+            assert room.taken == 3
+            assert [await reader.read() for reader, _ in silent] == [b""] * 4
+            while room.taken:  # noqa: ASYNC110 - the kernel's queue
+                await asyncio.sleep(0.01)
+    finally:
+        for _, writer in silent:
+            writer.close()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

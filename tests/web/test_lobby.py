@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
+from drivers import listening
+from drivers.listening import Room
 from tests.web.fake_house import FakeDoors, FakeHouse
 from web import lobby
 from web.lobby import Lobby
@@ -22,9 +24,9 @@ PASSWORD = "correct horse"
 
 
 @asynccontextmanager
-async def served(house: FakeHouse, limits: Lobby) -> AsyncIterator[int]:
+async def served(house: FakeHouse, limits: Lobby, room: Room | None = None) -> AsyncIterator[int]:
     app = application(house, house, FakeDoors(PASSWORD, {"token": frozenset({"local"})}))
-    server = WebServer(WebSettings(port=0), app, limits)
+    server = WebServer(WebSettings(port=0), app, limits, room)
     task = asyncio.create_task(server.run())
     await server.listening.wait()
     assert server.port
@@ -94,8 +96,8 @@ async def test_a_body_of_a_stranger_is_not_even_read(token: str | None) -> None:
 
 @pytest.mark.slow
 async def test_a_reader_who_takes_nothing_is_hung_up_on_and_its_memory_is_free_again() -> None:
-    limits = Lobby(stalled_s=0.2)
-    async with served(FakeHouse(), limits) as port:
+    room = Room(9, 9)
+    async with served(FakeHouse(), Lobby(stalled_s=0.2), room) as port:
         deaf = socket.socket()
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.setblocking(False)
@@ -104,17 +106,17 @@ async def test_a_reader_who_takes_nothing_is_hung_up_on_and_its_memory_is_free_a
             deaf, b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 200
         )
         async with asyncio.timeout(10):
-            while not limits.of_address:  # noqa: ASYNC110 - the kernel's queue
+            while not room.taken:  # noqa: ASYNC110 - the kernel's queue
                 await asyncio.sleep(0.01)
-            while limits.of_address:  # noqa: ASYNC110
+            while room.taken:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert await healthy(port)
         deaf.close()
 
 
 async def test_one_address_does_not_crowd_out_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lobby, "is_loopback", lambda _: False)
-    async with served(FakeHouse(), Lobby(most_of_an_address=5)) as port:
+    monkeypatch.setattr(listening, "is_loopback", lambda _: False)
+    async with served(FakeHouse(), Lobby(), Room(99, most_of_an_address=5)) as port:
         crowd = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
         late, late_writer = await asyncio.open_connection("127.0.0.1", port)
         assert await ended(late)
@@ -197,7 +199,7 @@ async def told(port: int, request: bytes) -> str:
 
 
 async def test_there_is_a_bound_for_all_together() -> None:
-    async with served(FakeHouse(), Lobby(most=3)) as port:
+    async with served(FakeHouse(), Lobby(), Room(3, 3)) as port:
         crowd = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
         late, late_writer = await asyncio.open_connection("127.0.0.1", port)
         assert await ended(late)
