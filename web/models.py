@@ -254,7 +254,7 @@ class WallboxPage(Page):
     ready_by: Utc | None = None
     boost: bool = False
     obeyed: int | None = None
-    """Of the commands with a verdict today, how many were obeyed"""
+    """Of the commands with a verdict since hemsd started, how many were obeyed"""
     judged: int | None = None
 
 
