@@ -12,7 +12,9 @@ KEEPALIVE_S = 15  # MQTT 3.1.1 section 3.1.2.10: a dead connection is noticed af
 TIMEOUT_S = 5.0
 
 
-def client_of(broker: MqttBrokerSettings, will: aiomqtt.Will | None = None) -> aiomqtt.Client:
+def client_of(
+    broker: MqttBrokerSettings, will: aiomqtt.Will | None = None, *, timeout_s: float | None = None
+) -> aiomqtt.Client:
     """A client for the house's broker. Raises DeviceError when the password's file can't be read."""
     return aiomqtt.Client(
         broker.host,
@@ -21,7 +23,7 @@ def client_of(broker: MqttBrokerSettings, will: aiomqtt.Will | None = None) -> a
         password=broker.secret(),
         tls_params=_tls(broker) if broker.tls else None,
         keepalive=KEEPALIVE_S,
-        timeout=TIMEOUT_S,
+        timeout=timeout_s or TIMEOUT_S,
         will=will,
     )
 

@@ -12,6 +12,7 @@ from email.header import Header
 import aiomqtt
 
 from drivers.base import DeviceError
+from drivers.mqtt_client import client_of
 from drivers.mqtt_settings import MqttBrokerSettings
 from hemsd.cloud.answer import Request
 from hemsd.cloud.client import Client, Manners
@@ -102,17 +103,7 @@ class Mqtt:
         broker = self._broker
         body = json.dumps(payload(notice, self.site), ensure_ascii=False)
         try:
-            async with (
-                asyncio.timeout(2 * ANSWER_S),
-                aiomqtt.Client(
-                    broker.host,
-                    broker.port,
-                    username=broker.user,
-                    password=broker.secret(),
-                    tls_params=_tls(broker) if broker.tls else None,
-                    timeout=ANSWER_S,
-                ) as client,
-            ):
+            async with asyncio.timeout(2 * ANSWER_S), client_of(broker, timeout_s=ANSWER_S) as client:
                 await client.publish(self._topic, body, qos=1)
         except (aiomqtt.MqttError, TimeoutError, OSError) as error:
             raise DeviceError(
@@ -124,9 +115,3 @@ class Mqtt:
                     error=str(error),
                 )
             ) from error
-
-
-def _tls(broker: MqttBrokerSettings) -> aiomqtt.TLSParameters:
-    files = (str(file) if file else None for file in (broker.ca_file, broker.cert_file, broker.key_file))
-    ca_certs, certfile, keyfile = files
-    return aiomqtt.TLSParameters(ca_certs=ca_certs, certfile=certfile, keyfile=keyfile)

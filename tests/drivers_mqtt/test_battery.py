@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from drivers.mqtt_battery import BatteryTopic
 from drivers.permission import AGAIN_S, HOLDS_S
 from hemsd.clock import ManualClock
 from tests.drivers_mqtt.broker import Broker, free_port
+from tests.drivers_mqtt.test_reader import until
 
 TOPIC = "home/battery/may_give"
 Message = dict[str, object]
@@ -38,14 +39,6 @@ async def commander(port: int) -> AsyncIterator[list[Message]]:
         listening = asyncio.create_task(listen(client))
         yield heard
         listening.cancel()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    for _ in range(5000):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it did not happen within 5 s")
 
 
 @pytest.fixture
