@@ -472,6 +472,7 @@ class Daemon:
             kept.append("wallboxes")
             config = config.model_copy(update={"wallboxes": self.config.wallboxes, "vehicles": self.config.vehicles})
         meters_changed = _differs(self.config, config, "meters")
+        same_meters = [name for name, meter in config.meters.items() if self.config.meters.get(name) == meter]
         alerts_changed = any(_differs(self.config, config, section) for section in ("alerts", "site"))
         self.config = config
         waiting = self.central.apply(config.wallboxes, failsafe_of(config))
@@ -487,7 +488,8 @@ class Daemon:
             self._meters.clear()
             self.health.troubles.clear()
             meters = named_meters(config)
-            self.latest.replace_meters({meter.name: meter.role for meter in meters}, behind_inverter(meters))
+            roles = {meter.name: meter.role for meter in meters}
+            self.latest.replace_meters(roles, behind_inverter(meters), same=same_meters)
             self.control.grid_delay.begin(self._late_by)
             self._start_meters(group, drivers)
         if alerts_changed:

@@ -148,11 +148,13 @@ class Latest:
         image = self._boxes[wallbox].image
         return f"{image.vendor}|{image.model}|{image.firmware}"
 
-    def replace_meters(self, roles: Mapping[str, Role], behind: Collection[str] = ()) -> None:
-        """Other meters from now on; what the old ones said is forgotten."""
+    def replace_meters(
+        self, roles: Mapping[str, Role], behind: Collection[str] = (), *, same: Collection[str] = ()
+    ) -> None:
+        """Other meters from now on. What those that are the ``same`` said stands and ages; all else is forgotten."""
         self._roles = dict(roles)
         self._behind = frozenset(behind)
-        self._readings.clear()
+        self._readings = {name: found for name, found in self._readings.items() if name in same}
         self.delays_s.clear()
 
     def meter(self, name: str) -> Metered | None:

@@ -105,11 +105,12 @@ def test_a_changed_file_is_taken_over_while_the_car_charges(tmp_path: Path) -> N
         living.until(lambda: "was not taken over" in living.log)
         assert "site.main_fuse_a" in living.log
         assert living.get("/api/state")["site"]["fuse_a"] == 35
-        config.write_text(good.replace("main_fuse_a: 35", "main_fuse_a: 25"))
+        config.write_text(good.replace("main_fuse_a: 35", "main_fuse_a: 25").replace("unit: 1}", "unit: 1, poll_s: 2}"))
         living.process.send_signal(signal.SIGHUP)
         living.until(lambda: living.get("/api/state")["site"]["fuse_a"] == 25)
         assert living.garage()["charging"]
         assert living.end() == 0
+        assert "no grid reading" not in living.log, "a meter of which nothing changed is believed meanwhile"
 
 
 @pytest.mark.slow
