@@ -1,4 +1,4 @@
-"""Looks around in the service's sandbox: a second program of the unit (ExecStartPost), with the first one's walls.
+"""Looks around in the service's sandbox: the unit runs this in place of hemsd.
 
 What hemsd needs must be there: a serial port by the group dialout, the machine's addresses, multicast, its secrets, its
 own directory, the model. Everything else must not. Ends with status 1 and a sentence at the first thing that is wrong.

@@ -40,11 +40,16 @@ chmod 660 /dev/ttyS9 /dev/disk9
 chgrp hemsd /etc/hemsd/page
 sed -e 's|^web:.*|web: {host: 0.0.0.0, port: 8080, password_file: page}|' \
     -e 's|^ocpp:.*|ocpp: {host: 0.0.0.0, port: 9000}|' -e '$a mdns: {name: hemsd}' -i "$config"
-now_with "ExecStartPost=$python $here/sandbox.py"
-log | grep -q 'the sandbox is as it should be' || die "nobody looked around in the sandbox"
+# Not as ExecStartPost: systemd 252 shows the credentials to the main process only.
+sed -e "s|^ExecStart=.*|ExecStart=$python $here/sandbox.py|" -e 's|^Type=.*|Type=oneshot|' -e '/^Restart/d' \
+    /etc/systemd/system/hemsd.service >/etc/systemd/system/sandbox.service
+systemctl daemon-reload
+systemctl start sandbox || die "the sandbox: $(journalctl --no-pager -u sandbox -o cat)"
 systemd-analyze security --threshold=15 hemsd >/dev/null || die "the sandbox is more open than 1.5"
 say "the sandbox is closed, and open where it must be"
 
+systemctl restart hemsd
+well 60 || die "it is not well when it listens to the whole house"
 ip netns exec phone "$python" "$here/neighbour.py" || die "a neighbour sees something else"
 say "a phone in the house finds it by name, and sees no more than a login"
 
