@@ -1,10 +1,10 @@
 """``GET /api/events``: the present as a stream of server-sent events.
 
-A stream waits for a change, takes the newest state, and sends it; then it rests for a quarter of a second, so that a
-burst of readings becomes one event. A slow reader blocks only its own stream and finds the newest state when it is
-back, because nothing is queued. When nothing changes the state is sent all the same every few seconds (its ages have
-grown), behind a comment: so the page notices a dead line, and we a dead reader. These pauses belong to the network,
-so they are real time even when the simulated home's clock runs faster.
+A stream waits for a change, takes the newest state, which all streams share (``web.present``), and sends it; then it
+rests for a quarter of a second, so that a burst of readings becomes one event. A slow reader blocks only its own stream
+and finds the newest state when it is back, because nothing is queued. When nothing changes the state is sent all the
+same every few seconds (its ages have grown), behind a comment: so the page notices a dead line, and we a dead reader.
+These pauses belong to the network, so they are real time even when the simulated home's clock runs faster.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from aiohttp import web
 
 from hemsd.said import said
 from web.house import House
+from web.present import FRESH_S, Present
 from web.routes import Refused
 
-REST_S = 0.25
+REST_S = FRESH_S
 ALIVE_S = 10.0
 STALLED_S = 30.0
 MAX_STREAMS = 64
@@ -28,6 +29,7 @@ class EventStreams:
 
     def __init__(self, house: House, *, rest_s: float = REST_S, alive_s: float = ALIVE_S) -> None:
         self.house, self.rest_s, self.alive_s = house, rest_s, alive_s
+        self.present = Present(house, fresh_s=rest_s)
         self._open: set[asyncio.Task[None]] = set()
 
     async def get(self, request: web.Request) -> web.StreamResponse:
@@ -52,11 +54,14 @@ class EventStreams:
         while True:
             try:
                 async with asyncio.timeout(self.alive_s):
-                    seen = await self.house.changes.newer_than(seen)
+                    await self.house.changes.newer_than(seen)
             except TimeoutError:
                 await _send(response, b": still here\n\n")
-            state = self.house.state().model_dump_json()
-            await _send(response, f"id: {seen}\ndata: {state}\n\n".encode())
+                seen = -1
+            told = self.present.recent()
+            if told.version > seen:
+                await _send(response, told.event)
+                seen = told.version
             await asyncio.sleep(self.rest_s)
 
     async def close(self) -> None:

@@ -95,8 +95,8 @@ class LocalApi:
             ),
         )
 
-    async def get_state(self, _request: web.Request) -> web.Response:
-        return answer(self.house.state())
+    async def get_state(self, request: web.Request) -> web.Response:
+        return self.streams.present.exact().body.answer(request)
 
     async def get_plan(self, _request: web.Request) -> web.Response:
         return answer(self.house.plan())

@@ -31,6 +31,7 @@ from web.lobby import HEAD_S, KEEPALIVE_S, Lobby, whole_body
 from web.local import LocalApi
 from web.models import MePage
 from web.openapi import document
+from web.packed import Packed
 from web.past import PastApi
 from web.routes import ROUTE, Route, Scope, answer, router_path
 from web.settings import WebSettings
@@ -106,13 +107,11 @@ def described(routes: Sequence[Route]) -> Route:
     """The route of the document that describes all routes, this one too."""
 
     @cache
-    def described_once() -> str:
-        return json.dumps(document((*routes, own), hemsd.__version__))
+    def described_once() -> Packed:
+        return Packed(json.dumps(document((*routes, own), hemsd.__version__)).encode())
 
-    async def get(_request: web.Request) -> web.Response:
-        response = web.Response(text=described_once(), content_type="application/json")
-        response.enable_compression()
-        return response
+    async def get(request: web.Request) -> web.Response:
+        return described_once().answer(request)
 
     own = Route("GET", "/openapi.json", get, "This description", {200: None}, scope=Scope.OPEN)
     return own

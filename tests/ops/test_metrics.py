@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator
@@ -136,3 +137,19 @@ async def test_the_dashboard_and_the_page_of_the_manual_name_only_what_is_told(m
         used = set(re.findall(r"hemsd_[a-z_]+", (ROOT / file).read_text()))
         assert used
         assert used <= names, file
+
+
+async def test_a_crowd_that_asks_is_told_once_a_second() -> None:
+    asked: list[int] = []
+
+    async def text() -> bytes:
+        asked.append(1)
+        await asyncio.sleep(0.01)
+        return b"hemsd_up 1\n"
+
+    house = FakeHouse()
+    app = application(house, house, FakeDoors(), dialects=(metrics_route(text),))
+    async with TestClient(TestServer(app)) as client:
+        answers = await asyncio.gather(*(client.get("/metrics") for _ in range(20)))
+        assert {await answer.text() for answer in answers} == {"hemsd_up 1\n"}
+    assert len(asked) == 1

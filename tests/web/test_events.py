@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import ClientResponse
@@ -12,6 +14,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from hemsd.model import Mode, Wish
 from tests.web.fake_house import FakeDoors, FakeHouse
 from web.events import EventStreams
+from web.models import StatePage
+from web.present import Present
 from web.server import application
 
 
@@ -76,3 +80,48 @@ async def test_a_shutdown_does_not_wait_for_the_readers(house: FakeHouse) -> Non
     async with asyncio.timeout(1):
         await client.server.close()
     await client.close()
+
+
+async def test_fifty_readers_share_one_telling_of_the_present(
+    api: TestClient, house: FakeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tellings: list[StatePage] = []
+    state = FakeHouse.state
+
+    def counted(self: FakeHouse) -> StatePage:
+        tellings.append(state(self))
+        return tellings[-1]
+
+    monkeypatch.setattr(FakeHouse, "state", counted)
+    async with AsyncExitStack() as streams:
+        readers = [await streams.enter_async_context(api.get("/api/events")) for _ in range(50)]
+        for reader in readers:
+            await next_state(reader)
+        tellings.clear()
+        house.wish(Wish("garage", mode=Mode.FAST))
+        for reader in readers:
+            while (await next_state(reader))["wallboxes"]["garage"]["mode"] != "fast":
+                pass  # it was told before that it is still here
+    assert len(tellings) < 50
+
+
+async def test_who_asks_once_hears_of_what_has_just_changed(house: FakeHouse) -> None:
+    present = Present(house, fresh_s=3600.0)
+    before = present.recent()
+    house.wish(Wish("garage", mode=Mode.FAST))
+    assert present.recent() is before
+    assert json.loads(present.exact().body.body)["wallboxes"]["garage"]["mode"] == "fast"
+    assert present.exact() is present.recent() is not before
+
+
+async def test_a_present_that_takes_long_to_tell_is_told_less_often(house: FakeHouse) -> None:
+    present, state = Present(house, fresh_s=0.0), house.state
+
+    def slowly() -> StatePage:
+        time.sleep(0.05)
+        return state()
+
+    house.state = slowly  # type: ignore[method-assign]
+    told = present.recent()
+    assert told.fresh_until_s - asyncio.get_running_loop().time() > 0.4
+    assert present.recent() is told
