@@ -75,6 +75,7 @@ hemsd score /tmp/session.json >/tmp/score.json
 "$python" -c 'import json; s = json.load(open("/tmp/score.json")); print("the session:", s["status"], s["anomaly_score"])' ||
     die "$(cat /tmp/score.json)"
 say "judged a session"
+"$python" -m hemsd.ops.ingredients | grep -q '"name": "numpy"' || die "it does not say what it is made of"
 
 systemctl enable --now hemsd || die "it does not start"
 well "$HEALTH_WITHIN_S" || die "it does not get well"

@@ -154,6 +154,21 @@ PIECES = (
 )
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000,
+        b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 9_000,
+    ],
+    ids=["address", "one header", "headers"],
+)
+async def test_a_head_that_is_too_large_is_refused(head: bytes) -> None:
+    async with served(FakeHouse(), Lobby()) as port:
+        assert (await told(port, head + b"\r\n\r\n"))[:1] == "4"
+        assert await healthy(port)
+
+
 @pytest.mark.slow
 async def test_damaged_requests_break_nothing_and_are_not_worth_a_line(caplog: pytest.LogCaptureFixture) -> None:
     chance = random.Random(23)
