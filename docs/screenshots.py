@@ -19,15 +19,17 @@ from tests.web.fake_house import VISIT_ID, FakeHouse  # noqa: E402
 
 OUT = Path(__file__).parent / "screenshots"
 SCENES = ("charging", "waiting", "stale", "empty", "two", "night")
-KEPT = ("charging", "stale", "visit", "plan", "devices")
+KEPT = ("charging", "stale", "visit", "plan", "month", "devices")
 VIEWS = {
     "plan": "#/plan",
     "history": "#/history",
+    "month": "#/history",
     "visits": "#/visits",
     "visit": f"#/visits/{VISIT_ID}",
     "devices": "#/devices",
     "installer": "#/installer",
 }
+PRESSED = {"month": "Month"}
 DEVICES = {"phone": {**PHONE, "device_scale_factor": 2}, "desktop": DESKTOP}
 
 
@@ -39,7 +41,9 @@ async def shoot(browser: Browser, scene: str) -> None:
                 still = {**settings, "reduced_motion": "reduce"}
                 async with opened(browser, url + VIEWS.get(scene, ""), theme=theme, device=still) as page:
                     await expect(page.locator("#main")).to_be_visible()
-                    await page.wait_for_timeout(700)  # until the day has been drawn
+                    if scene in PRESSED:
+                        await page.get_by_role("button", name=PRESSED[scene]).click()
+                    await page.wait_for_timeout(1500)  # until the day has been drawn
                     await page.screenshot(path=OUT / f"{scene}-{device}-{theme}.png", full_page=device == "desktop")
 
 

@@ -332,6 +332,9 @@ async def test_a_month_is_told_by_the_day_and_a_tap_opens_one(browser: Browser) 
         days = page.locator(".days svg")
         await expect(days).to_have_attribute("aria-label", re.compile(r"Sat, Jun 20: Sun [\d.]+\skWh, From the grid"))
         await expect(days.locator("title")).to_have_count(30)
+        await page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = await page.evaluate("axe.run('.days')")
+        assert found["violations"] == []
         box = await days.bounding_box()
         assert box is not None
         await page.touchscreen.tap(box["x"] + box["width"] - 3, box["y"] + 60)

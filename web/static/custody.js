@@ -29,7 +29,8 @@ export function Clients() {
   }
   const remove = (one) => confirm(t("clients.sure", { name: one.name })) &&
     doing(call("DELETE", `api/installer/clients/${one.id}`).then((page) => setClients(page.clients)));
-  return html`<p class="quiet">${t("clients.about")} <a href="openapi.json">${t("clients.described")}</a></p>
+  return html`<p class="quiet">${t("clients.about")}</p>
+    <p><a href="openapi.json">${t("clients.described")}</a></p>
     ${clients?.length === 0 && html`<p>${t("clients.none")}</p>`}
     <ul class="faults">${(clients ?? []).map((one) => html`<li key=${one.id} class="client"><div><b>${one.name}</b> <span class="quiet">${one.scopes.join(", ")} · ${t("visit.since", { at: day(one.since) })}</span><p class="quiet">${one.id}</p></div>
       <button class="pill" onClick=${() => remove(one)} aria-label=${t("clients.remove_one", { name: one.name })}>${t("clients.remove")}</button></li>`)}</ul>

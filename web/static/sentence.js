@@ -55,7 +55,7 @@ function worded(decision) {
   if (!key) return "";
   const { inputs, limit_a, phases } = decision;
   const surplus_w = Math.max(inputs.share_w ?? inputs.surplus_w ?? 0, 0);
-  const values = { ...inputs, surplus_w, limit_a, phases };
+  const values = { ...inputs, surplus_w, limit_a, phases: phases ?? t("phase.same") };
   if (holes(key).some((name) => values[name] == null)) return "";
   return t(key, filled(values));
 }
@@ -80,8 +80,18 @@ const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
 /** What would change it: "10 A when the sun gives 450 W more; a pause when it gives 2.9 kW less for a while." */
 export function turnWords(box) {
   if (!box.plugged || box.decision?.kind === "skip") return "";
-  const told = (box.turns ?? []).map(({ what, by_w, limit_a }) => t(`turn.${what}`, { by: power(Math.abs(by_w)), limit: current(limit_a) }));
+  const told = (box.turns ?? []).map(({ what, by_w, limit_a }) => {
+    const values = { by: power(Math.abs(by_w)), limit: current(limit_a), share: covered(box, by_w) };
+    return t(what === "start" && values.share ? "turn.start_at" : `turn.${what}`, values);
+  });
   return told.length ? `${capital(told.join("; "))}.` : "";
+}
+
+/** Which part of the least power the sun has to cover for a start; nothing where that is all of it. */
+function covered({ decision }, by_w) {
+  const { share_w, minimum_w } = decision?.inputs ?? {};
+  const share = share_w == null || !minimum_w ? 1 : (share_w + by_w) / minimum_w;
+  return share < 0.98 ? percent(share * 100) : "";
 }
 
 /** What ends by itself: "at least until 14:12, 2 min 10 s more". */
