@@ -201,7 +201,8 @@ def build(
 ) -> list[Driver]:
     """The drivers of everything that is read over MQTT, and of what is told; none when nothing is.
 
-    ``socs`` and ``charges`` go by vehicle, and ``folder`` holds the installer's own device files. Raises ValueError for a device file that is not sound.
+    ``socs`` and ``charges`` go by vehicle, and ``folder`` holds the installer's own device files. Raises ValueError for
+    a device file that is not sound.
     """
     metered = [meter_source(name, role, settings, clock, sink, folder) for name, (role, settings) in meters.items()]
     cars = [soc_source(name, settings, soc_sink, folder) for name, settings in socs.items()]

@@ -96,6 +96,8 @@ class Storage(Permission):
             self._registers = await storage(read, model)
         except DeviceError as error:
             self._refuse(str(error))
+        else:
+            self.trouble = ""  # whatever it was, on an earlier connection
 
     async def speak(self, read: Read, write: Write) -> None:
         """Says what is wanted and does not stand. What the device makes difficult is kept as ``trouble``."""

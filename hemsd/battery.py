@@ -10,8 +10,9 @@ import logging
 from dataclasses import dataclass, field
 
 from drivers.base import BatteryControl
+from hemsd.alerts import Found
 from hemsd.model import BatteryOrder, Outcome, Snapshot, SteeringSettings, WallboxSettings
-from hemsd.said import Said, said
+from hemsd.said import said
 from rules import lending
 from rules.lending import Obedience
 from rules.steer import Memory
@@ -40,16 +41,16 @@ class HomeBattery:
         """The same, judged by what it gives now."""
         if self.control is None:
             return None
+        before = self._obedience.outcome
         known = lending.told(self._obedience, snapshot.now_s, self.control.told_w)
-        before, self._obedience = (
-            self._obedience,
-            lending.judged(known, snapshot.now_s, snapshot.battery, snapshot.grid),
-        )
-        outcome = self._obedience.outcome
-        if outcome is not before.outcome and outcome is Outcome.ACCEPTED_INEFFECTIVE:
-            log.warning("The home battery gives more than it was told")
-        elif outcome is not before.outcome:
-            log.info("The home battery gives no more than it was told")
+        self._obedience = lending.judged(known, snapshot.now_s, snapshot.battery, snapshot.grid)
+        match self._obedience.outcome:
+            case outcome if outcome is before:
+                pass
+            case Outcome.ACCEPTED_INEFFECTIVE:
+                log.warning("The home battery gives more than it was told")
+            case _:
+                log.info("The home battery gives no more than it was told")
         return self.order
 
     def decide(
@@ -71,8 +72,8 @@ class HomeBattery:
             self.control.permit(None)
             await self.control.freed()
 
-    def found(self) -> tuple[str, Said, Said] | None:
-        """What a person should know of it, as ``hemsd.alerts`` has it."""
+    def found(self) -> Found | None:
+        """What a person should know of it."""
         if self.control is None:
             return None
         if self.control.trouble:

@@ -115,6 +115,9 @@ async def test_what_was_said_to_a_device_that_is_lost_does_not_count_for_longer_
     words = registers({})
     await spoken.meet(reading(words), MODEL)
     spoken.permit(500.0)
+    spoken.trouble = "it was lost"
+    await spoken.meet(reading(words), MODEL)
+    assert spoken.trouble == ""
     await spoken.speak(reading(words), writing(words))
     assert spoken.told_w == 500.0
     clock.leap(HOLDS_S)
