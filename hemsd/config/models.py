@@ -125,11 +125,11 @@ class StorageSettings(Strict):
     keep_days: Annotated[int, Field(ge=7, le=36_500)] = 730
     """Older readings and decisions are deleted; visits stay"""
     copies: Annotated[int, Field(ge=0, le=30)] = 3
-    """How many daily copies of the database are kept beside it; 0 makes none"""
+    """How many copies of the database are kept beside it, one a day while it is below 8 MB; 0 makes none"""
     max_mb: Annotated[int, Field(ge=20)] = 1000
     """A database larger than this forgets its oldest readings and decisions early"""
-    max_mb_per_day: Annotated[int, Field(ge=1)] = 500
-    """More written in a day than this raises an alert: memory cards wear out"""
+    max_mb_per_day: Annotated[int, Field(ge=1)] = 100
+    """More written in a day than this, copies aside, raises an alert: memory cards wear out"""
 
     @property
     def password_hash_file(self) -> Path:

@@ -13,7 +13,7 @@ from hemsd.ops.backup import DailyCopies
 from hemsd.ops.retention import Retention
 from hemsd.said import said
 from hemsd.store.codec import DAY_MS, ms
-from hemsd.store.copies import kept
+from hemsd.store.copies import daily, kept
 from hemsd.store.store import Store
 from web.models import StoragePage
 
@@ -33,6 +33,7 @@ class Upkeep:
         self._newest_copy: str | None = None
         self._earlier = (0, 0)  # (day, bytes) that an earlier run of the daemon wrote today
         self._today = (0, 0)  # (day, what the store had written by then since it was opened)
+        self._copied = (0, 0)  # (day, bytes) of the newest copy
 
     async def run(self) -> None:
         await self._recall_today()
@@ -43,13 +44,20 @@ class Upkeep:
 
     async def look(self) -> None:
         await self.copies.look()
-        self._newest_copy = next((copy.name for copy in kept(self._store.path)), None)
+        self._look_for_copies()
         try:
             await self.retention.look()
         except sqlite3.Error as error:
             log.warning("The database can't be looked after: %s", error)
 
+    def _look_for_copies(self) -> None:
+        today = self._clock.utc()
+        copy = daily(self._store.path, today)
+        self._copied = (ms(today) // DAY_MS, copy.stat().st_size if copy.exists() else 0)
+        self._newest_copy = next((copy.name for copy in kept(self._store.path)), None)
+
     async def _recall_today(self) -> None:
+        self._look_for_copies()
         day = ms(self._clock.utc()) // DAY_MS
         days = await self._store.views.written_days()
         self._earlier = (day, sum(one.bytes for one in days if ms(one.day_at) // DAY_MS == day))
@@ -81,7 +89,8 @@ class Upkeep:
                 said("alarm.store.copy.do", "Make room on the card."),
             )
         most = self._settings.max_mb_per_day * 1_000_000
-        if self.bytes_today() > most:
+        day, copied = self._copied
+        if self.bytes_today() - (copied if day == self._today[0] else 0) > most:
             yield (
                 "store:wear",
                 said(

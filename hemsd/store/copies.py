@@ -1,4 +1,4 @@
-"""Copies of the database: one a day beside it, and whatever ``hemsd backup`` is told.
+"""Copies of the database: one a day beside it while it is small, and whatever ``hemsd backup`` is told.
 
 A copy is made through SQLite's own backup, in one step, so it is one moment of the database even while the daemon
 writes. It becomes a copy under its name only when it is whole, checked and on the card: a copy that exists is good. It
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from shutil import disk_usage
 
@@ -18,6 +18,7 @@ from hemsd.said import said
 from hemsd.store.rows import StoreError
 
 BUSY_S = 5.0
+BYTES_PER_DAY = 8_000_000  # what copies may cost the card in the mean: with a day's own writes it is 25 MB
 ROOM = 1.5  # a copy is not begun on a card that has less free than this many times its size
 
 
@@ -96,14 +97,28 @@ def kept(path: Path) -> list[Path]:
     return sorted(path.parent.glob(f"{path.name}.copy-????????"), reverse=True)
 
 
+def is_due(path: Path, at: datetime) -> bool:
+    """Each day while the database is small; a large one would wear the card out by being copied."""
+    days = [(at.date() - day).days for day in map(_day_of, kept(path)) if day is not None]
+    since = min((ago for ago in days if ago >= 0), default=None)  # a clock that was ahead has left others
+    return since is None or since > path.stat().st_size // BYTES_PER_DAY
+
+
+def _day_of(copy: Path) -> date | None:
+    try:
+        return datetime.strptime(copy.name[-8:], "%Y%m%d").date()  # noqa: DTZ007 - the name of a UTC day
+    except ValueError:
+        return None
+
+
 def copy_of_the_day(path: Path, at: datetime, keep: int) -> int:
-    """Makes today's copy if there is none, and drops all but the newest ``keep``. The bytes that it wrote.
+    """Makes today's copy where one is due, and drops all but the newest ``keep``. The bytes that it wrote.
 
     Raises StoreError; the older copies are still there then.
     """
     target = daily(path, at)
     written = 0
-    if not target.exists():
+    if is_due(path, at):
         size = path.stat().st_size
         if disk_usage(path.parent).free < ROOM * size:
             raise StoreError(

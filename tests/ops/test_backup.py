@@ -146,6 +146,21 @@ async def test_each_day_leaves_a_copy_and_the_oldest_goes(store: Store, path: Pa
     assert daily.trouble is None
 
 
+async def test_a_large_database_is_copied_less_often_so_that_copies_do_not_wear_out_the_card(
+    store: Store, path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "BYTES_PER_DAY", path.stat().st_size * 0.4)
+    ahead = copies.daily(path, clock.utc() + timedelta(days=400))  # of a clock that was wrong
+    ahead.write_bytes(b"")
+    daily, days = DailyCopies(store, 9, clock), []
+    for day in range(9):
+        before = len(copies.kept(path))
+        await daily.look()
+        days += [day] * (len(copies.kept(path)) - before)
+        clock.leap(86_400)
+    assert days == [0, 3, 6]
+
+
 async def test_a_copy_that_can_not_be_made_is_said_and_the_old_ones_stay(
     store: Store, path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from hemsd.model import QuarterHour, SiteMinute
 from hemsd.ops.retention import Retention
 from hemsd.ops.upkeep import Upkeep
 from hemsd.store import Store, aging
+from hemsd.store.copies import daily
 from tests.store.values import NOON, a_command, a_decision, a_sample, a_visit
 
 BIG = 1 << 40
@@ -137,6 +138,21 @@ async def test_what_is_written_in_a_day_is_counted_over_restarts_and_too_much_is
     assert upkeep.bytes_today() == 0
     assert not list(upkeep.found())
     await store.close()
+
+
+async def test_a_copy_alone_does_not_wear_out_a_card_and_an_alert_comes_above_four_times_an_ordinary_day(
+    path: Path, store: Store, clock: ManualClock
+) -> None:
+    upkeep = Upkeep(store, StorageSettings(path=path), clock)
+    copy = daily(path, clock.utc())
+    copy.write_bytes(b"\0" * 90_000_000)
+    for written, alerts in ((90_000_000, []), (99_000_000, []), (2_000_000, ["store:wear"])):
+        store.also_wrote(written)
+        store.save_visit(a_visit())
+        await store.settle()
+        await upkeep._recall_today()
+        assert [key for key, _, _ in upkeep.found()] == alerts
+        upkeep = Upkeep(store, StorageSettings(path=path), clock) if not alerts else upkeep
 
 
 async def test_a_look_takes_the_copy_of_the_day_and_the_page_names_it(
