@@ -61,7 +61,7 @@ export function Installer({ part }) {
 
 function Log({ lines }) {
   if (!lines.length) return html`<p class="quiet">${t("installer.silence")}</p>`;
-  return html`<div class="log" tabindex="0" role="log" aria-label=${t("installer.log")}>${lines.toReversed().map((one, n) => html`
+  return html`<div class="log" lang="en" tabindex="0" role="log" aria-label=${t("installer.log")}>${lines.toReversed().map((one, n) => html`
     <p key=${one.time + n} class=${LOUD.includes(one.level) ? "loud" : ""}><time>${clockSeconds(one.time)}</time> <b>${one.level === "INFO" ? "" : one.level}</b> ${one.text}</p>`)}</div>`;
 }
 
