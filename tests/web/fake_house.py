@@ -39,6 +39,7 @@ from hemsd.model import (
     Visit,
     Wish,
 )
+from hemsd.said import said
 from web.auth import hash_of
 from web.changes import Changes
 from web.custody import Copy, NotKept
@@ -682,6 +683,7 @@ def _silent_meter(at: datetime) -> AlertPage:
         since=at - timedelta(seconds=75),
         text="The grid meter has been silent for 75 s.",
         remedy="Check its power and its network cable (192.168.1.20).",
+        said=said("alarm.grid", "The grid meter has been silent for {age_s:.0f} s.", age_s=75.0),
     )
 
 
