@@ -19,13 +19,12 @@ from hemsd.control import Control
 from hemsd.model import Command, DimmedBy, Outcome, Snapshot, SteeringSettings, StrangerRefused
 from hemsd.ops.upkeep import Upkeep
 from hemsd.store.store import Store
+from hemsd.strangers import Strangers
 from hemsd.supervise import Health
 from hemsd.workshop import Knock
 from rules.wake import ASLEEP
 
 KEPT_OUTCOMES = 10
-STRANGER_SHOWN_S = 3600.0
-MOST_STRANGERS = 20
 
 
 @dataclass(slots=True)
@@ -39,16 +38,14 @@ class Watch:
     cloud: Cloud
     _began_s: float = field(init=False)
     _outcomes: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
-    _strangers: dict[str, tuple[StrangerRefused, float]] = field(default_factory=dict)
+    _strangers: Strangers = field(default_factory=Strangers)
 
     def __post_init__(self) -> None:
         self._began_s = self.clock.monotonic()
 
     def refused(self, stranger: StrangerRefused) -> None:
         """Somebody knocked at the OCPP port in vain."""
-        self._strangers[stranger.identity] = (stranger, self.clock.monotonic())
-        while len(self._strangers) > MOST_STRANGERS:
-            del self._strangers[next(iter(self._strangers))]
+        self._strangers.knocked(stranger, self.clock.monotonic())
 
     def judged(self, command: Command) -> None:
         """A final verdict."""
@@ -60,7 +57,8 @@ class Watch:
         """Who was not let in lately."""
         at, now_s = self.clock.utc(), self.clock.monotonic()
         return [
-            Knock(stranger, at - timedelta(seconds=now_s - seen_s)) for stranger, seen_s in self._strangers.values()
+            Knock(stranger, at - timedelta(seconds=now_s - seen_s))
+            for stranger, seen_s in self._strangers.seen.values()
         ]
 
     def found(self, snapshot: Snapshot, steering: SteeringSettings) -> list[Found]:
@@ -78,9 +76,7 @@ class Watch:
         battery = self.control.battery.found()
         if battery is not None:
             found.append(battery)
-        for stranger, seen_s in self._strangers.values():
-            if snapshot.now_s - seen_s < STRANGER_SHOWN_S:
-                found.append(alerts.of_stranger(stranger))
+        found.extend(alerts.of_stranger(stranger) for stranger in self._strangers.lately(snapshot.now_s).values())
         if self.store.trouble:
             found.append(alerts.of_store(self.store.trouble))
         found.extend(self.upkeep.found())
