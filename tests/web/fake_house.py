@@ -558,7 +558,7 @@ class FakeHouse:
                 TurnPage(what="pause", by_w=-max(plant.pv_w - plant.house_w - 1035, 0.0)),
             ]
             if plant.amps > 0
-            else [TurnPage(what="start", by_w=310.0)],
+            else [TurnPage(what="start", by_w=max(1035 - plant.pv_w + plant.house_w, 10.0))],
             obeyed=sum(1 for one in commands if one.outcome is Outcome.APPLIED),
             judged=len(commands),
         )

@@ -42,7 +42,7 @@ export function Installer({ part }) {
     ${config != null && html`<${Index} parts=${PARTS.filter((one) => one !== "strangers" || strangers.length)} />
       <section id="check"><h2>${t("installer.check")}</h2>
         ${faults.length === 0 ? html`<p class="verdict good"><${Icon} name="check" size="16" />${t("installer.fine", { file: file ?? "config.yaml" })}</p>`
-          : html`<ul class="faults">${faults.map((one) => html`<li key=${one.path}><b>${one.path || file}</b>${one.line > 0 && html` <span class="quiet">${t("installer.line", { n: one.line })}</span>`}
+          : html`<ul class="faults">${faults.map((one) => html`<li key=${one.path}><b class="deed"><${Icon} name="alarm" size="16" />${one.path || file}</b>${one.line > 0 && html` <span class="quiet">${t("installer.line", { n: one.line })}</span>`}
             <p>${say(one.wrong)}: ${say(one.remedy)}</p></li>`)}</ul>`}</section>
       ${strangers.length > 0 && html`<section id="strangers"><h2>${t("installer.strangers")}</h2>
         <ul class="faults">${strangers.map((one) => html`<${Stranger} key=${one.identity} one=${one} />`)}</ul></section>`}

@@ -91,7 +91,7 @@ export function turnWords(box) {
 function covered({ decision }, by_w) {
   const { share_w, minimum_w } = decision?.inputs ?? {};
   const share = share_w == null || !minimum_w ? 1 : (share_w + by_w) / minimum_w;
-  return share < 0.98 ? percent(share * 100) : "";
+  return share > 0 && share < 0.98 ? percent(share * 100) : "";
 }
 
 /** What ends by itself: "at least until 14:12, 2 min 10 s more". */
