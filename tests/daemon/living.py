@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,11 +103,11 @@ def write_config(folder: Path, *, speed: float = 60, start_s: float = 3000, simu
 
 
 @contextmanager
-def daemon(folder: Path, web: int, *options: str) -> Iterator[Living]:
+def daemon(folder: Path, web: int, *options: str, prefix: Sequence[str] = ()) -> Iterator[Living]:
     """Starts `hemsd run` in the folder; kills it when the test forgets to end it."""
     with (folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "hemsd", "run", "-c", str(folder / "config.yaml"), *options],
+            [*prefix, sys.executable, "-m", "hemsd", "run", "-c", str(folder / "config.yaml"), *options],
             stderr=log,
             stdout=log,
             env={**os.environ, "PYTHONASYNCIODEBUG": ""},

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,8 +16,10 @@ from hemsd.app import only_one
 from hemsd.clock import ManualClock
 from hemsd.ops import lifeboat
 from hemsd.ops.lifeboat import open_store
-from hemsd.store import Store, StoreError, copies, opening, writer
-from tests.daemon.test_in_process import charging, proved, running, until
+from hemsd.store import Store, StoreError, copies, opening
+from tests.daemon.living import Living, daemon, write_config
+from tests.daemon.test_in_process import proved, running, until
+from tests.ops.card import card
 from tests.ops.test_backup import spoil
 from tests.store.values import a_visit
 
@@ -100,34 +102,35 @@ async def test_a_damaged_database_is_replaced_by_the_newest_good_copy_and_the_ca
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
-async def test_a_card_that_is_full_while_a_car_charges_is_told_and_nothing_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer, "LONGEST_PAUSE_S", 1.0)
-    async with running(tmp_path) as daemon:
-        await until(lambda: proved(daemon))
-        card = daemon.store._writer._db
-        pages = int(card.execute("PRAGMA page_count").fetchone()[0])
-        card.execute(f"PRAGMA max_page_count = {pages}")
-        await until(lambda: "store" in {alert.key for alert in daemon.alerts.standing})
-        [alert] = [alert for alert in daemon.alerts.standing if alert.key == "store"]
-        assert "full" in alert.text
-        ticks = daemon.control.last_tick_s or 0.0
-        energy_wh = daemon.control.visits.running["garage"].visit.energy_wh
-        await until(lambda: (daemon.control.last_tick_s or 0.0) > ticks + 300)
-        assert charging(daemon)
-        assert daemon.control.visits.running["garage"].visit.energy_wh > energy_wh
-        card.execute("PRAGMA max_page_count = 1000000")
-        await until(lambda: "store" not in {alert.key for alert in daemon.alerts.standing})
-        assert daemon.store.forgotten == 0
-        visit_id = daemon.control.visits.visit_id("garage")
-        assert visit_id is not None
-        minutes = [point.at for point in await daemon.store.views.history(*_all_time(), 60)]
-        assert len(minutes) >= 10
-        gaps = {later - earlier for earlier, later in pairwise(minutes)}
-        assert len(gaps) == 1, "no minute is missing"
+@pytest.mark.timeout(180)
+def test_a_real_card_that_is_full_and_at_the_next_start_read_only_stops_no_charge_and_is_told(tmp_path: Path) -> None:
+    _, _, web = write_config(tmp_path)
+    config = tmp_path / "config.yaml"
+    with card(tmp_path / "card") as real:
+        config.write_text(config.read_text().replace("home.db", str(real.folder / "home.db")))
 
+        def alerts(living: Living, key: str) -> list[str]:
+            return [alert["text"] for alert in living.get("/api/state")["alerts"] if alert["key"] == key]
 
-def _all_time() -> tuple[datetime, datetime]:
-    return datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+        with daemon(tmp_path, web, prefix=real.prefix) as living:
+            living.until(living.charging)
+            real.fill()
+            living.until(lambda: any("full" in text for text in alerts(living, "store")))
+            energy_kwh = living.garage()["session_kwh"]
+            living.until(lambda: living.garage()["session_kwh"] > energy_kwh)
+            real.empty()
+            living.until(lambda: not alerts(living, "store"))
+            assert living.end() == 0
+        before = (real.seen / "home.db").read_bytes()
+        (tmp_path / "taken.db").write_bytes(before)  # SQLite finds no way through /proc
+        with closing(sqlite3.connect(tmp_path / "taken.db")) as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            minutes = [at_ms for (at_ms,) in db.execute("SELECT at_ms FROM site_minutes ORDER BY at_ms")]
+            assert {later - earlier for earlier, later in pairwise(minutes)} == {60_000}, "no minute is missing"
+        real.remount_read_only()
+        with daemon(tmp_path, web, prefix=real.prefix) as living:
+            living.until(lambda: any("copy in memory" in text for text in alerts(living, "store:mended")))
+            living.until(living.charging)
+            assert living.get("/api/sessions")["sessions"]
+            assert living.end() == 0
+        assert (real.seen / "home.db").read_bytes() == before
