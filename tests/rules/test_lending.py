@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hemsd.model import BatteryOrder, Decision, Metered, MeterReading, Mode, Outcome, Snapshot, Wish
 from rules import lending
@@ -49,7 +51,7 @@ def test_at_night_the_battery_covers_the_house_and_the_grid_charges_the_car(mode
     assert night.obedience.outcome is Outcome.APPLIED
     assert night.last.inputs["battery_may_give_w"] == 400.0
     fed_wh = night.fed_wh
-    night.play(3600.0)
+    night.play(900.0)
     assert night.fed_wh == fed_wh
 
 
@@ -99,7 +101,7 @@ def test_at_the_floor_a_battery_that_listens_lets_the_car_charge_fast_and_gives_
     assert (night.told_w, night.last.limit_a) == (0.0, 0.0)  # first it has to prove that it listens
     night.play(40.0)
     assert night.last.limit_a == 16.0
-    night.play(3600.0)
+    night.play(900.0)
     assert night.fed_wh == 0.0
     assert night.told_w == pytest.approx(400.0)  # proven, it may cover the house again
 
@@ -129,6 +131,24 @@ def test_the_verdict_is_what_the_battery_gives(battery_w: float, grid_w: float, 
             memory, now_s, Metered(MeterReading(battery_w), 1.0), Metered(MeterReading(grid_w), 1.0)
         )
     assert memory.outcome is verdict
+
+
+@pytest.mark.slow
+@settings(max_examples=30, deadline=None)
+@given(
+    mode=st.sampled_from(Mode),
+    sun_w=st.floats(-6000.0, 9000.0),
+    allowed_w=st.floats(0.0, 3000.0),
+    soc_pct=st.floats(0.0, 100.0),
+)
+def test_never_more_than_the_house_needs_and_what_is_allowed(
+    mode: Mode, sun_w: float, allowed_w: float, soc_pct: float
+) -> None:
+    day = home(mode, sun_w=sun_w, soc_pct=soc_pct, steering=with_settings(battery_to_car_w=allowed_w))
+    for _ in range(12):
+        day.play(10.0)
+        fast = mode in lending.NOT_BY_SUN
+        assert (day.told_w is None) or (fast and 0.0 <= day.told_w <= max(0.0, -sun_w) + allowed_w + 1.0)
 
 
 def test_nobody_is_judged_while_he_may_still_be_on_his_way() -> None:
