@@ -2,9 +2,9 @@
 
 A batch is a debt of its own in the outbox; its members, named in its body, wait until it is done. The cloud takes it
 at once and works on it later, so it is asked how far it is, with growing pauses. What it could not analyse, or does
-not mention, goes on alone, where the answer says what is wrong. So do the members of a batch that fails again and
-again: one of them may be why, and those of whom there was news meanwhile. A cloud that knows no batches gets
-everything alone.
+not mention, goes on alone, where the answer says what is wrong; so does a charge of which there was news meanwhile, and
+so do the members of a batch that fails again and again, since one of them may be why. A cloud that knows no batches
+gets everything alone.
 """
 
 from __future__ import annotations
@@ -257,7 +257,7 @@ class Batches:
         return Judgement(Fate.LATER, also=anew, text=text, rests=False)
 
     def _settled(self, batch: Entry, status: Mapping[str, object], at: datetime) -> Iterator[Statement]:
-        """Who arrived is done; the others go on alone."""
+        """Who arrived is done; who failed, and of whom there was news meanwhile, goes on alone."""
         results = {
             str(result["session_id"]): result
             for result in _list(status.get("results"))
@@ -270,7 +270,7 @@ class Batches:
                 yield verdicts.record(member.visit_id, verdict_of(result, at))
             if all_well if result is None else result.get("status") != "failed":
                 yield rows.forget(member.entry_id, member.told)
-            yield _alone(member)  # if it is still owed: it failed, or there was news of it meanwhile
+            yield _alone(member)  # if it is still owed
 
 
 def _alone(member: Member) -> Statement:
