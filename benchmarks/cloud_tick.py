@@ -186,7 +186,7 @@ class Receiver:
         self._process.wait()
 
 
-async def tick(rounds: int = 10, seconds: float = 5.0, visits: int = 200) -> list[str]:
+async def tick(rounds: int = 8, seconds: float = 5.0, visits: int = 200) -> list[str]:
     """The table's lines."""
     found = {scene: Ticks() for scene in SCENES}
     requests = 0
