@@ -86,6 +86,8 @@ class ChargePoint:
     async def send_limit(
         self, limit_a: float, phases: int | None, *, failsafe_a: float, at_once: bool = False
     ) -> Dispatch:
+        if at_once and self._link is not None:
+            self._link.hurry()
         return await self.steering.command(Setpoint(limit_a, phases, failsafe_a), at_once=at_once)
 
     async def start_transaction(self) -> Dispatch:

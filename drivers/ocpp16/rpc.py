@@ -25,6 +25,8 @@ from drivers.ocpp16.wire import BadFrame, Json, action_of, decode, payload_of
 
 log = logging.getLogger(__name__)
 
+HURRY_S = 2.0  # what a call before an urgent one still gets for its answer: a box that is well answers within one
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -88,6 +90,7 @@ class Link:
     early: list[str | bytes] = field(default_factory=list)  # read before it was known whose link this is
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _waiting: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
+    _deadline: asyncio.Timeout | None = None  # of the call that waits for its answer
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     _lost: LinkLost | None = None
 
@@ -105,7 +108,7 @@ class Link:
             self._waiting[message.unique_id] = answer
             self.counters.calls_out += 1
             try:
-                async with asyncio.timeout(timeout_s):
+                async with asyncio.timeout(timeout_s) as self._deadline:
                     await self.socket.send(pack(message))
                     return await answer
             except TimeoutError:
@@ -113,7 +116,15 @@ class Link:
             except ConnectionClosed as closed:
                 return LinkLost(str(closed))
             finally:
+                self._deadline = None
                 del self._waiting[message.unique_id]
+
+    def hurry(self) -> None:
+        """Something urgent is to be said, and only one call may be open: the one that is gets little time more."""
+        soon_s = asyncio.get_running_loop().time() + HURRY_S
+        due_s = self._deadline.when() if self._deadline is not None else None
+        if self._deadline is not None and due_s is not None and soon_s < due_s:
+            self._deadline.reschedule(soon_s)
 
     async def serve(self, on_call: OnCall) -> None:
         """Answers the box until the socket closes."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from hemsd.model import (
     Booted,
     ConnectorStatus,
@@ -97,6 +99,27 @@ async def test_a_pause_that_a_fuse_asks_for_is_zero_at_once():
         dispatch = await at.garage.send_limit(0, None, failsafe_a=6, at_once=True)
         assert station.limits == [10.0, 0.0]
         assert dispatch.status is DispatchStatus.APPLIED
+
+
+@pytest.mark.parametrize("unanswered", ["TriggerMessage", "SetChargingProfile"])
+async def test_a_cut_does_not_wait_for_the_answer_to_something_else(unanswered):
+    async with home() as at, charging_box(at) as (station, _):
+        await at.garage.send_limit(10, None, failsafe_a=6)
+        station.answers[unanswered] = lambda payload: asyncio.get_running_loop().create_future()
+        asking = (
+            at.garage.request_sample()
+            if unanswered == "TriggerMessage"
+            else at.garage.send_limit(16, None, failsafe_a=6)
+        )
+        waiting = asyncio.create_task(asking)
+        await until(lambda: station.got(unanswered))
+        await settle()
+        del station.answers[unanswered]
+        began_s = asyncio.get_running_loop().time()
+        assert (await at.garage.send_limit(0, None, failsafe_a=6, at_once=True)).status is DispatchStatus.APPLIED
+        assert station.limits[-1] == 0.0
+        assert asyncio.get_running_loop().time() - began_s <= 2.1
+        assert (await waiting).status is DispatchStatus.TIMEOUT
 
 
 async def test_a_box_that_refuses_zero_is_at_six_amperes_after_a_cut():
