@@ -15,6 +15,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from typing import Protocol
 
 from hemsd.model import Alert
+from hemsd.said import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Teller:
 
     @property
     def name(self) -> str:
-        return f"alerts by {self.channel.name}"
+        return said("notice.name", "alerts by {way}", way=self.channel.name)
 
     def wake(self) -> None:
         """The alerts were looked at anew: something may be due."""
