@@ -44,7 +44,7 @@ from web.auth import hash_of
 from web.changes import Changes
 from web.custody import Copy, NotKept
 from web.custody_models import ClientPage, ClientsPage, NewClientPage
-from web.house import NotPlayable, Oddity, VisitStory
+from web.house import NotPlayable, Oddity, Stretch, VisitStory
 from web.models import (
     AlertPage,
     BlockPage,
@@ -580,7 +580,8 @@ class FakeHouse:
     ) -> Sequence[VisitStory]:
         stories = [] if self.scene == "empty" else _old_visits()
         if self.plant.visit:
-            stories.insert(0, VisitStory(self.plant.visit, *_money(self.plant.visit)))
+            visit = self.plant.visit
+            stories.insert(0, VisitStory(visit, *_money(visit), stretches=_stretches(visit)))
         if after is not None:
             ids = [story.visit.id for story in stories]
             stories = stories[ids.index(after) + 1 :] if after in ids else []
@@ -703,7 +704,8 @@ def _night(box: WallboxPage) -> WallboxPage:
     inputs = {"share_w": -420.0, "minimum_w": 1380.0, "given_wh": 0.0, "start_needs_wh": 10.0}
     reason = "-0.4 kW of surplus, too little: charging takes 1.4 kW for 6 A on 1 phase."
     waits = {"kind": DecisionKind.HOLD, "rule": "waiting", "reason": reason, "inputs": inputs}
-    return box.model_copy(update={"decision": box.decision.model_copy(update=waits)})
+    turns = [TurnPage(what="start", by_w=1380.0 * 0.75 + 420.0)]
+    return box.model_copy(update={"decision": box.decision.model_copy(update=waits), "turns": turns})
 
 
 def _carport(at: datetime) -> WallboxPage:
@@ -759,6 +761,20 @@ def _old_visits() -> list[VisitStory]:
             VisitStory(visit, *_money(visit), (_pit(visit),) if number == 3 else (), obeyed=9 - number % 3, judged=9)
         )
     return stories
+
+
+def _stretches(visit: Visit) -> tuple[Stretch, ...]:
+    """A change of phases after an hour and a cloud after two: three stretches, of which two belong together."""
+    spans = ((0, 60, 0.2), (61, 120, 0.3), (140, None, 0.5))
+    return tuple(
+        Stretch(
+            "REGULAR",
+            visit.plugged_in_at + timedelta(minutes=begin),
+            None if end is None else visit.plugged_in_at + timedelta(minutes=end),
+            visit.energy_wh * share,
+        )
+        for begin, end, share in spans
+    )
 
 
 def _pit(visit: Visit) -> Oddity:

@@ -272,6 +272,7 @@ async def test_visits_lead_to_the_story_of_one(browser: Browser) -> None:
         await expect(page.locator(".visits li").last).to_contain_text("away from home")
         await page.locator(".visits a").first.click()
         await expect(page.get_by_text("commands obeyed")).to_be_visible()
+        await expect(page.locator(".blocks li b")).to_have_text(["08:41 – 10:41", re.compile("11:01 – ")])
         await expect(page.get_by_text(re.compile(r"^CO₂, [\d.]+\s(g|kg) saved$"))).to_be_visible()
 
 
@@ -351,9 +352,10 @@ async def test_a_month_is_told_by_the_day_and_a_tap_opens_one(browser: Browser) 
         ("de", "Das Haus braucht 420 W mehr, als die Sonne gibt. Zum Laden müssten 1,4 kW übrig sein."),
     ],
 )
-async def test_at_night_a_lack_is_told_and_no_negative_surplus(browser: Browser, locale: str, why: str) -> None:
+async def test_at_night_a_lack_is_told_and_what_a_start_takes(browser: Browser, locale: str, why: str) -> None:
     async with serving(FakeHouse("night")) as url, opened(browser, url, locale=locale) as page:
         await expect(page.locator(".why")).to_have_text(words(why))
+        await expect(page.locator(".next")).to_contain_text(words("75 %"))
 
 
 @pytest.mark.slow
