@@ -149,6 +149,8 @@ async def test_whatever_happens_is_told_in_german(home: Home, page: Page) -> Non
     await shows(home, page, lambda: rule(home) == "no_car")
     assert await english(page) == []
     daemon.simulated.plug()
+    seen = {name for decision in daemon.control.decisions.values() for name in decision.inputs}
+    assert {f"input.{name}" for name in seen} <= set(catalogue("de"))
 
 
 @pytest.mark.slow
