@@ -12,14 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from drivers.base import DeviceError, is_loopback
+from drivers.base import DeviceError
 from drivers.device_file import SHIPPED, load
 from drivers.modbus import CUSTOM, DEVICES, ModbusSettings
 from drivers.mqtt import MqttSettings
-from hemsd.cloud.settings import PLACES, SignedIn
+from hemsd.config.cloud_checks import cloud_faults
 from hemsd.config.file import KeyPath, Plain
 from hemsd.config.meter_checks import control_faults, line_faults, mqtt_faults, position_faults
 from hemsd.config.models import Config, role_of
@@ -51,9 +50,7 @@ def faults(config: Config, surroundings: Surroundings) -> Iterator[Fault]:
     yield from _charge_points(config)
     yield from _references(config)
     yield from _web(config, surroundings.has_password)
-    yield from _cloud(config)
-    if config.scoring.language_model is not None:
-        yield from _https(("scoring", "language_model", "url"), config.scoring.language_model.url)
+    yield from cloud_faults(config)
     yield from _alerts(config)
     yield from _ports(config)
     yield from _simulate(config)
@@ -294,77 +291,12 @@ def _web(config: Config, has_password: bool) -> Iterator[Fault]:
         yield Fault((("web", "host"), ("web", "password_file")), wrong, remedy)
 
 
-def _cloud(config: Config) -> Iterator[Fault]:
-    cloud = config.cloud
-    for name, receiver in (("analysis", cloud.analysis), ("summaries", cloud.summaries)):
-        if receiver is not None:
-            yield from _receiver(("cloud", name), receiver)
-    if cloud.summaries is not None:
-        for kind, place in cloud.summaries.unknown_places():
-            wrong = said("fault.no_place", '"{place}" stands for nothing', place=f"{{{place}}}")
-            remedy = said("fault.no_place.do", "one of {places}", places=", ".join(sorted(PLACES)))
-            yield Fault((("cloud", "summaries", "paths", kind),), wrong, remedy)
-    for index, webhook in enumerate(cloud.webhooks):
-        here: KeyPath = ("cloud", "webhooks", index)
-        yield from _https((*here, "url"), webhook.url)
-        if not webhook.is_signed:
-            yield Fault(
-                (here, (*here, "secret_file")),
-                said("fault.unsigned", "has nothing to sign its calls with"),
-                said("fault.unsigned.do", "write secret_file"),
-            )
-    fleet = cloud.telemetry
-    if fleet is not None and not fleet.tls and not is_loopback(fleet.host):
-        path: KeyPath = ("cloud", "telemetry", "tls")
-        yield Fault(
-            (path,),
-            said("fault.open_line", "an unencrypted line to {host} would send secrets in the open", host=fleet.host),
-            said("fault.open_line.do", "tls: true"),
-        )
-
-
 def _alerts(config: Config) -> Iterator[Fault]:
     if config.alerts.mqtt is not None and config.mqtt is None:
         yield Fault(
             (("alerts", "mqtt"), ("mqtt",)),
             said("fault.no_alert_broker", "there is no broker to publish to"),
             said("fault.no_broker.do", "add mqtt: {{host: ...}}"),
-        )
-
-
-def _receiver(here: KeyPath, receiver: SignedIn) -> Iterator[Fault]:
-    yield from _https((*here, "url"), receiver.url)
-    if receiver.token_url is not None:
-        yield from _https((*here, "token_url"), receiver.token_url)
-    if receiver.has_client == receiver.has_token:
-        wrong = (
-            said("fault.two_ways", "has two ways to sign in")
-            if receiver.has_client
-            else said("fault.no_way", "has no way to sign in")
-        )
-        secrets = tuple((*here, key) for key in ("client_id", "client_secret_file", "token_file"))
-        yield Fault(
-            (here, *secrets), wrong, said("fault.sign_in", "write client_id and client_secret_file, or token_file")
-        )
-
-
-def _https(path: KeyPath, url: str) -> Iterator[Fault]:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        host = None
-    if host is None or parts.scheme not in ("http", "https"):
-        yield Fault(
-            (path,),
-            said("fault.no_address", '"{url}" is not an address', url=url),
-            said("fault.no_address.do", "write https://..."),
-        )
-    elif parts.scheme == "http" and not is_loopback(host):
-        yield Fault(
-            (path,),
-            said("fault.http", "http to {host} would send secrets in the open", host=host),
-            f"https://{host}/...",
         )
 
 

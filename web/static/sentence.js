@@ -16,7 +16,7 @@ function source(mix) {
 // What stands still says so by the rule that holds it.
 const STANDING = {
   waiting: "say.waiting", blocked: "say.blocked", pause: "say.paused",
-  fuse: "say.fuse", dimmed: "say.fuse", peak: "say.fuse", no_room: "say.fuse", finished: "say.finished", rotation: "say.rotation",
+  fuse: "say.fuse", dimmed: "say.dimmed", peak: "say.paused", no_room: "say.paused", finished: "say.finished", rotation: "say.rotation",
   not_controllable: "say.uncontrollable",
 };
 
