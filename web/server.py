@@ -11,7 +11,6 @@ import json
 import logging
 import ssl
 from collections.abc import Collection, Sequence
-from functools import cache
 from pathlib import Path
 
 from aiohttp import web
@@ -106,12 +105,18 @@ def route_table(
 def described(routes: Sequence[Route]) -> Route:
     """The route of the document that describes all routes, this one too."""
 
-    @cache
-    def described_once() -> Packed:
+    told: Packed | None = None
+    asking = asyncio.Lock()
+
+    def describe() -> Packed:
         return Packed(json.dumps(document((*routes, own), hemsd.__version__)).encode())
 
     async def get(request: web.Request) -> web.Response:
-        return described_once().answer(request)
+        nonlocal told
+        async with asking:
+            if told is None:
+                told = await asyncio.to_thread(describe)  # takes a second, and three on a small Pi
+        return told.answer(request)
 
     own = Route("GET", "/openapi.json", get, "This description", {200: None}, scope=Scope.OPEN)
     return own
