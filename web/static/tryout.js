@@ -39,10 +39,12 @@ function Procedure({ what, path, ready }) {
   const [problem, setProblem] = useState("");
   const [open, setOpen] = useState(false);
   const dialog = useRef();
+  const log = useRef();
   const doing = (method, body) => call(method, path, body).then(() => { setProblem(""); setOpen(true); look(); }, (error) => setProblem(error.message));
   useEffect(() => {
     if (page?.running) setOpen(true); // and what it found stays in sight
   }, [page?.running]);
+  useEffect(() => log.current?.scrollTo(0, log.current.scrollHeight), [page?.said.length]); // the newest line stays in sight
   if (!page) return null;
   const { running, sheet = [] } = page;
   const said = page.said.map(say);
@@ -51,7 +53,7 @@ function Procedure({ what, path, ready }) {
     <p class="quiet">${t(`work.${what}.about`)}</p>
     ${said.length > 0 && !running && !sheet.length && html`<p><b>${said.at(-1)}</b></p>`}
     <${Facts} facts=${sheet.map(({ about, found }) => [say(about), say(found)])} />
-    ${said.length > 0 && html`<div class="log found-log" role="log" tabindex="0" aria-label=${t(`work.${what}`)}>${said.map((line, n) => html`<p key=${n}>${line}</p>`)}${running && html`<p class="quiet">…</p>`}</div>`}
+    ${said.length > 0 && html`<div class="log found-log" role="log" ref=${log} tabindex="0" aria-label=${t(`work.${what}`)}>${said.map((line, n) => html`<p key=${n}>${line}</p>`)}${running && html`<p class="quiet">…</p>`}</div>`}
     <p class="problem" role="alert">${problem}</p>
     <div class="buttons">${running
       ? html`<button class="pill" onClick=${() => doing("DELETE")}>${t("work.give_up")}</button>`
