@@ -165,7 +165,7 @@ async def test_a_tryout_and_what_stands_in_its_way_are_told_in_german(home: Home
     assert await english(page) == []
     refused = "fetch('api/wallboxes/garage/meter-check', {method: 'POST', body: '{\"consent\": true}'})"
     why = await page.evaluate(
-        f"Promise.all([{refused}.then((a) => a.json()), import('/static/live.js')])"
+        f"Promise.all([{refused}.then((a) => a.json()), import('/static/asking.js')])"
         ".then(([answer, { refusal }]) => refusal({}, answer).message)"
     )
     assert why == "garage wird gerade ausprobiert"

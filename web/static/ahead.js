@@ -1,8 +1,9 @@
 // The plan: what lies ahead of each car, what it rests on, and what would change it.
 
 import { html, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { call } from "./asking.js";
 import { useWidth } from "./chart.js";
-import { call, live, now } from "./live.js";
+import { live, now } from "./live.js";
 import { usePlan } from "./past.js";
 import { blocksOf, priceBars } from "./plan.js";
 import { ReadyBy, readyWords } from "./ready.js";

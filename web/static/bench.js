@@ -1,8 +1,9 @@
 // The bench: a block for config.yaml by hand, and a look at who answers at an address. Nothing is written to the file.
 
 import { html, useEffect, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { call, refusal } from "./asking.js";
 import { Icon } from "./icons.js";
-import { call, live, refusal } from "./live.js";
+import { live } from "./live.js";
 import { say, t } from "./words.js";
 
 /** What is asked for each kind of thing: [setting, input type, default]. A select has its choices as a list. */

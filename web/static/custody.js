@@ -1,9 +1,10 @@
 // What hemsd keeps in trust: programs that may ask, what would leave the house, and the copy of everything.
 
 import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { call } from "./asking.js";
 import { Block } from "./bench.js";
 import { Icon } from "./icons.js";
-import { call, live } from "./live.js";
+import { live } from "./live.js";
 import { bytes, day, say, t } from "./words.js";
 
 const SCOPES = ["flex", "analysis", "partner", "local"];

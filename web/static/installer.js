@@ -2,10 +2,10 @@
 // hemsd keeps in trust.
 
 import { html, useEffect, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { call } from "./asking.js";
 import { BlockForm, Block, Probe } from "./bench.js";
 import { Backup, Clients, CloudPreview } from "./custody.js";
 import { Icon } from "./icons.js";
-import { call } from "./live.js";
 import { clockSeconds, say, t, when } from "./words.js";
 
 const LOUD = ["WARNING", "ERROR", "CRITICAL"];

@@ -1,7 +1,5 @@
 // The present: one object, kept fresh by the event stream, and whether the line to the house still holds.
 
-import { say, t } from "./words.js";
-
 const STALLED_MS = 25_000; // the house speaks at least every 10 s
 const listeners = new Set();
 let source = null;
@@ -42,24 +40,6 @@ export async function meet() {
   live.guest = me.guest === true;
   live.password = me.password === true;
 }
-
-/** Sends a wish. Gives the answer; throws an Error whose text is for people. */
-export async function call(method, path, body) {
-  const response = await fetch(path, {
-    method,
-    headers: body ? { "Content-Type": "application/json" } : {},
-    body: body ? JSON.stringify(body) : undefined,
-  }).catch(() => {
-    throw new Error(t("asked.unreachable"));
-  });
-  if (response.status === 401) location.assign("login");
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw refusal(response, answer);
-  return answer;
-}
-
-/** Why it was not done, for people. */
-export const refusal = (response, { said, detail }) => new Error(say(said ?? detail ?? response.statusText));
 
 function tell() {
   for (const listener of listeners) listener();

@@ -1,7 +1,8 @@
 // The past, as far as it is shown: loaded once, then only what has been added since.
 
 import { useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
-import { call, now } from "./live.js";
+import { call } from "./asking.js";
+import { now } from "./live.js";
 import { blocksOf } from "./plan.js";
 import { midnight } from "./words.js";
 

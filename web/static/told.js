@@ -1,9 +1,10 @@
 // Who outside the house is told: how they do, what they refused, and what a cloud thinks of a visit.
 
 import { html, useEffect, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { call } from "./asking.js";
 import { Head } from "./facts.js";
 import { Icon } from "./icons.js";
-import { call, live } from "./live.js";
+import { live } from "./live.js";
 import { clock, percent, say, t, when } from "./words.js";
 
 const LOOK_MS = 15_000;

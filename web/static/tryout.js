@@ -1,8 +1,8 @@
 // Trying out a wallbox, and checking the grid meter with it: with consent, step by step, and what came of it.
 
 import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { call } from "./asking.js";
 import { Facts } from "./facts.js";
-import { call } from "./live.js";
 import { say, t } from "./words.js";
 
 const LOOK_MS = 2000;

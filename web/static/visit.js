@@ -1,9 +1,10 @@
 // A visit: its energy by source, money, the car's level, and the pages that list and show them.
 
 import { html, useEffect, useRef, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { call } from "./asking.js";
 import { Chart, Totals } from "./chart.js";
 import { Icon } from "./icons.js";
-import { call, live, now } from "./live.js";
+import { live, now } from "./live.js";
 import { useVisit } from "./past.js";
 import { PlanWords } from "./plan.js";
 import { Timeline } from "./timeline.js";

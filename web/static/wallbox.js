@@ -1,8 +1,9 @@
 // One wallbox: its sentence, its mode, "Charge now", "Ready by", and what it made of the last command.
 
 import { html, useEffect, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
+import { call } from "./asking.js";
 import { Icon } from "./icons.js";
-import { call, live, now } from "./live.js";
+import { live, now } from "./live.js";
 import { ReadyBy } from "./ready.js";
 import { budget, countdowns, sentence, turnWords } from "./sentence.js";
 import { Verdict, intent } from "./verdict.js";

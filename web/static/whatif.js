@@ -1,7 +1,7 @@
 // "What if": the visit once more under other settings, and what would have been different.
 
 import { html, useState } from "./vendor/htm-3.1.1-preact-standalone.js";
-import { call } from "./live.js";
+import { call } from "./asking.js";
 import { duration, energy, money, plain, t } from "./words.js";
 
 const BUDGETS = [["steering.stop_budget_wh", "stop", 150, 5, 30], ["steering.start_budget_wh", "start", 60, 2, 10]];
