@@ -8,7 +8,10 @@ again, which tells how much of a difference is chance. The receiver is a process
 
 Measured is how long a tick takes (processor time of its thread, and by the clock), how late it comes, as it would under
 a busy event loop, and how many ticks lost the processor on the way: by themselves, as who waits for a lock or for the
-interpreter that another thread holds (getrusage(2), ``ru_nvcsw``). The last does not depend on the neighbours.
+interpreter that another thread holds (getrusage(2), ``ru_nvcsw``).
+
+Where the machine has other things to do, ``chrt -r 10 python -m benchmarks.cloud --only tick`` keeps them off: the home
+needs a small part of one core, and has it when it wants it (as root; Linux).
 """
 
 from __future__ import annotations
