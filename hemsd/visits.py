@@ -29,6 +29,7 @@ from hemsd.model import (
 from rules.session import (
     Running,
     Sources,
+    Stop,
     adopt,
     advance,
     disown,
@@ -68,6 +69,7 @@ class Visits:
     _offset_s: float | None = None  # between the wall clock and the one that only rises
     _strangers: set[str] = field(default_factory=set)  # wallboxes where one began to charge
     _starts: dict[str, tuple[float, float]] = field(default_factory=dict)  # registers, and when, without a visit yet
+    _stops: dict[str, Stop] = field(default_factory=dict)  # of the newest transactions
 
     def adopt(
         self,
@@ -131,6 +133,8 @@ class Visits:
 
     def transaction_ended(self, wallbox: str, meter_stop_wh: float | None, now_s: float) -> None:
         self._starts.pop(wallbox, None)
+        if meter_stop_wh is not None:
+            self._stops[wallbox] = Stop(meter_stop_wh, now_s)
         running = self.running.get(wallbox)
         if running is not None:
             self.running[wallbox] = transaction_ended(running, meter_stop_wh, now_s)
@@ -197,6 +201,7 @@ class Visits:
             None if stranger else car.vehicle,
             car.managed and not stranger,
             policy.name if policy is not None else None,
+            self._stops.get(image.name),
         )
         running = transaction_started(running, *self._starts.pop(image.name, (None, 0.0)))
         log.info("%s: a car was plugged in", image.name)

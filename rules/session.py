@@ -62,6 +62,14 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """What a transaction's end told of the register."""
+
+    register_wh: float
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """A visit in progress and what its fold remembers."""
 
@@ -89,9 +97,14 @@ def plug_in(
     vehicle: str | None,
     managed: bool,
     policy: str | None = None,
+    stop: Stop | None = None,
 ) -> Running:
-    """The beginning of a visit."""
-    register_wh = image.sample.energy_wh if image.sample else None
+    """The beginning of a visit. ``stop`` is that of the one before: what a sample told until then has been counted."""
+    sample, register_wh, stopped_s = image.sample, None, None
+    if stop is not None and (sample is None or sample.received_s <= stop.at_s):
+        register_wh, stopped_s = stop.register_wh, stop.at_s
+    elif sample is not None:
+        register_wh = sample.energy_wh
     visit = Visit(
         id=visit_id,
         number=number,
@@ -104,7 +117,7 @@ def plug_in(
         meter_start_wh=register_wh,
         meter_last_wh=register_wh,
     )
-    return Running(visit, register_wh=register_wh)
+    return Running(visit, register_wh=register_wh, stopped_s=stopped_s)
 
 
 def adopt(visit: Visit, quarters: tuple[QuarterHour, ...] = ()) -> Running:

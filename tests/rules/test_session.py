@@ -12,6 +12,7 @@ from rules.session import (
     QUARTER,
     Running,
     Sources,
+    Stop,
     adopt,
     advance,
     plug_in,
@@ -206,3 +207,17 @@ def test_what_an_earlier_run_wrote_of_the_beginning_stays_unless_its_clock_was_i
     assert came_at(now + 20 * year, 60.0) == now + 20 * year - timedelta(seconds=60) - 4 * QUARTER  # or that one had
     lost = retimed(running, now - 20 * year, 100.0)
     assert retimed(replace(lost, first_s=100.0), now, 160.0).visit.plugged_in_at == START
+
+
+def test_what_the_transaction_before_ended_with_is_not_counted_again() -> None:
+    """The newest sample is some seconds older than the stop, and it stays the newest until the next car charges."""
+    stop, nothing = Stop(1020.0, 5.0), Sources()
+    for register_wh, energy_wh in ((1000.0, 30.0), (None, 30.0)):
+        running = plug_in("visit", 2, image(register_wh), START, "car", managed=True, stop=stop)
+        running = play(running, [(60, register_wh, nothing)])
+        assert running.visit.energy_wh == 0.0
+        later = Sample(130.0, START, energy_wh=1050.0)
+        running, _ = advance(running, replace(image(None), sample=later), nothing, SteeringState.IDLE, START, 130.0)
+        assert running.visit.energy_wh == energy_wh
+    fresher = plug_in("visit", 2, image(1021.0), START, "car", managed=True, stop=replace(stop, at_s=-1.0))
+    assert fresher.register_wh == 1021.0
