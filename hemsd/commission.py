@@ -39,7 +39,8 @@ from hemsd.said import said
 from hemsd.simulation import clock_for, simulated_home
 from hemsd.store.store import Store
 from hemsd.supervise import Health, keep
-from rules.commission import Installation, Kind, Plateau, judge
+from rules.commission import Installation, Plateau, judge
+from rules.findings import Kind
 
 HIGH_A = 10.0
 ROUNDS = 2  # up and down again

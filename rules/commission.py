@@ -20,12 +20,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import pairwise
 from statistics import median
 
 from hemsd.model import UNKNOWN_PHASES, PerPhase
-from hemsd.said import said
+from rules import findings
+from rules.findings import Finding
 
 LEAST_STEP_W = 300.0  # less than this is lost among kettles and fridges
 AGREE = 0.15  # so far a repetition's share may be from the middle one
@@ -35,28 +35,6 @@ STILL = 0.3  # sun and battery must not move by more than this part of the step,
 LEAST_STEP_A = 1.0
 ALONE_W, ALONE = 40.0, 0.03  # a house that uses less than this beside the wallbox is none
 GIVING_W = -100.0  # a house can't use less than nothing
-
-
-class Kind(StrEnum):
-    WALLBOX_DOES_NOT_FOLLOW = "wallbox does not follow"
-    RESTLESS = "the house was too restless"
-    NO_METER = "no grid meter"
-    SIGN = "swapped sign"
-    SCALE = "wrong scale"
-    OUTSIDE = "meter does not see the wallbox"
-    INSIDE = "meter sees only the wallbox"
-    PHASE_MISSING = "a phase is missing"
-    PHASE_REVERSED = "a phase is reversed"
-    ROTATION = "another phase order"
-    GIVING_HOUSE = "the house would give energy"
-    ODD_SHARE = "a share without a name"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    kind: Kind
-    text: str  # what was seen, for people
-    remedy: str  # what to change
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,32 +109,15 @@ def judge(plateaus: Sequence[Plateau], installed: Installation) -> tuple[Finding
     most = max((step.after.phases for step in every), default=0)
     steps = [step for step in every if step.after.phases == most]  # the larger the step, the smaller the house
     if not steps:
-        return (
-            Finding(
-                Kind.NO_METER,
-                said("check.silent", "The grid meter said nothing."),
-                said("check.silent.do", "See what `hemsd probe` says of it."),
-            ),
-        )
+        return (findings.silent(),)
     if lazy := _lazy(steps, installed.voltage_v):
         return (lazy,)
     shares = _shares(steps, installed.voltage_v)
     share = median(shares)
     if not _agree(shares, AGREE * max(1.0, abs(share))):
-        return (
-            Finding(
-                Kind.RESTLESS,
-                said(
-                    "check.restless",
-                    "The steps don't agree with each other: something else in the house moved as much.",
-                ),
-                said("check.restless.do", "Try again when oven and heat pump are off, and no clouds pass."),
-            ),
-        )
-    findings = [*_named(share, steps, installed, exact=_agree(shares, AGREE * abs(share)))]
-    if not findings:
-        findings = [*_sums(plateaus), *_rotation(every, installed)]
-    return tuple(findings)
+        return (findings.restless(),)
+    found = [*_named(share, steps, installed, exact=_agree(shares, AGREE * abs(share)))]
+    return tuple(found or [*_sums(plateaus), *_rotation(every, installed)])
 
 
 def _lazy(steps: Sequence[Step], voltage_v: float) -> Finding | None:
@@ -165,16 +126,7 @@ def _lazy(steps: Sequence[Step], voltage_v: float) -> Finding | None:
     asked = [abs(step.asked_w(voltage_v)) for step in steps]
     if median(moved) >= max(LEAST_STEP_W, 0.25 * median(asked)):
         return None
-    return Finding(
-        Kind.WALLBOX_DOES_NOT_FOLLOW,
-        said(
-            "check.lazy",
-            "The wallbox was asked for {asked_w:.0f} W more and less, and moved by {moved_w:.0f} W.",
-            asked_w=median(asked),
-            moved_w=median(moved),
-        ),
-        said("check.lazy.do", "Take a car that is far from full and can charge with 10 A."),
-    )
+    return findings.lazy(median(asked), median(moved))
 
 
 def _shares(steps: Sequence[Step], voltage_v: float) -> list[float]:
@@ -192,55 +144,22 @@ def _named(share: float, steps: Sequence[Step], installed: Installation, *, exac
     """``exact``: the shares agree even with each other's size, so that a small one is no accident."""
     size = abs(share)
     if size <= NEAR / 2 and not (exact and _tens(size)):
-        yield Finding(
-            Kind.OUTSIDE,
-            said(
-                "check.outside",
-                "The grid meter moved by {share_pct:.0f}% of what the wallbox moved by: it does not see the wallbox.",
-                share_pct=100 * share,
-            ),
-            said(
-                "check.outside.do",
-                "The wallbox is connected before the meter, or another meter is the grid's: check address and unit.",
-            ),
-        )
+        yield findings.outside(share)
         return
     phases = _phases(share, steps)
     if phases is None and share < 0:
-        yield _sign(installed)
+        yield findings.sign(inverted=installed.invert)
     if tens := _tens(size):
-        yield _scale(tens, installed)
+        yield findings.scale(tens, installed.scale)
         return
     if abs(size - 1.0) <= NEAR:
         return
     if phases is not None:
         yield phases
     elif abs(size - 2 / 3) <= NEAR / 2 or abs(size - 1 / 3) <= NEAR / 2:
-        yield Finding(
-            Kind.PHASE_MISSING,
-            said(
-                "check.phase_missing",
-                "The grid meter shows {size_pct:.0f}% of what the wallbox moved by, as if not all phases counted.",
-                size_pct=100 * size,
-            ),
-            said(
-                "check.phase_missing.do",
-                "Check the meter's voltage taps and transformers on each phase, and the direction of each transformer.",
-            ),
-        )
+        yield findings.part(size)
     else:
-        yield Finding(
-            Kind.ODD_SHARE,
-            said(
-                "check.odd_share",
-                "The grid meter shows {share_pct:.0f}% of what the wallbox moved by.",
-                share_pct=100 * share,
-            ),
-            said(
-                "check.odd_share.do",
-                "Check the ratio of the meter's transformers, and that nothing else charges at the same time.",
-            ),
-        )
+        yield findings.odd(share)
 
 
 def _tens(size: float) -> int:
@@ -249,37 +168,6 @@ def _tens(size: float) -> int:
         return 0
     tens = round(math.log10(size))
     return tens if abs(math.log10(size) - tens) <= TENFOLD else 0
-
-
-def _sign(installed: Installation) -> Finding:
-    remedy = (
-        said("check.sign.undo", "Under meters.grid, take invert: true out.")
-        if installed.invert
-        else said("check.sign.do", "Under meters.grid, write invert: true.")
-    )
-    return Finding(
-        Kind.SIGN,
-        said(
-            "check.sign", "The grid meter counts the other way round: it shows less import when the wallbox takes more."
-        ),
-        remedy,
-    )
-
-
-def _scale(tens: int, installed: Installation) -> Finding:
-    factor = installed.scale * 10.0**-tens
-    times = 10 ** abs(tens)
-    return Finding(
-        Kind.SCALE,
-        said("check.scale_much", "The grid meter shows {times:,d} times too much.", times=times)
-        if tens > 0
-        else said("check.scale_little", "The grid meter shows {times:,d} times too little.", times=times),
-        said(
-            "check.scale.do",
-            "Over MQTT: scale: {factor} under meters.grid. Over Modbus: the scale of power_w in points or device file.",
-            factor=f"{factor:g}",
-        ),
-    )
 
 
 def _phases(share: float, steps: Sequence[Step]) -> Finding | None:
@@ -294,38 +182,10 @@ def _phases(share: float, steps: Sequence[Step]) -> Finding | None:
     reversed_ = [phase for phase, each in enumerate(middle, 1) if each <= -1 + 2 * NEAR]
     missing = [phase for phase, each in enumerate(middle, 1) if abs(each) <= NEAR]
     if reversed_ and len(reversed_) < 3:
-        names = _lines(reversed_)
-        return Finding(
-            Kind.PHASE_REVERSED,
-            said(
-                "check.phase_reversed",
-                "On {names} the current falls when the wallbox takes more: the transformer sits the wrong way round.",
-                names=names,
-            ),
-            said(
-                "check.phase_reversed.do",
-                "Turn it round, or write inverted_cts: {phases_list} under meters.grid.",
-                phases_list=str(reversed_),
-            ),
-        )
+        return findings.reversed_phases(reversed_)
     if missing and len(missing) < 3:
-        names = _lines(missing)
-        return Finding(
-            Kind.PHASE_MISSING,
-            said("check.phase_unseen", "On {names} the grid meter does not see the wallbox.", names=names),
-            said(
-                "check.phase_unseen.do",
-                "Check the transformer and the voltage tap of that phase; a swapped pair shows like this too.",
-            ),
-        )
+        return findings.unseen_phases(missing)
     return None
-
-
-def _lines(phases: Sequence[int]) -> str:
-    """One phase, or two: three would be another finding."""
-    if len(phases) == 1:
-        return f"L{phases[0]}"
-    return said("lines.two", "L{first:d} and L{second:d}", first=phases[0], second=phases[1])
 
 
 def _phase_shares(step: Step) -> tuple[float, float, float] | None:
@@ -348,24 +208,9 @@ def _sums(plateaus: Sequence[Plateau]) -> Iterator[Finding]:
     beside = [used - box for grid, used, box in known if used is not None and box is not None]
     alone = [abs(grid - box) <= ALONE_W + ALONE * box for grid, _, box in known if grid is not None and box is not None]
     if alone and all(alone):
-        yield Finding(
-            Kind.INSIDE,
-            said("check.inside", "The grid meter shows what the wallbox takes, and nothing else."),
-            said(
-                "check.inside.do",
-                "It sits in the wallbox's feed: name the meter at the house connection under meters.grid.",
-            ),
-        )
+        yield findings.inside()
     elif beside and median(beside) < GIVING_W:
-        yield Finding(
-            Kind.GIVING_HOUSE,
-            said(
-                "check.giving",
-                "Without the wallbox the house would use {beside_w:.0f} W, less than nothing.",
-                beside_w=median(beside),
-            ),
-            said("check.giving.do", "An inverter is missing under meters.pv, or the sign of pv or battery is wrong."),
-        )
+        yield findings.giving_house(median(beside))
 
 
 def _rotation(steps: Sequence[Step], installed: Installation) -> Iterator[Finding]:
@@ -373,17 +218,7 @@ def _rotation(steps: Sequence[Step], installed: Installation) -> Iterator[Findin
     seen = [phase for step in steps if step.after.phases == 1 and (phase := _moved_phase(step)) is not None]
     if not seen or len(set(seen)) > 1 or seen[0] == installed.rotation[0]:
         return
-    order = {1: "RST", 2: "STR", 3: "TRS"}[seen[0]]
-    yield Finding(
-        Kind.ROTATION,
-        said(
-            "check.rotation",
-            "The wallbox's L1 is the house's L{seen}, and config.yaml says L{written}.",
-            seen=str(seen[0]),
-            written=str(installed.rotation[0]),
-        ),
-        said("check.rotation.do", "Write phase_rotation: {order} for this wallbox.", order=order),
-    )
+    yield findings.rotation(seen[0], installed.rotation[0])
 
 
 def _moved_phase(step: Step) -> int | None:

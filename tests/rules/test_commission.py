@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from hemsd.model import PerPhase
-from rules.commission import Installation, Kind, Plateau, judge
+from rules.commission import Installation, Plateau, judge
+from rules.findings import Kind
 
 AS_USUAL = Installation()
 STEPS = (6.0, 10.0, 6.0, 10.0)
