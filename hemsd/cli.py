@@ -16,6 +16,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hemsd.diary import log_to_stderr
 from hemsd.options import parser
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _opens_database(command: Command) -> Command:
 
 @_tells
 def _run(options: argparse.Namespace) -> int:
-    _log_to_stderr(verbose=options.verbose)
+    log_to_stderr(verbose=options.verbose)
     from hemsd.app import run
 
     return run(options.config)
@@ -83,7 +84,7 @@ def _check(options: argparse.Namespace) -> int:
 
 @_tells
 def _probe(options: argparse.Namespace) -> int:
-    _log_to_stderr(verbose=False, level=logging.ERROR)
+    log_to_stderr(verbose=False, level=logging.ERROR)
     from hemsd import probe
 
     match options.target:
@@ -103,7 +104,7 @@ def _probe(options: argparse.Namespace) -> int:
 
 @_tells
 def _commission(options: argparse.Namespace) -> int:
-    _log_to_stderr(verbose=False, level=logging.ERROR)
+    log_to_stderr(verbose=False, level=logging.ERROR)
     from hemsd.commission import main as commission
 
     return commission(options.config, options.wallbox)
@@ -111,7 +112,7 @@ def _commission(options: argparse.Namespace) -> int:
 
 @_tells
 def _adopt(options: argparse.Namespace) -> int:
-    _log_to_stderr(verbose=False, level=logging.ERROR)
+    log_to_stderr(verbose=False, level=logging.ERROR)
     from hemsd.adopt import main as adopt
 
     return adopt(options.config, options.wallbox, yes=options.yes)
@@ -277,15 +278,3 @@ def _print_problems(file: Path, error: ConfigError) -> None:
     for problem in error.problems:
         on_command_line = f"--set {problem.path}: {problem.wrong}; {problem.remedy}"
         print(f"{file}:{problem}" if problem.line else on_command_line, file=sys.stderr)
-
-
-def _log_to_stderr(*, verbose: bool, level: int = logging.INFO) -> None:
-    """The journal adds the time by itself; a terminal does not."""
-    time = "" if "JOURNAL_STREAM" in os.environ else "%(asctime)s "
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else level,
-        format=f"{time}%(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    for library in ("websockets", "pymodbus", "aiohttp"):  # what matters of theirs, hemsd says in its own words
-        logging.getLogger(library).setLevel(logging.ERROR)
