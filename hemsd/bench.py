@@ -28,7 +28,7 @@ from hemsd.redaction import redacted_text
 from hemsd.said import said
 from web.bench import NoPlace
 from web.bench_models import BlockBody, BlockTextPage, KnownDevicePage, KnownDevicesPage, ProbeLine
-from web.models import FaultPage
+from web.installer_models import FaultPage
 from web.spoken import spoken
 
 LONGEST_PROBE_S = 300.0

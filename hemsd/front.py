@@ -34,8 +34,8 @@ from web.adoption import AdoptionApi
 from web.analysis import AnalysisApi
 from web.cloud import CloudApi
 from web.metrics import metrics_route
-from web.models import SimulationPage
 from web.server import WebServer, application
+from web.state_models import SimulationPage
 
 ConfigNow = Callable[[], Config]  # a reload changes it
 

@@ -23,13 +23,14 @@ from hemsd.outlook import Outlook, countdowns, turns
 from rules.charge import BoxMemory
 from rules.dimming import in_force
 from web.changes import Changes
-from web.models import (
+from web.pages import command_page, decision_page
+from web.plan_models import PlanPage
+from web.state_models import (
     AlertPage,
     BudgetPage,
     DimmedPage,
     LearnedPage,
     MeterPage,
-    PlanPage,
     PowerMixPage,
     SimulationPage,
     SitePage,
@@ -38,7 +39,6 @@ from web.models import (
     VehiclePage,
     WallboxPage,
 )
-from web.pages import command_page, decision_page
 
 LATE_TICKS = 4.0
 

@@ -21,15 +21,8 @@ from rules.schedule import Target
 from rules.session import quarter_start
 from rules.sight import needed_age_s
 from rules.turning import turnings
-from web.models import (
-    BlockPage,
-    BoxPlanPage,
-    CountdownPage,
-    PlanPage,
-    PlanStoryPage,
-    QuarterPage,
-    TurnPage,
-)
+from web.plan_models import BlockPage, BoxPlanPage, PlanPage, PlanStoryPage, QuarterPage
+from web.state_models import CountdownPage, TurnPage
 
 PRICES_BEHIND = timedelta(hours=24)
 PRICES_AHEAD = timedelta(hours=48)

@@ -37,7 +37,7 @@ from hemsd.replay import Replayed, Stage, outcome, play, stage
 from hemsd.said import said
 from rules.savings import PriceOf, cost_eur
 from web.house import NotPlayable
-from web.models import PlayedPage, WhatIfPage
+from web.past_models import PlayedPage, WhatIfPage
 
 LONGEST = timedelta(hours=24)
 MOST_S = 30.0  # real seconds for both plays together

@@ -26,9 +26,11 @@ from hemsd.logbook import Logbook
 from hemsd.model import StrangerRefused
 from hemsd.redaction import redacted, redacted_text
 from web.house import Archive
-from web.models import CommandsPage, DecisionsPage, FaultPage, InstallerPage, LogPage, StatePage, StrangerPage
+from web.installer_models import FaultPage, InstallerPage, LogPage, StrangerPage
 from web.pages import command_page, decision_page
+from web.past_models import CommandsPage, DecisionsPage
 from web.spoken import spoken
+from web.state_models import StatePage
 
 BUNDLE_SPAN = timedelta(hours=24)
 

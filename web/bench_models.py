@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hemsd.model import Role
-from web.models import Asked, FaultPage, Page
+from web.installer_models import FaultPage
+from web.models import Asked, Page
 from web.spoken import Spoken, SpokenPage
 
 

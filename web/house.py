@@ -15,7 +15,10 @@ from hemsd.model import CloudVerdict, Command, Decision, Identities, Reading, Si
 from web.bench import Bench
 from web.changes import Changes
 from web.custody import Custody
-from web.models import InstallerPage, PlanPage, StatePage, WhatIfPage
+from web.installer_models import InstallerPage
+from web.past_models import WhatIfPage
+from web.plan_models import PlanPage
+from web.state_models import StatePage
 
 
 class House(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from web.house import Workshop
-from web.models import InstallerPage
+from web.installer_models import InstallerPage
 from web.routes import Route, answer
 
 

@@ -15,21 +15,11 @@ from hemsd.model import Wish
 from hemsd.said import said
 from web.events import EventStreams
 from web.house import House
-from web.models import (
-    BoostBody,
-    DimmedBody,
-    HealthPage,
-    ModeBody,
-    PlanPage,
-    Problem,
-    SitePage,
-    SocBody,
-    SocPage,
-    StatePage,
-    TargetBody,
-    WishPage,
-)
+from web.models import HealthPage, Problem
+from web.plan_models import PlanPage
 from web.routes import Refused, Route, Scope, answer, body_of
+from web.state_models import SitePage, StatePage
+from web.wish_models import BoostBody, DimmedBody, ModeBody, SocBody, SocPage, TargetBody, WishPage
 
 
 class LocalApi:

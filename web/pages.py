@@ -10,21 +10,18 @@ from datetime import UTC, datetime
 from hemsd.model import Attempt, CloudVerdict, Command, Decision, Identities, Reading, Sample, SiteMinute
 from web.flows import split
 from web.house import VisitStory
-from web.models import (
+from web.past_models import (
     AnomalyPage,
-    AttemptPage,
     CloudAnomalyPage,
     CloudVerdictPage,
-    CommandPage,
-    DecisionPage,
     HistoryPage,
     HistoryPoint,
     IdentitiesPage,
     ReadingPage,
-    SamplePage,
     StretchPage,
     VisitPage,
 )
+from web.state_models import AttemptPage, CommandPage, DecisionPage, SamplePage
 
 
 def decision_page(decision: Decision) -> DecisionPage:

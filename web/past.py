@@ -17,21 +17,21 @@ from pydantic import BaseModel
 from hemsd.model import Reading
 from hemsd.said import said
 from web.house import Archive, House, NotPlayable, Playing, VisitStory
-from web.models import (
+from web.models import Problem
+from web.pages import command_page, decision_page, history_page, identities_page, reading_page, visit_page
+from web.past_models import (
     CommandsPage,
     DecisionsPage,
     HistoryPage,
     HistoryPoint,
     IdentitiesPage,
-    Problem,
     ReadingsPage,
     VisitPage,
     VisitsPage,
-    WhatIfBody,
     WhatIfPage,
 )
-from web.pages import command_page, decision_page, history_page, identities_page, reading_page, visit_page
 from web.routes import Handler, Query, Refused, Route, Shape, answer, body_of
+from web.wish_models import WhatIfBody
 
 MAX_VISITS = 500
 MAX_STEPS = 3000

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import hemsd
 from hemsd.model import DecisionKind, MeterReading, Mode, Outcome, Role, SteeringState
-from web.models import StatePage, WallboxPage
+from web.state_models import StatePage, WallboxPage
 
 PREFIX = "homeassistant"
 BIRTH = f"{PREFIX}/status"  # Home Assistant says "online" there after its own start

@@ -23,7 +23,8 @@ from drivers.mqtt_settings import MqttBrokerSettings
 from hemsd.model import MeterReading, Role, Wish
 from hemsd.ops import discovery
 from hemsd.ops.discovery import OFFLINE, ONLINE, Device, Shape
-from web.models import ModeBody, StatePage, TargetBody
+from web.state_models import StatePage
+from web.wish_models import ModeBody, TargetBody
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from prometheus_client.process_collector import ProcessCollector
 from hemsd.model import Command, Decision
 from hemsd.store.outbox import Backlog
 from hemsd.store.store import Store
-from web.models import StatePage, WallboxPage
+from web.state_models import StatePage, WallboxPage
 
 Labels = TypeVar("Labels", bound=tuple[str, ...])
 

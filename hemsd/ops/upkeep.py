@@ -15,7 +15,7 @@ from hemsd.said import said
 from hemsd.store.codec import DAY_MS, ms
 from hemsd.store.copies import daily, kept
 from hemsd.store.store import Store
-from web.models import StoragePage
+from web.state_models import StoragePage
 
 log = logging.getLogger(__name__)
 

@@ -45,36 +45,28 @@ from web.changes import Changes
 from web.custody import Copy, NotKept
 from web.custody_models import ClientPage, ClientsPage, NewClientPage
 from web.house import NotPlayable, Oddity, Stretch, VisitStory
-from web.models import (
+from web.installer_models import FaultPage, InstallerPage, LogPage, StrangerPage
+from web.pages import command_page, decision_page
+from web.past_models import PlayedPage, WhatIfPage
+from web.plan_models import BlockPage, BoxPlanPage, PlanPage, PlanStoryPage, QuarterPage
+from web.server import WebServer, application
+from web.settings import WebSettings
+from web.state_models import (
     AlertPage,
-    BlockPage,
-    BoxPlanPage,
     BudgetPage,
     CountdownPage,
     DimmedPage,
-    FaultPage,
-    InstallerPage,
     LearnedPage,
-    LogPage,
     MeterPage,
-    PlanPage,
-    PlanStoryPage,
-    PlayedPage,
     PowerMixPage,
-    QuarterPage,
     SimulationPage,
     SitePage,
     StatePage,
     StoragePage,
-    StrangerPage,
     TurnPage,
     VehiclePage,
     WallboxPage,
-    WhatIfPage,
 )
-from web.pages import command_page, decision_page
-from web.server import WebServer, application
-from web.settings import WebSettings
 
 MIDNIGHT = datetime(2026, 6, 20, 22, 0, tzinfo=UTC)  # in Berlin
 PLUGGED_IN_MIN = 8 * 60 + 41

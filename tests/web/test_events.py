@@ -14,9 +14,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from hemsd.model import Mode, Wish
 from tests.web.fake_house import FakeDoors, FakeHouse
 from web.events import EventStreams
-from web.models import StatePage
 from web.present import Present
 from web.server import application
+from web.state_models import StatePage
 
 
 async def next_state(response: ClientResponse) -> dict:

@@ -15,7 +15,7 @@ from hemsd.outlook import countdowns
 from rules.charge import BoxMemory
 from rules.phases import PhaseMemory, SwitchStep
 from tests.dialects.home import CheapAt, Played, played
-from web.models import WallboxPage
+from web.state_models import WallboxPage
 
 AT = datetime(2026, 6, 21, 12, 0, tzinfo=UTC)
 BOX = WallboxSettings("garage")

@@ -14,7 +14,7 @@ from hemsd.what_if import Recorded, WhatIf, changed, compare
 from tests.dialects.home import Played, played
 from tests.web.fake_house import MIDNIGHT, VISIT_ID, house_w, sun_w
 from web.house import NotPlayable
-from web.models import WhatIfPage
+from web.past_models import WhatIfPage
 
 SETTINGS = ControlSettings(SteeringSettings(), SiteSettings(), (WallboxSettings("garage", vehicle_phases=1),))
 VISIT = Visit(VISIT_ID, 318, "garage", MIDNIGHT + timedelta(hours=9))
