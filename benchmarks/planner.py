@@ -34,9 +34,9 @@ from zoneinfo import ZoneInfo
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from hemsd.model import QUARTER, quarter_start  # noqa: E402
 from rules.cheapest import Slot, cheapest, domain, relaxed_cost_eur  # noqa: E402
 from rules.plan import PowerRange, Quarter, Task, make_plan  # noqa: E402
-from rules.session import QUARTER, quarter_start  # noqa: E402
 from tests.rules.exact import least_cost_eur  # noqa: E402
 from tests.rules.test_cheapest import small_cases  # noqa: E402
 

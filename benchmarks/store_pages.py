@@ -19,12 +19,11 @@ from typing import Any
 from uuid import UUID
 
 from hemsd.courses import written_course
-from hemsd.model import Command, Decision, DecisionKind, Outcome, QuarterHour, SteeringState, Visit
+from hemsd.model import QUARTER, Command, Decision, DecisionKind, Outcome, QuarterHour, SteeringState, Visit
 from hemsd.store import Store
 from rules.course import Battery, Course
 from rules.course_steps import settle
 from rules.schedule import Due, next_visit
-from rules.session import QUARTER
 from tests.dialects.home import Played, played
 
 FIRST_AT = datetime(2015, 1, 1, tzinfo=UTC)

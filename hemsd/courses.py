@@ -15,7 +15,7 @@ from typing import Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
-from hemsd.model import Because, Command, Mode, QuarterHour, Snapshot, Visit, WallboxImage, Wish
+from hemsd.model import Because, Command, Mode, QuarterHour, Snapshot, Visit, WallboxImage, Wish, quarter_start
 from hemsd.policies import Policies, Policy, Remember
 from hemsd.prices import PriceBook
 from rules import blocks, prospect
@@ -29,7 +29,6 @@ from rules.plan_values import FULL_PCT, BlockType, Plan, PowerRange, Task
 from rules.response import draws
 from rules.savings import account, intervals_ahead, intervals_behind
 from rules.schedule import Due, next_due
-from rules.session import quarter_start
 
 log = logging.getLogger(__name__)
 

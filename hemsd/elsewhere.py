@@ -19,11 +19,10 @@ from hemsd.clock import Clock
 from hemsd.config import Config
 from hemsd.courses import written_course
 from hemsd.latest import Latest
-from hemsd.model import ChargeReport, QuarterHour, Visit
+from hemsd.model import ChargeReport, QuarterHour, Visit, quarter_start
 from hemsd.visits import Visits
 from rules.course import Battery
 from rules.elsewhere import Away, ended, heard, is_silent, last_words
-from rules.session import quarter_start
 
 log = logging.getLogger(__name__)
 

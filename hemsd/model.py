@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -533,6 +533,15 @@ class SiteMinute:
     soc_pct: float | None
     house_w: float | None
     cars_w: Mapping[str, float] = field(default_factory=dict)
+
+
+QUARTER = timedelta(minutes=15)
+
+
+def quarter_start(at: datetime) -> datetime:
+    """The beginning of the UTC quarter-hour that holds a moment."""
+    utc = at.astimezone(UTC)
+    return utc.replace(minute=utc.minute - utc.minute % 15, second=0, microsecond=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,13 @@ from datetime import datetime, timedelta
 
 from hemsd.bills import NO_BILL, cents, told_bill
 from hemsd.courses import Courses, Following
-from hemsd.model import Decision, Mode, Snapshot, SteeringSettings, SteeringState, Visit, WallboxSettings
+from hemsd.model import Decision, Mode, Snapshot, SteeringSettings, SteeringState, Visit, WallboxSettings, quarter_start
 from rules.charge import BoxMemory
 from rules.course import Bill, Course
 from rules.phases import DRAIN_S, EASE_S, SwitchStep
 from rules.plan_reason import Story
 from rules.plan_values import Block, BlockType
 from rules.schedule import Target
-from rules.session import quarter_start
 from rules.sight import needed_age_s
 from rules.turning import turnings
 from web.plan_models import BlockPage, BoxPlanPage, PlanPage, PlanStoryPage, QuarterPage

@@ -16,9 +16,9 @@ from drivers.tariffs.calendar import contracted
 from drivers.tariffs.prices import Direction
 from drivers.tariffs.prices import Prices as Told
 from drivers.tariffs.settings import TariffSection
+from hemsd.model import QUARTER, quarter_start
 from rules.plan_values import Quarter
 from rules.savings import PriceOf
-from rules.session import QUARTER, quarter_start
 
 KEPT = timedelta(days=14)
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from hemsd.model import Because
+from hemsd.model import QUARTER, Because, quarter_start
 from rules.course import TINY_WH, Begun, Course, Seen, asks_at_once
 from rules.plan_values import Block, BlockType, Plan
-from rules.session import QUARTER, quarter_start
 
 TAIL_S = 180.0
 LATE = timedelta(seconds=120)  # some registers move once a minute

@@ -14,10 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hemsd.model import ELSEWHERE, ChargeReport, QuarterHour, Visit
+from hemsd.model import ELSEWHERE, QUARTER, ChargeReport, QuarterHour, Visit, quarter_start
 from rules.course import Battery, Course, Level
 from rules.plan_values import FULL_PCT
-from rules.session import QUARTER, quarter_start
 
 SHORTEST = timedelta(minutes=5)
 POWER_STANDS = timedelta(minutes=30)  # so long a power is believed after it was told

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from hemsd.model import quarter_start
 from rules.plan_values import Plan, Quarter
-from rules.session import quarter_start
 
 FLAT_EUR_PER_KWH = 0.001  # prices that differ by less are the same to a household
 WAITING_EUR_PER_KWH = 1e-6

@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from hemsd.model import QUARTER, quarter_start
 from rules.cheapest import Slot, cheapest
 from rules.plan_result import told
 from rules.plan_values import (
@@ -38,7 +39,6 @@ from rules.plan_values import (
     Task,
     estimated_soc_pct,
 )
-from rules.session import QUARTER, quarter_start
 from rules.side_by_side import joined
 
 __all__ = [

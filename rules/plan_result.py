@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from hemsd.model import QUARTER, quarter_start
 from rules.cheapest import Slot
 from rules.plan_reason import Story, reason
 from rules.plan_values import (
@@ -19,7 +20,6 @@ from rules.plan_values import (
     Task,
     estimated_soc_pct,
 )
-from rules.session import QUARTER, quarter_start
 
 TINY_WH = 0.5
 TINY_PCT = 0.01

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
+from hemsd.model import QUARTER, quarter_start
 from rules.plan_reason import Story
-from rules.session import QUARTER, quarter_start
 
 QUARTER_H = 0.25
 FULL_PCT = 100.0

@@ -21,9 +21,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hemsd.model import QuarterHour
+from hemsd.model import QUARTER, QuarterHour, quarter_start
 from rules.plan import Plan, Quarter
-from rules.session import QUARTER, quarter_start
 
 KILO = 1000.0
 TINY_WH = 1e-6

@@ -14,12 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hemsd.model import QuarterHour, SteeringState, Visit, WallboxImage
+from hemsd.model import QUARTER, QuarterHour, SteeringState, Visit, WallboxImage, quarter_start
 
 REMEMBERED_QUARTERS = 192  # two days
 MAX_PLAUSIBLE_W = 45_000.0  # the largest AC wallbox is 43 kW (IEC 61851-1 mode 3, 63 A on three phases)
 ROUNDING_WH = 10.0  # meterStop is a whole number by the standard, a sample need not be: that is no fall
-QUARTER = timedelta(minutes=15)
 LEAST, LONGEST = timedelta(seconds=1), timedelta(days=100)  # of a visit: what is beyond is the clock's doing
 
 
@@ -290,11 +289,6 @@ def _with_energy(visit: Visit, gained: Energy, register_wh: float | None) -> Vis
         meter_start_wh=visit.meter_start_wh if visit.meter_start_wh is not None else register_wh,
         meter_last_wh=register_wh if register_wh is not None else visit.meter_last_wh,
     )
-
-
-def quarter_start(at: datetime) -> datetime:
-    """The UTC quarter-hour that contains a moment."""
-    return at.replace(minute=at.minute - at.minute % 15, second=0, microsecond=0)
 
 
 def _quarter(running: Running, visit_id: str, gained: Energy, at: datetime) -> tuple[QuarterHour, QuarterHour | None]:

@@ -24,7 +24,8 @@ from drivers.forecast.settings import (
 from drivers.mqtt_payload import Json
 from drivers.series import reading
 from drivers.series.http import Question, ask, secret
-from drivers.series.quarters import QUARTER, Entry, around, lasting, on_quarters
+from drivers.series.quarters import Entry, around, lasting, on_quarters
+from hemsd.model import QUARTER
 from hemsd.said import said
 
 RATED_W_PER_M2 = 1000.0  # IEC 60904: the irradiance that a panel's rated power is given for

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
-from drivers.series.quarters import QUARTER, Series, quarter_of
+from drivers.series.quarters import Series
+from hemsd.model import QUARTER, quarter_start
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class _File(BaseModel):
 
     @model_validator(mode="after")
     def _sound(self) -> _File:
-        if quarter_of(self.first_at) != self.first_at:
+        if quarter_start(self.first_at) != self.first_at:
             raise ValueError("first_at is no quarter-hour")
         if any(value is not None and not math.isfinite(value) for value in self.values):
             raise ValueError("a value is not finite")
@@ -53,7 +54,7 @@ def load(file: Path, source: str) -> Series | None:
         return None
     if found.source != source:
         return None
-    first_at = quarter_of(found.first_at)
+    first_at = quarter_start(found.first_at)
     starts_at = tuple(first_at + number * QUARTER for number in range(len(found.values)))
     return Series(starts_at, found.values, found.source, found.fetched_at)
 
@@ -85,4 +86,4 @@ def save(file: Path, series: Series) -> None:
 
 def earliest_kept(now: datetime, days: int) -> datetime:
     """What is older is dropped from the file."""
-    return quarter_of(now) - days * 96 * QUARTER
+    return quarter_start(now) - days * 96 * QUARTER

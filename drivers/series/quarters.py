@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from drivers.base import DeviceError
+from hemsd.model import QUARTER, quarter_start
 from hemsd.said import said
 
-QUARTER = timedelta(minutes=15)
 ROUNDING = timedelta(milliseconds=10)
 KEEP_DAYS = 10  # behind now: a visit that long still finds its prices
 MOST_ENTRIES = 5000
@@ -54,12 +54,6 @@ class Series:
         )
 
 
-def quarter_of(moment: datetime) -> datetime:
-    """The beginning of the UTC quarter-hour that holds a moment."""
-    utc = moment.astimezone(UTC)
-    return utc.replace(minute=utc.minute - utc.minute % 15, second=0, microsecond=0)
-
-
 def around(entries: Iterable[Entry], now: datetime) -> list[Entry]:
     """What lies around now: a stranger must not fill memory with other centuries. Raises DeviceError."""
     reach = timedelta(days=KEEP_DAYS)
@@ -85,7 +79,7 @@ def on_quarters(entries: Iterable[Entry]) -> dict[datetime, float | None]:
     sums: dict[datetime, tuple[float, timedelta]] = {}
     whole: dict[datetime, float | None] = {}
     for entry in entries:
-        start_at = quarter_of(entry.start_at)
+        start_at = quarter_start(entry.start_at)
         while start_at < entry.end_at:
             covered = min(start_at + QUARTER, entry.end_at) - max(start_at, entry.start_at)
             if covered >= QUARTER - ROUNDING:

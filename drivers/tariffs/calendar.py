@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from drivers.series.poller import SLICE_S
-from drivers.series.quarters import QUARTER
 from drivers.tariffs.prices import Direction, Prices, PriceSink
 from drivers.tariffs.settings import FixedTariff, ScheduleTariff, TariffPeriod, TariffSettings
 from hemsd.clock import Clock
+from hemsd.model import QUARTER
 
 BEHIND = timedelta(days=1)
 AHEAD = timedelta(days=9)  # a weekly deadline and a bit

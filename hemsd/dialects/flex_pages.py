@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from hemsd.model import QuarterHour, Visit
+from hemsd.model import QUARTER, QuarterHour, Visit, quarter_start
 from rules.blocks import ahead, running_end
 from rules.course import Battery, Begun, Course, Prospect, Stage, level_pct, stage
 from rules.plan_values import Plan
 from rules.schedule import Target, TargetType
-from rules.session import QUARTER, quarter_start
 from web.flex_models import (
     FlexAggregated,
     FlexBlock,

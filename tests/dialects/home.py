@@ -32,6 +32,7 @@ from hemsd.doors import HouseDoors
 from hemsd.house import Home as HouseNow
 from hemsd.latest import Latest
 from hemsd.model import (
+    QUARTER,
     Command,
     ConnectorStatus,
     Dispatch,
@@ -44,6 +45,7 @@ from hemsd.model import (
     StatusChanged,
     TransactionEnded,
     TransactionStarted,
+    quarter_start,
 )
 from hemsd.password import PagePassword, set_password
 from hemsd.planning import courses_of
@@ -54,7 +56,6 @@ from hemsd.tokens import Tokens
 from hemsd.visits import Car as VisitCar
 from hemsd.visits import Visits
 from rules.plan_values import Quarter
-from rules.session import QUARTER, quarter_start
 from web.server import application
 
 STEP_S = 10.0

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
+from hemsd.model import QUARTER
 from tests.dialects import stories
 from tests.dialects.home import CheapAt, played
 from tests.dialects.stories import MINUTE, at
 from tests.dialects.test_flex_shape import sessions
-
-QUARTER = timedelta(minutes=15)
 
 
 def begun(session: dict[str, Any], now: str) -> list[Any]:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from hemsd.model import QUARTER
 from rules.carbon import UNKNOWN, IntensityOf, carbon
 from rules.savings import Interval
-from rules.session import QUARTER
 
 START = datetime(2026, 6, 21, 16, 0, tzinfo=UTC)
 DIRTY, CLEAN = 500.0, 100.0

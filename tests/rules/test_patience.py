@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hemsd.model import QUARTER
 from rules.patience import need_not_hurry, patient, said
 from rules.plan import make_plan
 from rules.plan_values import Plan, PowerRange, Quarter, Task
-from rules.session import QUARTER
 
 MORNING = datetime(2026, 6, 10, 8, 0, tzinfo=UTC)
 DEADLINE = datetime(2026, 6, 11, 5, 0, tzinfo=UTC)

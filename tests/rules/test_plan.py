@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hemsd.model import QUARTER, quarter_start
 from rules.cheapest import domain
 from rules.plan import Block, BlockType, PowerRange, Quarter, Task, make_plan
-from rules.session import QUARTER, quarter_start
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ONE = PowerRange(1, 1380.0, 3680.0)

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hemsd.model import QuarterHour
+from hemsd.model import QUARTER, QuarterHour
 from rules.plan import PowerRange, Quarter, Task, make_plan
 from rules.savings import Interval, account, cost_eur, intervals_ahead, intervals_behind
-from rules.session import QUARTER
 
 START = datetime(2026, 6, 21, 16, 0, tzinfo=UTC)
 DEAR, CHEAP, FEED_IN = 0.40, 0.20, 0.08

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hemsd.model import ConnectorStatus, QuarterHour, Sample, SteeringState, WallboxImage
+from hemsd.model import QUARTER, ConnectorStatus, QuarterHour, Sample, SteeringState, WallboxImage, quarter_start
 from rules.session import (
-    QUARTER,
     Running,
     Sources,
     Stop,
@@ -17,7 +16,6 @@ from rules.session import (
     advance,
     plug_in,
     plug_out,
-    quarter_start,
     retimed,
     transaction_ended,
     transaction_started,

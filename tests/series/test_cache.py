@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from drivers.series import cache
-from drivers.series.quarters import QUARTER, Series, series
+from drivers.series.quarters import Series, series
+from hemsd.model import QUARTER
 
 NOON = datetime(2026, 6, 21, 12, 0, tzinfo=UTC)
 KNOWN = series({NOON: 0.25, NOON + QUARTER: -0.05, NOON + 3 * QUARTER: 0.0}, "aWATTar de", NOON)

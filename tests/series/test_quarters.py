@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.series.quarters import QUARTER, Entry, lasting, merged, on_quarters, series
+from drivers.series.quarters import Entry, lasting, merged, on_quarters, series
+from hemsd.model import QUARTER
 
 NOON = datetime(2026, 6, 21, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from drivers.series.poller import pause_s
-from drivers.series.quarters import QUARTER, Series, series
+from drivers.series.quarters import Series, series
 from drivers.series.timetable import DayAhead, Every
+from hemsd.model import QUARTER
 
 BERLIN = ZoneInfo("Europe/Berlin")
 TABLE = DayAhead(BERLIN)

@@ -17,11 +17,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import TypeAdapter
 
-from drivers.series.quarters import QUARTER
 from drivers.tariffs.making import make_tariff
 from drivers.tariffs.prices import Direction, Prices
 from drivers.tariffs.settings import TariffSettings
 from hemsd.clock import ManualClock
+from hemsd.model import QUARTER
 from tests.series.service import running, until
 
 BERLIN = ZoneInfo("Europe/Berlin")
