@@ -80,7 +80,8 @@ unshare --mount --propagation unchanged sh -eu -c '
 "$python" -c 'import json; s = json.load(open("/tmp/score.json")); print("the session:", s["status"], s["anomaly_score"])' ||
     die "$(cat /tmp/score.json)"
 say "judged a session"
-"$python" -m hemsd.ops.ingredients | grep -q '"name": "numpy"' || die "it does not say what it is made of"
+"$python" -m hemsd.ops.ingredients >/tmp/bill.json
+grep -q '"name": "numpy"' /tmp/bill.json || die "it does not say what it is made of"
 
 systemctl enable --now hemsd || die "it does not start"
 well "$HEALTH_WITHIN_S" || die "it does not get well"
