@@ -9,12 +9,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 LARGEST_ERROR = 0.005  # of a visit's energy
 REGISTER_WH = 2.0  # a register in whole Wh may be off by one at each end
 LATEST_S = 2700.0  # a link that has just gone (10 min), or a car that goes before NTP answers (2 quarter-hours)
 LONGEST_EXCESS_S = 60.0  # a 25 A fuse of class gG carries 1.25 times that for an hour (IEC 60269-1)
-STEEPEST_KB_H = 100.0  # over the longest life of a daemon, noise of the allocator included
+STEEPEST_KB_H = 100.0  # noise of the allocator included
 LEAST_LIFE_H = 6.0  # of its second half: a shorter one says nothing of a slope
 LARGEST_KB = 250_000
 MOST_MB_PER_DAY = 25.0
@@ -99,15 +100,17 @@ class Account:
 
     @property
     def kb_h(self) -> float | None:
-        """The slope of memory over the second half of the longest life; None when none was long enough."""
+        """The slope of memory over the second half of a life, in the median of them; None when none was long enough."""
         lives: dict[int, list[Look]] = {}
         for look in self.looks:
             lives.setdefault(look.life, []).append(look)
-        longest = max(lives.values(), key=lambda life: life[-1].at_s - life[0].at_s, default=[])
-        settled = longest[len(longest) // 2 :]
-        if len(settled) < 10 or settled[-1].at_s - settled[0].at_s < LEAST_LIFE_H * 3600:
-            return None
-        return 3600 * slope([look.at_s for look in settled], [float(look.kb) for look in settled])
+        halves = (life[len(life) // 2 :] for life in lives.values())
+        settled = [half for half in halves if half[-1].at_s - half[0].at_s >= LEAST_LIFE_H * 3600]
+        return (
+            median(3600 * slope([look.at_s for look in half], [look.kb for look in half]) for half in settled)
+            if settled
+            else None
+        )
 
     @property
     def mb_per_day(self) -> float:
