@@ -65,6 +65,7 @@ class Soak:
 
     folder: Path
     seed: int
+    calm_s: tuple[float, float] = (100.0, 400.0)  # between two troubles
     until_real_s: float = math.inf  # by time.monotonic: it ends in good order then, however far it came
     clock: LoopClock = field(init=False)
     home: SimulatedHome = field(init=False)
@@ -148,7 +149,7 @@ class Soak:
         while (self.clock.monotonic() < until_s and not self._must_end) or coming:  # each of them, however short it is
             coming = coming or chance.sample(TROUBLES, len(TROUBLES))
             await self._trouble(coming.pop(), chance)
-            await self.clock.sleep(chance.uniform(100, 400))
+            await self.clock.sleep(chance.uniform(*self.calm_s))
             self.looks.append(Look(self.machine.lives, self.clock.monotonic(), self.machine.resident_kb))
 
     async def _trouble(self, what: str, chance: random.Random) -> None:
@@ -257,9 +258,9 @@ class Soak:
         )
 
 
-def soak(folder: Path, hours: float, kills: int, seed: int, minutes: float = math.inf) -> Account:
+def soak(home: Soak, hours: float, kills: int) -> Account:
     with asyncio.Runner(loop_factory=LeadingLoop) as runner:
-        return runner.run(Soak(folder, seed, time.monotonic() + 60 * minutes).run(hours, kills))
+        return runner.run(home.run(hours, kills))
 
 
 def main() -> int:
@@ -272,7 +273,8 @@ def main() -> int:
     options = parser.parse_args()
     kills = max(1, round(options.hours / 24)) if options.kills is None else options.kills
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    account = soak(folder, options.hours, kills, options.seed, options.minutes)
+    until_real_s = time.monotonic() + 60 * options.minutes
+    account = soak(Soak(folder, options.seed, until_real_s=until_real_s), options.hours, kills)
     text = report(account)
     print(text)
     if options.report:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.soak import BEGIN, TROUBLES, soak
+from benchmarks.soak import BEGIN, TROUBLES, Soak, soak
 from benchmarks.soak_account import Account, Look, Recorded, Records, Stay, slope
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_after_every_kind_of_trouble_and_two_kills_nothing_is_missing_and_everything_is_well(tmp_path: Path) -> None:
-    account = soak(tmp_path, hours=0.5, kills=2, seed=17)
+    account = soak(Soak(tmp_path, seed=17, calm_s=(60, 120)), hours=0.3, kills=2)
     assert account.faults() == [], account
     assert account.troubles["daemon killed"] == 2
     assert len(account.troubles) >= len(TROUBLES), account.troubles  # a cloud has no name, nor a broker that is missing
