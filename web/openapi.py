@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import models_json_schema
 
+from web.models import Problem
 from web.problems import PROBLEM_JSON, DetailPage, ProblemPage
 from web.routes import Query, Route, Scope, Shape
 
@@ -24,6 +25,7 @@ TAGS = {
     Scope.ANALYSIS: "analysis",
     Scope.PARTNER: "partner sessions",
 }
+REFUSALS: Mapping[Scope, type[BaseModel]] = {Scope.FLEX: ProblemPage, Scope.LOCAL: Problem}
 OTHER_TYPES = {"text/csv": {"type": "string"}}
 
 Mode = Literal["validation", "serialization"]
@@ -65,8 +67,7 @@ def answers_of(route: Route) -> Answers:
     """Its own answers, and those of the doors that every call comes through: who asks, and how what is sent comes."""
     behind_a_door = (401, 403) if route.scope is not Scope.OPEN else ()
     with_a_body = (408, 413, 415) if route.body is not None else ()
-    page = ProblemPage if route.scope is Scope.FLEX else DetailPage
-    doors: Answers = dict.fromkeys((*behind_a_door, *with_a_body), page)
+    doors: Answers = dict.fromkeys((*behind_a_door, *with_a_body), REFUSALS.get(route.scope, DetailPage))
     return dict(sorted({**doors, **route.answers}.items()))
 
 
