@@ -8,6 +8,7 @@ The battery can be told how much it may give; a test can make it ``deaf``, which
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 
 from pymodbus.constants import ExcCodes
@@ -21,6 +22,7 @@ INVERTER_UNIT = 1
 BATTERY_UNIT = 2
 GRID_UNIT = 200
 
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # that a client hangs up is no fault of a meter
 
 Put = Callable[[int, int], bool]
 """Takes (place in the image, word) that somebody writes; False: nothing can be written there."""
