@@ -71,3 +71,4 @@ cp -a /tmp/config.yaml "$config"
 systemctl start hemsd || die "it does not start any more"
 well 60 || die "it does not get well any more"
 say "a wrong file ends it until somebody starts it again"
+settings=$(sha256sum "$config")
