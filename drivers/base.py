@@ -21,7 +21,7 @@ from hemsd.model import Dispatch, MeterReading, WallboxEvent
 class Strict(BaseModel):
     """The base of every settings model: an unknown key is an error, and nothing changes after it was read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Unfit(ValueError):

@@ -69,11 +69,7 @@ class JobStatus(StrEnum):
 # What is taken; unknown keys are ignored
 
 
-class Body(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class MeterValueBody(Body):
+class MeterValueBody(BaseModel):
     timestamp: Moment
     value: Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_no_flag)]
     measurand: Word | None = None
@@ -88,7 +84,7 @@ class MeterValueBody(Body):
 Values = Annotated[list[MeterValueBody], Field(max_length=MOST_VALUES)]
 
 
-class CreateBody(Body):
+class CreateBody(BaseModel):
     session_id: Id
     charging_station_id: Id
     connector_id: Id | None = None
@@ -97,17 +93,17 @@ class CreateBody(Body):
     metadata: Metadata | None = None
 
 
-class PutBody(Body):
+class PutBody(BaseModel):
     meter_values: Annotated[Values, Field(min_length=1)]
     metadata: Metadata | None = None
 
 
-class PatchBody(Body):
+class PatchBody(BaseModel):
     meter_values: Values
     metadata: Metadata | None = None
 
 
-class BatchSession(Body):
+class BatchSession(BaseModel):
     """The batch calls a station ``charging_point_id``; the usual name is taken too.
 
     Values are looked at one session after the other, so that a bad one fails alone.
@@ -139,37 +135,37 @@ class BatchSession(Body):
         return self.charging_point_id or self.charging_station_id or ""
 
 
-class BatchBody(Body):
+class BatchBody(BaseModel):
     sessions: Annotated[list[BatchSession], Field(max_length=1000)]
 
 
-class ExplainBody(Body):
+class ExplainBody(BaseModel):
     pass
 
 
-class AskBody(Body):
+class AskBody(BaseModel):
     question: Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION)]
 
 
-class SessionFilterBody(Body):
+class SessionFilterBody(BaseModel):
     station_id: Id | None = None
     date_from: date | None = None
     date_to: date | None = None
 
 
-class DataSourceBody(Body):
+class DataSourceBody(BaseModel):
     type: Literal["sessions"]
     session_filter: SessionFilterBody | None = None
 
 
-class TrainingBody(Body):
-    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
+class TrainingBody(BaseModel):
+    model_config = ConfigDict(extra="allow")
 
     epochs: Annotated[int, Field(ge=1, le=500)] | None = None
     learning_rate: Annotated[float, Field(gt=0, le=0.1, allow_inf_nan=False)] | None = None
 
 
-class FineTuneBody(Body):
+class FineTuneBody(BaseModel):
     base_model_id: Id
     name: Id
     data_source: DataSourceBody

@@ -27,13 +27,13 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 class Page(BaseModel):
     """The base of everything that is sent."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class Asked(BaseModel):
     """The base of every request body."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class MePage(Page):

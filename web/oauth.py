@@ -78,7 +78,7 @@ class TokenErrorPage(BaseModel):
 class Grant(BaseModel):
     """What every request for a token may hold; the client's id and secret may also come with HTTP Basic."""
 
-    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="ignore")
 
     client_id: str = ""
     client_secret: str = ""

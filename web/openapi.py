@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import models_json_schema
 
+from hemsd.field_docs import Described
 from web.models import Problem
 from web.problems import PROBLEM_JSON, DetailPage, ProblemPage
 from web.routes import Query, Route, Scope, Shape
@@ -44,7 +45,7 @@ def document(routes: Iterable[Route], version: str) -> Json:
         *((page, "serialization") for page in sorted(answers, key=_name)),
         *((body, "validation") for body in sorted(bodies - answers, key=_name)),
     ]
-    references, definitions = models_json_schema(wanted, ref_template=REFERENCE)
+    references, definitions = models_json_schema(wanted, ref_template=REFERENCE, schema_generator=Described)
     schemas = {(model, mode): schema for (model, mode), schema in references.items() if issubclass(model, BaseModel)}
     paths: Json = {}
     for route in routes:

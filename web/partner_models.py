@@ -39,7 +39,7 @@ SESSION_OUTCOMES = Literal[
 class Partner(BaseModel):
     """The base of everything in this dialect."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class HemsSession(Partner):

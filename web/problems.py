@@ -56,7 +56,7 @@ class Malformed(Refused):
 
 
 class FindingPage(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     loc: list[str | int]
     """Where it stands: path, query or body, then the name"""
@@ -77,7 +77,6 @@ class ProblemPage(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        use_attribute_docstrings=True,
         json_schema_extra={
             "examples": [
                 {

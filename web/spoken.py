@@ -12,7 +12,7 @@ from hemsd.said import Said, Value
 
 
 class SpokenPage(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     text: str
     """In English"""

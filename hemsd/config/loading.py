@@ -92,7 +92,9 @@ def _override(values: dict[str, Plain], path: Path, override: str) -> None:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of config.yaml, for editors."""
-    return Config.model_json_schema()
+    from hemsd.field_docs import Described  # which nothing needs that only reads a file
+
+    return Config.model_json_schema(schema_generator=Described)
 
 
 @cache
