@@ -331,8 +331,8 @@ async def test_a_month_is_told_by_the_day_and_a_tap_opens_one(browser: Browser) 
     async with serving(FakeHouse()) as url, opened(browser, f"{url}#/history") as page:
         await page.get_by_role("button", name="Month").click()
         days = page.locator(".days svg")
-        await expect(days).to_have_attribute("aria-label", re.compile(r"Sat, Jun 20: Sun [\d.]+\skWh, From the grid"))
-        await expect(days.locator("title")).to_have_count(30)
+        await expect(days.get_by_role("button", name=re.compile(r"Sat, Jun 20: Sun [\d.]+\skWh, From the grid"))).to_be_visible()
+        await expect(days.get_by_role("button")).to_have_count(30)
         await page.evaluate(AXE.read_text(encoding="utf-8"))
         found = await page.evaluate("axe.run('.days')")
         assert found["violations"] == []
@@ -342,6 +342,16 @@ async def test_a_month_is_told_by_the_day_and_a_tap_opens_one(browser: Browser) 
         await expect(page.locator(".walk b")).to_have_text("Sun, Jun 21")
         await expect(page.get_by_role("button", name="Day", exact=True)).to_have_attribute("aria-pressed", "true")
         await expect(page.locator(".marks")).to_be_visible()
+
+
+@pytest.mark.slow
+async def test_the_days_of_a_month_are_walked_with_the_keyboard(browser: Browser) -> None:
+    async with serving(FakeHouse()) as url, opened(browser, f"{url}#/history") as page:
+        await page.get_by_role("button", name="Month").click()
+        await page.locator(".days [tabindex='0']").focus()
+        await page.keyboard.press("ArrowLeft")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".walk b")).to_have_text("Sat, Jun 20")
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ function words(one) {
   return `${day(one.at)}: ${parts.filter(([, wh]) => wh >= 50).map(([name, wh]) => `${name} ${energy(wh / 1000)}`).join(", ")}`;
 }
 
-/** ``open`` is called with the moment of a day that was tapped. */
+/** ``open`` is called with the moment of a day that was tapped, or entered by the keyboard. */
 export function Days({ history, from, to, open }) {
   const [ref, width] = useWidth();
   const height = heightOf(width);
@@ -51,25 +51,32 @@ export function Days({ history, from, to, open }) {
   for (let wh = -Math.floor(low / step) * step; wh <= high; wh += step) lines.push(wh);
   const each = (DAY / (to - from)) * (width - PAD.left - PAD.right);
   const named = Math.ceil(LABEL_PX / each);
-  function pick(event) {
-    const share = (event.clientX - event.currentTarget.getBoundingClientRect().left - PAD.left) / (width - PAD.left - PAD.right);
-    if (share >= 0 && share <= 1) open(from + share * (to - from));
-  }
   return html`<div class="chart days live" ref=${ref}>
-    <svg width=${width} height=${height} viewBox="0 0 ${width} ${height}" role="img" aria-label=${days.map(words).join("; ") || t("history.empty")} onClick=${pick}>
+    <svg width=${width} height=${height} viewBox="0 0 ${width} ${height}" role="group" aria-label=${days.length ? t("history.days") : t("history.empty")}>
       <defs><${Hatching} /><clipPath id="inside"><rect x=${PAD.left} y="0" width=${width - PAD.left} height=${height} /></clipPath></defs>
       ${lines.map((wh) => html`<g key=${wh} class=${wh === 0 ? "axis zero" : "axis"}><line x1=${PAD.left} x2=${width} y1=${y(wh)} y2=${y(wh)} />
         ${wh !== 0 && html`<text class="tick" x=${PAD.left - 6} y=${y(wh) + 4} text-anchor="end">${tickEnergy(Math.abs(wh))}</text>`}</g>`)}
-      <g clip-path="url(#inside)">${days.map((one) => html`<${Bar} key=${one.at} one=${one} x=${x} y=${y} />`)}</g>
+      <g clip-path="url(#inside)">${days.map((one, index) => html`<${Bar} key=${one.at} one=${one} x=${x} y=${y} height=${height} last=${index === days.length - 1} open=${open} />`)}</g>
       ${days.filter((one, index) => (days.length - 1 - index) % named === 0 && inside((one.at + one.end) / 2, from, to)).map((one) => html`
         <text key=${one.at} class="tick" x=${Math.min(x((one.at + one.end) / 2), width - LABEL_PX / 2)} y=${height - 4} text-anchor="middle">${to - from < 10 * DAY ? weekday(one.at) : shortDay(one.at)}</text>`)}
     </svg></div>`;
 }
 
-function Bar({ one, x, y }) {
+/** The whole height of a day can be tapped. One stop of the tab key for all of them; the arrow keys go from day to day. */
+function Bar({ one, x, y, height, last, open }) {
+  const pick = () => open((one.at + one.end) / 2);
+  function key(event) {
+    const bar = event.currentTarget;
+    const next = { ArrowLeft: bar.previousElementSibling, ArrowRight: bar.nextElementSibling }[event.key];
+    if (event.key === "Enter" || event.key === " ") pick();
+    else if (next) next.focus();
+    else return;
+    event.preventDefault();
+  }
   const wide = Math.min((x(one.end) - x(one.at)) * 0.74, WIDEST_PX);
   const left = (x(one.at) + x(one.end) - wide) / 2;
-  return html`<g><title>${words(one)}</title>
+  return html`<g role="button" tabindex=${last ? 0 : -1} aria-label=${words(one)} onClick=${pick} onKeyDown=${key}><title>${words(one)}</title>
+    <rect fill="transparent" x=${x(one.at)} y="0" width=${x(one.end) - x(one.at)} height=${height} />
     ${pieces(one).map(({ kind, bought, low, high }) => {
       const box = { x: left, width: wide, y: Math.min(y(low), y(high)), height: Math.abs(y(high) - y(low)) };
       return html`<g key=${low}><rect class=${`area ${kind}`} ...${box} />${bought && html`<rect fill="url(#bought)" ...${box} />`}</g>`;
