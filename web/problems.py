@@ -21,6 +21,7 @@ from web.routes import Refused, answer, parsed
 PROBLEM_JSON = "application/problem+json"
 Asked = TypeVar("Asked", bound=BaseModel)
 FLEX_PREFIX = "/flex/"
+OWN_PREFIX, PARTNERS_PREFIX = "/api/", "/api/partners/"
 PROBLEM_TYPES: Mapping[int, str] = {
     400: "bad-request",
     401: "unauthorized",
@@ -105,14 +106,16 @@ def refusal(request: web.Request, refused: Refused) -> web.Response:
         page = DetailPage(detail=[FindingPage.model_validate(_listed(each)) for each in findings])
         response = answer(page, refused.status)
     else:
-        response = answer(_spoken(refused.detail), refused.status)
+        response = answer(_told(request.path, refused.detail), refused.status)
     if refused.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"  # RFC 6750 section 3
     return response
 
 
-def _spoken(detail: str) -> Problem:
-    return Problem(detail=detail, said=detail if isinstance(detail, Said) else None)
+def _told(path: str, detail: str) -> Problem:
+    """Who does not speak with our own page is told in English, and in no more words than its contract has."""
+    own = path.startswith(OWN_PREFIX) and not path.startswith(PARTNERS_PREFIX)
+    return Problem(detail=detail, said=detail if own and isinstance(detail, Said) else None)
 
 
 def _listed(finding: Finding) -> dict[str, object]:

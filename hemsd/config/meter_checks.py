@@ -161,7 +161,7 @@ def _published(path: KeyPath, device: str, why: tuple[str, str] | None, folder: 
         yield Fault(
             ((*path, "device"),),
             wrong,
-            remedy or said("fault.mend_or_other", "mend the device's file, or name another"),
+            remedy or said("fault.mend_or_other", "name another device, or mend its file"),
         )
 
 

@@ -204,7 +204,7 @@ async def until(true: Callable[[], bool]) -> None:
 
 def texts(daemon: Daemon, meter: str) -> list[str]:
     page = daemon.house.state().meters[meter]
-    return [*page.doubts, *([page.trouble] if page.trouble else [])]
+    return [said.text for said in (*page.doubts, page.trouble) if said is not None]
 
 
 @pytest.mark.parametrize("number", [1, 2], ids=["what takes longer", "pitfalls"])

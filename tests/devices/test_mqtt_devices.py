@@ -312,9 +312,16 @@ def complaints(folder: Path, text: str) -> list[str]:
         ("device: dsmr-p1", None),
         ("device: tasmota-sml", ".device: tasmota-sml: topic is missing; its notes say what it is"),
         ("device: tasmota-smll, topic: a", '.device: there is no device "tasmota-smll"; did you mean tasmota-sml?'),
-        ("device: opendtu", ".device: opendtu: grid is no grid meter over MQTT; it serves pv"),
+        (
+            "device: opendtu",
+            ".device: opendtu: grid is no grid meter over MQTT; it serves pv; name another device, or mend its file",
+        ),
         ("device: huawei-sun2000, topic: a", ".device: huawei-sun2000: it does not speak MQTT; write driver: modbus"),
-        ("device: teslamate", ".device: teslamate: grid is no grid meter over MQTT; it serves no meter at all"),
+        (
+            "device: teslamate",
+            ".device: teslamate: grid is no grid meter over MQTT; it serves no meter at all;"
+            " name another device, or mend its file",
+        ),
         (
             "device: tasmota-sml, topic: a, keys: {grupp: x}",
             ".device: tasmota-sml: it has no key grupp; its keys: group, power, import, export",

@@ -331,7 +331,9 @@ async def test_a_month_is_told_by_the_day_and_a_tap_opens_one(browser: Browser) 
     async with serving(FakeHouse()) as url, opened(browser, f"{url}#/history") as page:
         await page.get_by_role("button", name="Month").click()
         days = page.locator(".days svg")
-        await expect(days.get_by_role("button", name=re.compile(r"Sat, Jun 20: Sun [\d.]+\skWh, From the grid"))).to_be_visible()
+        await expect(
+            days.get_by_role("button", name=re.compile(r"Sat, Jun 20: Sun [\d.]+\skWh, From the grid"))
+        ).to_be_visible()
         await expect(days.get_by_role("button")).to_have_count(30)
         await page.evaluate(AXE.read_text(encoding="utf-8"))
         found = await page.evaluate("axe.run('.days')")
