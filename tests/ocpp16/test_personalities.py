@@ -24,6 +24,8 @@ from hemsd.model import Outcome, Sampled, TransactionEnded, TransactionStarted, 
 from tests.ocpp16.fakes import MemoryBook
 from tests.virtual import LoopClock, comes_true
 
+pytestmark = pytest.mark.slow  # each plays a wallbox through its hours
+
 TRIES = 5
 SETTLE_S = 25.0
 

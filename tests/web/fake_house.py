@@ -19,6 +19,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from hemsd.bench import Bench
 from hemsd.model import (
@@ -851,11 +852,17 @@ class FakeWorkshop:
         return b"PK"
 
 
+@cache
+def hash_once(password: str) -> str:
+    """Argon2 takes its time, on purpose."""
+    return hash_of(password)
+
+
 class FakeDoors:
     """Doors with one password and one token."""
 
     def __init__(self, password: str | None = None, tokens: dict[str, frozenset[str]] | None = None) -> None:
-        self._hash = hash_of(password) if password else None
+        self._hash = hash_once(password) if password else None
         self._tokens = tokens or {}
 
     async def password_hash(self) -> str | None:
