@@ -199,14 +199,15 @@ class Batches:
                     said("cloud.no_batches", "{answer}: no batches here; each charge alone", answer=answer.summary),
                 )
             case Fate.LATER if batch.failures >= FAILURES:
-                return self._each_alone(
-                    batch, said("cloud.each_alone", "{answer}: each charge alone", answer=answer.summary)
-                )
+                return self._given_up(batch, answer)
             case fate:
                 return Judgement(fate)
 
     def _dissolved(self, batch: Entry, why: str) -> Judgement:
         return Judgement(Fate.LATER, also=rows.finish(batch), text=why, rests=False)
+
+    def _given_up(self, batch: Entry, answer: Answer) -> Judgement:
+        return self._each_alone(batch, said("cloud.each_alone", "{answer}: each charge alone", answer=answer.summary))
 
     def _each_alone(self, batch: Entry, why: str) -> Judgement:
         """None of them is put into another batch, where it might spoil that as well."""
@@ -227,9 +228,7 @@ class Batches:
         if fate is Fate.DEAD:  # the cloud has lost it, and gets it again
             return self._gone(batch, answer, at)
         if fate is Fate.LATER and late:
-            return self._each_alone(
-                batch, said("cloud.each_alone", "{answer}: each charge alone", answer=answer.summary)
-            )
+            return self._given_up(batch, answer)
         if fate is not Fate.TAKEN:
             return Judgement(fate)
         status = answer.document()

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import aiomqtt
 import pytest
@@ -17,7 +16,7 @@ from drivers.mqtt import MqttBrokerSettings, build
 from drivers.mqtt_battery import BatteryTopic
 from drivers.permission import AGAIN_S, HOLDS_S
 from hemsd.clock import ManualClock
-from tests.drivers_mqtt.broker import Broker, free_port
+from tests.drivers_mqtt.broker import Broker
 from tests.drivers_mqtt.test_reader import until
 
 TOPIC = "home/battery/may_give"
@@ -39,14 +38,6 @@ async def commander(port: int) -> AsyncIterator[list[Message]]:
         listening = asyncio.create_task(listen(client))
         yield heard
         listening.cancel()
-
-
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
-    broker = Broker(tmp_path, free_port())
-    await broker.start()
-    yield broker
-    await broker.stop()
 
 
 @pytest.mark.slow

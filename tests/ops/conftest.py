@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.drivers_mqtt.conftest import broker
 from tests.store.conftest import clock, path, store
 
-__all__ = ["clock", "config", "path", "store"]
+__all__ = ["broker", "clock", "config", "path", "store"]
 
 CONFIG = "site: {name: Home}\nwallboxes: {garage: {charge_point: WB-001, password: '${NOBODY_SET_THIS}'}}\n"
 

@@ -25,14 +25,6 @@ from tests.web.fake_house import FakeHouse
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
-    broker = Broker(tmp_path, free_port())
-    await broker.start()
-    yield broker
-    await broker.stop()
-
-
 @dataclass
 class Shown:
     """What a Home Assistant sees of the broker, by topic."""

@@ -73,7 +73,7 @@ function Entry({ decision, before, command, date, named }) {
 function inputWords(name, value) {
   const label = has(`input.${name}`) ? t(`input.${name}`) : name.replace(/_[a-z]+$/, "").replaceAll("_", " ");
   const kind = { grid_w: "grid", battery_w: "battery" }[name];
-  const words = { mode: `mode.${value}`, dimmed_by: `dimmed.${value}`, battery_outcome: `verdict.${value}` }[name];
+  const words = { mode: `mode.${value}`, dimmed_by: `dimmed.${value}` }[name];
   return `${label} ${words ? t(words) : kind ? powerWords(kind, value) : written(name, value)}`;
 }
 
